@@ -1,0 +1,76 @@
+# Upframe: everything is made in .venv and build; `make` lists what there is.
+
+PYTHON ?= python3
+INPUT  ?=
+OUTPUT ?=
+ARGS   ?=
+
+.DEFAULT_GOAL := help
+.DELETE_ON_ERROR:
+.PHONY: help run test check bench clean
+
+BIN     := .venv/bin
+SAMPLES := $(wildcard examples/media/*.mp4 examples/media/*.png)
+RESULTS := build/run
+quoted   = '$(subst ','\'',$(1))'
+
+help:
+	@echo "make run [INPUT=file] [OUTPUT=file] [ARGS=...]   upscale the bundled samples, or a file or folder of yours"
+	@echo "make test [ARGS=...]                             the whole test suite; ARGS goes to pytest"
+	@echo "make check                                       style, types, and which room imports which"
+	@echo "make bench                                       measure speed and quality on this machine"
+	@echo "make clean                                       remove everything make has made"
+	@echo "PYTHON=python3.12 on any of them names the Python (3.11 or newer) that .venv is made with."
+
+ifeq ($(INPUT),)
+run: $(BIN)/with-pictures
+	@mkdir -p $(RESULTS)
+	$(BIN)/upframe upscale $(SAMPLES) -o $(if $(OUTPUT),$(call quoted,$(OUTPUT)),$(RESULTS)/ --overwrite) $(ARGS)
+	@echo "The results lie in $(if $(OUTPUT),$(OUTPUT),$(RESULTS)):"
+	@ls -1 $(if $(OUTPUT),$(call quoted,$(OUTPUT)),$(RESULTS))
+else
+run: $(BIN)/with-pictures
+	$(BIN)/upframe upscale $(call quoted,$(INPUT)) $(if $(OUTPUT),-o $(call quoted,$(OUTPUT))) $(ARGS)
+endif
+
+test: $(BIN)/with-dev
+	$(BIN)/python -m pytest -rs $(ARGS)
+
+check: $(BIN)/with-dev
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+	$(BIN)/lint-imports
+
+# Every script in benchmarks/ runs by itself; a name that begins with an underscore is shared by the others.
+bench: $(BIN)/with-pictures
+	@set -e; for script in benchmarks/[a-z]*.py; do echo "$$script"; $(BIN)/python "$$script" $(ARGS); done
+
+clean:
+	rm -rf .venv build dist src/upframe.egg-info .mypy_cache .pytest_cache .ruff_cache .import_linter_cache
+	find . -name __pycache__ -type d -prune -exec rm -rf {} +
+
+define TOO_OLD
+import sys
+if sys.version_info < (3, 11):
+    sys.exit("upframe: %s is Python %d.%d. Upframe needs 3.11 or newer: make PYTHON=python3.12 ..." % ((sys.executable,) + sys.version_info[:2]))
+endef
+export TOO_OLD
+
+# .venv with Upframe, editable, and one extra. The empty file $@ stands for it: made last, so that an installation that was cut
+# short is taken up again, and remade when what is to be installed changes. Two makes at once take turns (where flock exists).
+$(BIN)/with-%: pyproject.toml constraints.txt
+	@set -e; \
+	python=$(call quoted,$(PYTHON)); \
+	command -v "$$python" >/dev/null || { echo "upframe: $$python was not found. Name a Python: make PYTHON=/path/to/python3 ..." >&2; exit 1; }; \
+	"$$python" -c "$$TOO_OLD"; \
+	mkdir -p $(BIN); \
+	exec 9>.venv/lock; \
+	if command -v flock >/dev/null; then flock 9; fi; \
+	if [ -e $@ ] && ! [ pyproject.toml -nt $@ ] && ! [ constraints.txt -nt $@ ]; then exit 0; fi; \
+	if ! $(BIN)/python -m pip --version >/dev/null 2>&1; then \
+	  echo 'Setting up .venv (once; some minutes where torch has to be downloaded)'; \
+	  "$$python" -m venv .venv; \
+	fi; \
+	$(BIN)/python -m pip install -qq --disable-pip-version-check -c constraints.txt -e '.[$*]'; \
+	touch $@

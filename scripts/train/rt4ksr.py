@@ -1,0 +1,204 @@
+"""Train RT4KSR on a folder of photographs: L1, Adam, one-cycle, random crops, MATLAB-bicubic low resolution in 8 bits.
+
+    python scripts/train/rt4ksr.py photographs/ rt4ksr-x2.pt --scale 2 --iterations 60000 --validate Set5/
+
+The whole set lies in memory as bytes, enlarged and reduced pictures both, so that a step spends its time on the network.
+The file written holds the averaged (EMA) weights and everything that is needed to go on; ``--resume`` does.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import time
+from pathlib import Path
+
+import numpy as np
+import torch
+from PIL import Image
+from torch import Tensor
+from torch.nn import functional as F
+
+from upframe.models.rt4ksr import RT4KSR
+from upframe.ops.resize import downscale, upscale
+
+
+def read(path: Path, multiple: int) -> Tensor:
+    """A picture as (3, h, w) uint8, its right and bottom edges cut to a multiple."""
+    pixels = torch.from_numpy(np.array(Image.open(path).convert("RGB"))).permute(2, 0, 1)
+    return pixels[:, : pixels.shape[1] // multiple * multiple, : pixels.shape[2] // multiple * multiple].contiguous()
+
+
+def reduce(picture: Tensor, scale: int) -> Tensor:
+    """The 8-bit low-resolution picture: MATLAB bicubic, rounded once."""
+    return downscale(picture[None].float() / 255, scale)[0].mul(255).round().clamp(0, 255).byte()
+
+
+class Photographs:
+    """Random aligned crops of high and low resolution, flipped and turned; busy places are preferred to flat ones."""
+
+    def __init__(self, folder: Path, scale: int, crop: int, device: torch.device, seed: int) -> None:
+        self.scale, self.crop, self.device = scale, crop, device
+        self.random = np.random.default_rng(seed)
+        self.high = [read(path, 2 * scale) for path in sorted(folder.glob("*.png"))]
+        self.low = [reduce(picture, scale) for picture in self.high]
+        area = np.array([picture[0].numel() for picture in self.low], dtype=np.float64)
+        self.share = area / area.sum()
+
+    def _place(self) -> tuple[int, int, int]:
+        picture = int(self.random.choice(len(self.low), p=self.share))
+        height, width = self.low[picture].shape[1:]
+        return (
+            picture,
+            int(self.random.integers(0, height - self.crop + 1)),
+            int(self.random.integers(0, width - self.crop + 1)),
+        )
+
+    def _low(self, place: tuple[int, int, int]) -> Tensor:
+        picture, y, x = place
+        return self.low[picture][:, y : y + self.crop, x : x + self.crop]
+
+    def batch(self, size: int) -> tuple[Tensor, Tensor]:
+        """(size, 3, crop, crop) and (size, 3, scale*crop, scale*crop), floats in [0, 1]."""
+        low, high = [], []
+        for _ in range(size):
+            places = [self._place() for _ in range(3)]
+            place = max(places, key=lambda p: float(self._low(p)[1].float().diff(dim=1).abs().mean()))
+            picture, y, x = (place[0], place[1] * self.scale, place[2] * self.scale)
+            pair = [self._low(place), self.high[picture][:, y : y + self.crop * self.scale, x : x + self.crop * self.scale]]
+            if self.random.random() < 0.5:
+                pair = [p.flip(2) for p in pair]
+            turns = int(self.random.integers(4))
+            pair = [torch.rot90(p, turns, (1, 2)) for p in pair]
+            low.append(pair[0])
+            high.append(pair[1])
+        stacked = (torch.stack(low).to(self.device), torch.stack(high).to(self.device))
+        return stacked[0].float() / 255, stacked[1].float() / 255
+
+
+def luma(picture: Tensor) -> Tensor:
+    """BT.601 studio luma on the 0..255 scale, of RGB in [0, 1]."""
+    return 16 + picture[:, 0] * 65.481 + picture[:, 1] * 128.553 + picture[:, 2] * 24.966
+
+
+def psnr(result: Tensor, reference: Tensor, border: int) -> float:
+    """Y-PSNR after rounding to 8 bits, with a border cut off."""
+    inner = slice(border, -border)
+    difference = (luma(result.mul(255).round().clamp(0, 255) / 255) - luma(reference))[..., inner, inner]
+    return float(10 * torch.log10(255**2 / difference.square().mean()))
+
+
+@torch.inference_mode()
+def validate(network: RT4KSR | None, folder: Path, scale: int, device: torch.device) -> dict[str, float]:
+    """Y-PSNR of every picture of a folder and ``mean``; of bicubic where no network is given."""
+    scores = {}
+    for path in sorted(folder.glob("*.png")):
+        high = read(path, 2 * scale)
+        low = reduce(high, scale)[None].float().to(device) / 255
+        result = upscale(low, scale) if network is None else network(low)
+        scores[path.stem] = psnr(result.cpu(), high[None].float() / 255, scale)
+    return scores | {"mean": sum(scores.values()) / len(scores)}
+
+
+def start_from(network: RT4KSR, path: Path) -> None:
+    """Take over every tensor that fits from a training of another scale."""
+    own = network.state_dict()
+    given = torch.load(path, map_location="cpu", weights_only=True)["ema"]
+    network.load_state_dict(own | {k: v for k, v in given.items() if k in own and own[k].shape == v.shape})
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("photographs", type=Path)
+    parser.add_argument("output", type=Path)
+    parser.add_argument("--scale", type=int, default=2, choices=(2, 3, 4))
+    parser.add_argument("--iterations", type=int, default=60_000)
+    parser.add_argument("--batch", type=int, default=16)
+    parser.add_argument("--crop", type=int, default=48, help="side of a crop in low-resolution pixels")
+    parser.add_argument("--rate", type=float, default=2e-3)
+    parser.add_argument("--training-form", action="store_true", help="train the wide re-parameterisable form, not the merged")
+    parser.add_argument("--layernorm", action="store_true")
+    parser.add_argument("--no-residual", action="store_true")
+    parser.add_argument("--no-skip", action="store_true")
+    parser.add_argument("--start-from", type=Path, help="a training of another scale to take the body from")
+    parser.add_argument("--resume", action="store_true")
+    parser.add_argument("--validate", type=Path, help="folder of high-resolution test pictures")
+    parser.add_argument("--every", type=int, default=1000)
+    parser.add_argument("--stop-after", type=int, help="stop at this iteration, with the schedule of --iterations")
+    parser.add_argument("--threads", type=int, default=0)
+    parser.add_argument("--seed", type=int, default=1)
+    parser.add_argument("--device", default="cuda" if torch.cuda.is_available() else "cpu")
+    a = parser.parse_args()
+
+    torch.manual_seed(a.seed)
+    if a.threads:
+        torch.set_num_threads(a.threads)
+    device = torch.device(a.device)
+    data = Photographs(a.photographs, a.scale, a.crop, device, a.seed)
+    print(json.dumps({"pictures": len(data.high), "megapixels": round(sum(p[0].numel() for p in data.high) / 1e6, 1)}))
+
+    configuration = {
+        "layernorm": a.layernorm,
+        "residual": not a.no_residual,
+        "skip": not a.no_skip,
+        "merged": not a.training_form,
+    }
+    network = RT4KSR(a.scale, **configuration).to(device, memory_format=torch.channels_last)
+    if a.start_from:
+        start_from(network, a.start_from)
+    ema = {name: value.detach().clone() for name, value in network.state_dict().items()}
+    optimiser = torch.optim.Adam(network.parameters(), lr=a.rate, fused=True)
+    schedule = torch.optim.lr_scheduler.OneCycleLR(optimiser, a.rate, a.iterations, pct_start=0.1)
+    first, seconds = 0, 0.0
+    if a.resume and a.output.exists():
+        saved = torch.load(a.output, map_location=device, weights_only=True)
+        network.load_state_dict(saved["network"])
+        ema = saved["ema"]
+        optimiser.load_state_dict(saved["optimiser"])
+        schedule.load_state_dict(saved["schedule"])
+        first, seconds = saved["iteration"], saved["seconds"]
+        data.random = np.random.default_rng((a.seed, first))
+    if a.validate:
+        print(json.dumps({"bicubic": validate(None, a.validate, a.scale, device)}))
+
+    start, total = time.monotonic() - seconds, 0.0
+    for iteration in range(first + 1, (a.stop_after or a.iterations) + 1):
+        low, high = data.batch(a.batch)
+        loss = F.l1_loss(network(low.contiguous(memory_format=torch.channels_last)), high)
+        optimiser.zero_grad(set_to_none=True)
+        loss.backward()
+        torch.nn.utils.clip_grad_norm_(network.parameters(), 0.5)
+        optimiser.step()
+        schedule.step()
+        with torch.no_grad():
+            decay = min(0.999, iteration / (iteration + 10))
+            for name, value in network.state_dict().items():
+                ema[name].lerp_(value, 1 - decay)
+        total += loss.item()
+        if iteration % a.every == 0 or iteration == a.iterations:
+            seconds = time.monotonic() - start
+            line = {"iteration": iteration, "loss": round(total / a.every, 6), "minutes": round(seconds / 60, 2)}
+            if a.validate:
+                averaged = RT4KSR(a.scale, **configuration).to(device, memory_format=torch.channels_last)
+                averaged.load_state_dict(ema)
+                line["set"] = {k: round(v, 3) for k, v in validate(averaged, a.validate, a.scale, device).items()}
+            print(json.dumps(line), flush=True)
+            total = 0.0
+            state = {
+                "network": network.state_dict(),
+                "ema": ema,
+                "configuration": configuration,
+                "scale": a.scale,
+                "optimiser": optimiser.state_dict(),
+                "schedule": schedule.state_dict(),
+                "iteration": iteration,
+                "seconds": seconds,
+            }
+            temporary = a.output.with_suffix(".part")
+            torch.save(state, temporary)
+            os.replace(temporary, a.output)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,42 @@
+"""Upframe: super-resolution of images, video and rendered frames.
+
+    import upframe
+    big = upframe.Upscaler("rt4ksr-x2").upscale(image)
+
+Names are imported when they are first used, so that ``import upframe`` costs nothing and does not import torch.
+"""
+
+from __future__ import annotations
+
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from upframe.engine.upscaler import Upscaler
+    from upframe.errors import UpframeError
+    from upframe.models.catalog import Model, load
+    from upframe.models.info import ModelInfo
+
+__all__ = ["Model", "ModelInfo", "UpframeError", "Upscaler", "__version__", "load"]
+
+_HOMES = {
+    "Model": "upframe.models.catalog",
+    "ModelInfo": "upframe.models.info",
+    "UpframeError": "upframe.errors",
+    "Upscaler": "upframe.engine.upscaler",
+    "load": "upframe.models.catalog",
+}
+
+
+def __getattr__(name: str) -> Any:
+    if name == "__version__":
+        from importlib.metadata import version
+
+        return version("upframe")
+    if name in _HOMES:
+        return getattr(import_module(_HOMES[name]), name)
+    raise AttributeError(f"module 'upframe' has no attribute {name!r}")
+
+
+def __dir__() -> list[str]:
+    return sorted(__all__)

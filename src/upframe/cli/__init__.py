@@ -1,0 +1,1 @@
+"""The command line: arguments, progress, exit codes; no logic of its own."""

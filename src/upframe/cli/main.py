@@ -1,0 +1,54 @@
+"""The ``upframe`` command."""
+
+from __future__ import annotations
+
+import signal
+from types import FrameType
+from typing import Annotated
+
+import typer
+
+from upframe.cli import models, upscale
+
+app = typer.Typer(
+    name="upframe",
+    help="Super-resolution of images, video and rendered frames, on this machine, offline.\n\n"
+    "[bold]upframe upscale holiday.mp4[/]  makes holiday-x2.mp4 beside it, with its sound, subtitles and timing.\n\n"
+    "[bold]upframe upscale photos/ -o large/ --scale 4[/]  does a whole folder.\n\n"
+    "[bold]upframe models[/]  lists what is built in.",
+    epilog="Exit codes: 0 done, 1 failed (one line says why), 2 wrong usage, 130 interrupted.",
+    rich_markup_mode="rich",
+    no_args_is_help=True,
+    add_completion=False,
+    context_settings={"help_option_names": ["-h", "--help"]},
+    pretty_exceptions_enable=False,
+)
+app.command(name="upscale")(upscale.upscale)
+app.add_typer(models.app, name="models")
+
+
+def _print_version(value: bool) -> None:
+    if value:
+        import upframe
+
+        print(f"upframe {upframe.__version__}")
+        raise typer.Exit
+
+
+@app.callback()
+def root(
+    version: Annotated[
+        bool, typer.Option("--version", help="Print the version and exit.", callback=_print_version, is_eager=True)
+    ] = False,
+) -> None:
+    """Options of the program itself."""
+
+
+def _interrupt(_signal: int, _frame: FrameType | None) -> None:
+    raise KeyboardInterrupt
+
+
+def main() -> None:
+    """Run the command line. SIGTERM ends a job as cleanly as Ctrl-C does."""
+    signal.signal(signal.SIGTERM, _interrupt)
+    app()

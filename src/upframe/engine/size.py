@@ -1,0 +1,49 @@
+"""How large a result shall be."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from upframe.errors import UpframeError
+
+
+@dataclass(frozen=True, slots=True)
+class Target:
+    """The size asked for: a factor, an exact (height, width), or, with neither, the model's own factor."""
+
+    scale: float | None = None
+    size: tuple[int, int] | None = None
+    same: bool = False
+
+    def of(self, height: int, width: int, model_scale: int) -> tuple[int, int]:
+        """(height, width) of the result for an input of this size; rounded to whole pixels, at least one."""
+        if self.same:
+            return height, width
+        if self.size is not None:
+            return self.size
+        scale = model_scale if self.scale is None else self.scale
+        return max(round(height * scale), 1), max(round(width * scale), 1)
+
+    def factor(self, height: int, width: int) -> float | None:
+        """The enlargement this means for an input of this size; None where the model decides."""
+        if self.scale is None and self.size is None and not self.same:
+            return None
+        result = self.of(height, width, 1)
+        return max(result[0] / height, result[1] / width)
+
+
+def parse_target(scale: float | None, size: str | None) -> Target:
+    """From the command line's ``--scale`` and ``--size`` (``WIDTHxHEIGHT`` or ``same``); a size overrides a scale.
+
+    Raises UpframeError for a size that cannot be read and for numbers that are not positive.
+    """
+    if scale is not None and not 0 < scale <= 64:
+        raise UpframeError(f"--scale {scale:g}: must be above 0 and at most 64")
+    if size is None:
+        return Target(scale=scale)
+    if size == "same":
+        return Target(same=True)
+    width, _, height = size.lower().partition("x")
+    if not (width.isdigit() and height.isdigit() and int(width) and int(height)):
+        raise UpframeError(f"--size {size}: write it as WIDTHxHEIGHT, for instance 1920x1080, or as the word 'same'")
+    return Target(size=(int(height), int(width)))

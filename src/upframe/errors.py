@@ -1,0 +1,40 @@
+"""Every error a user can meet: one tree, one clear line each, caught once in ``cli/``.
+
+The message names the file, what is wrong with it, and what to do about it.
+"""
+
+from __future__ import annotations
+
+
+class UpframeError(Exception):
+    """Base of all errors Upframe raises on purpose; ``str(error)`` is fit for a user's eyes."""
+
+
+class InputError(UpframeError):
+    """A picture, clip or folder that is missing, damaged, too large or of the wrong kind."""
+
+
+class OutputError(UpframeError):
+    """A result that cannot be written: it exists already, the folder is read-only, the disk is full."""
+
+
+class CheckpointError(UpframeError):
+    """A weights file that is unsafe, damaged, or of a network that is not the expected one."""
+
+
+class ShapeError(UpframeError, ValueError):
+    """Tensors whose sizes do not fit together."""
+
+
+class DeviceError(UpframeError):
+    """A device or precision that is not there, or that has no memory left for the smallest tile."""
+
+
+class MissingExtra(UpframeError, ImportError):
+    """An optional package that is not installed; the message holds the command that installs it."""
+
+    def __init__(self, package: str, extra: str, purpose: str) -> None:
+        super().__init__(
+            f"{purpose} needs the package {package!r}, which is not installed. "
+            f"Install it with: pip install 'upframe[{extra}]'"
+        )

@@ -1,0 +1,68 @@
+"""What is known of a model without running it."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, fields, replace
+from typing import Any, Literal, Self
+
+Kind = Literal["image", "video", "rendered"]
+METADATA_KEY = "upframe"  # of a safetensors file; holds ModelInfo and the configuration as one JSON object
+
+
+@dataclass(frozen=True, slots=True)
+class ModelInfo:
+    """A model's card in numbers. Sizes are in pixels of its input, before enlargement.
+
+    ``multiple``: height and width must be multiples of it. ``radius``: how far, in each direction, an output pixel looks
+    (None: everywhere, such a model cannot be tiled). ``past`` and ``future``: frames it wants around the current one.
+    ``degradation``: how the small pictures of its training were made, ``BI`` (MATLAB bicubic), ``BD`` (Gaussian, then every
+    scale-th pixel), ``none`` (nothing was trained) or ``unknown``. ``sha256``: of the file, empty where there is none.
+    """
+
+    name: str
+    family: str
+    kind: Kind
+    scale: int
+    inputs: tuple[str, ...] = ("rgb",)
+    multiple: int = 1
+    radius: int | None = 0
+    past: int = 0
+    future: int = 0
+    parameters: int = 0
+    degradation: str = "unknown"
+    licence: str = "unknown"
+    sha256: str = ""
+    experimental: bool = False
+    summary: str = ""
+
+    def with_file(self, *, name: str, sha256: str) -> Self:
+        """The same model, as read from a file."""
+        return replace(self, name=name, sha256=sha256)
+
+    def as_dict(self) -> dict[str, Any]:
+        """Plain values, as ``--json`` prints them."""
+        return asdict(self)
+
+    @classmethod
+    def from_dict(cls, values: Mapping[str, Any]) -> Self:
+        """From :meth:`as_dict`; unknown keys, of a later version, are left out."""
+        known = {f.name for f in fields(cls)}
+        given = {key: value for key, value in values.items() if key in known}
+        return cls(**given | {"inputs": tuple(given.get("inputs", ("rgb",)))})
+
+
+def to_metadata(info: ModelInfo, configuration: Mapping[str, Any]) -> dict[str, str]:
+    """The metadata of a safetensors file of this model; ``sha256`` is left out, as it is the file's own."""
+    described = {key: value for key, value in info.as_dict().items() if key != "sha256"}
+    return {METADATA_KEY: json.dumps({"info": described, "configuration": dict(configuration)}, sort_keys=True)}
+
+
+def from_metadata(metadata: Mapping[str, str] | None) -> tuple[ModelInfo | None, dict[str, Any]]:
+    """The inverse of :func:`to_metadata`; (None, {}) where the file is not one of ours."""
+    try:
+        entry = json.loads((metadata or {})[METADATA_KEY])
+        return ModelInfo.from_dict(entry["info"]), dict(entry["configuration"])
+    except (KeyError, ValueError, TypeError):
+        return None, {}

@@ -1,0 +1,31 @@
+"""Bicubic and Lanczos enlargement as models, so that every command and comparison can use them."""
+
+from __future__ import annotations
+
+from torch import Tensor, nn
+
+from upframe.models.info import ModelInfo
+from upframe.ops.resize import Kernel, upscale
+
+_RADIUS: dict[Kernel, int] = {"bicubic": 2, "lanczos": 3}
+
+
+class Interpolation(nn.Module):
+    """(n, 3, h, w) -> (n, 3, scale*h, scale*w) by MATLAB-style interpolation, not clamped. Scale 1 changes nothing."""
+
+    def __init__(self, kernel: Kernel, scale: int) -> None:
+        super().__init__()
+        self.kernel, self.scale = kernel, scale
+        self.info = ModelInfo(
+            name=f"{kernel}-x{scale}",
+            family=kernel,
+            kind="image",
+            scale=scale,
+            radius=_RADIUS[kernel],
+            degradation="none",
+            licence="Apache-2.0",
+            summary=f"{kernel.capitalize()} interpolation, for comparison.",
+        )
+
+    def forward(self, x: Tensor) -> Tensor:
+        return upscale(x, self.scale, kernel=self.kernel)

@@ -1,0 +1,1 @@
+"""Tensor operations every room shares."""
