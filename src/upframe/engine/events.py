@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import time
+from collections import deque
 from dataclasses import asdict, dataclass
-from pathlib import Path
 from typing import Any
 
 
@@ -65,6 +66,29 @@ class Failed(Event):
     message: str
 
 
-def path_text(path: Path) -> str:
-    """A path as it is printed."""
-    return path.as_posix()
+class Meter:
+    """Counts frames and tells how fast they come: over the last few seconds, so that a slow start is soon forgotten."""
+
+    WINDOW = 10.0  # seconds
+
+    def __init__(self, name: str, frames: int | None) -> None:
+        self.name, self.frames, self.done = name, frames, 0
+        self._begun = time.monotonic()
+        self._recent: deque[tuple[float, int]] = deque([(self._begun, 0)])
+
+    def tick(self) -> Progress:
+        """One more frame is done."""
+        now = time.monotonic()
+        self.done += 1
+        self._recent.append((now, self.done))
+        while len(self._recent) > 2 and now - self._recent[0][0] > self.WINDOW:
+            self._recent.popleft()
+        since, before = self._recent[0]
+        fps = (self.done - before) / max(now - since, 1e-6)
+        left = None if self.frames is None else max(self.frames - self.done, 0) / fps
+        return Progress(self.name, self.done, self.frames, round(fps, 2), left if left is None else round(left, 1))
+
+    def finished(self, output: str) -> Finished:
+        """All are done, and the output is whole."""
+        seconds = max(time.monotonic() - self._begun, 1e-6)
+        return Finished(self.name, output, self.done, round(seconds, 3), round(self.done / seconds, 2))

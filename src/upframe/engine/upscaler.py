@@ -137,7 +137,7 @@ def _to_tensor(pixels: Pixels, device: torch.device) -> Tensor:
         pixels = pixels.astype(np.int32)  # torch knows few operations on uint16
     elif full is None:
         pixels = pixels.astype(np.float32)
-    tensor = torch.from_numpy(np.ascontiguousarray(pixels)).to(device).permute(2, 0, 1)[None]
+    tensor = torch.from_numpy(np.require(pixels, requirements=("C", "W"))).to(device).permute(2, 0, 1)[None]
     return tensor.float().div_(full) if full else tensor.float()
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import pickle
+import warnings
 import zipfile
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -68,7 +69,9 @@ def _read_torch(path: Path) -> Any:
         if unpacked > SIZE_LIMIT:
             raise CheckpointError(f"{path}: unpacks to {unpacked / 2**30:.1f} GiB, more than the {SIZE_LIMIT >> 30} GiB allowed")
     try:
-        return torch.load(path, map_location="cpu", weights_only=True)
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # on pickle protocols torch does not write itself
+            return torch.load(path, map_location="cpu", weights_only=True)
     except pickle.UnpicklingError as error:
         if "weights_only" in str(error).lower():
             reason = next((line for line in str(error).splitlines() if "GLOBAL" in line or "Unsupported" in line), "")

@@ -1,0 +1,25 @@
+"""Pictures and films in and out, with all that their files say: colour, depth, times, text.
+
+Knows no network and no torch. Pillow and PyAV do the decoding; tifffile and OpenEXR are loaded when such a file is met.
+"""
+
+from upframe.media.atomic import atomic_output
+from upframe.media.files import FILM_SUFFIXES, Input, find_inputs, output_path, output_paths
+from upframe.media.picture import PICTURE_SUFFIXES, Picture, PictureEncoding, PictureFormat, PictureMetadata
+from upframe.media.picture_file import read_picture, write_picture
+
+__all__ = [
+    "FILM_SUFFIXES",
+    "PICTURE_SUFFIXES",
+    "Input",
+    "Picture",
+    "PictureEncoding",
+    "PictureFormat",
+    "PictureMetadata",
+    "atomic_output",
+    "find_inputs",
+    "output_path",
+    "output_paths",
+    "read_picture",
+    "write_picture",
+]

@@ -1,0 +1,136 @@
+"""Outputs that appear under their name when they are whole, or not at all."""
+
+from __future__ import annotations
+
+import errno
+import os
+import secrets
+import shutil
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from pathlib import Path
+
+from upframe.errors import OutputError
+
+_DISK_FULL = {errno.ENOSPC, errno.EDQUOT}
+
+
+@contextmanager
+def atomic_output(target: Path | str, *, overwrite: bool = False, folder: bool = False) -> Iterator[Path]:
+    """A path beside ``target`` to write to, which takes the target's name at the end, and is removed if anything goes wrong.
+
+    Yields a path in the same folder, with the same suffix and a hidden name: not yet there for a file, made and empty when
+    ``folder``. Missing parent folders are made, and removed again on failure. A folder that exists and holds something is
+    only added to with ``overwrite``: files of the same name are replaced, others stay.
+
+    Raises OutputError, before anything is written, when the target exists or cannot be made; and in place of an OSError of
+    the ``with`` block that says that the disk is full or the place not writable.
+    """
+    target = Path(target)
+    temporary = target.parent / f".upframe-{secrets.token_hex(6)}{'' if folder else target.suffix}"
+    made: list[Path] = []
+    try:
+        _refuse_existing(target, overwrite, folder)
+        _make_parents(target.parent, made)
+        _probe(temporary, target, folder)
+        yield temporary
+        _publish(temporary, target, overwrite, folder)
+    except BaseException as error:
+        _remove(temporary)
+        for parent in reversed(made):
+            with suppress(OSError):  # something else has been put into it meanwhile
+                parent.rmdir()
+        if isinstance(error, OSError):
+            raise output_error(target, error) from error
+        raise
+
+
+def output_error(target: Path, error: OSError) -> OutputError:
+    """What an OSError while writing ``target`` means to a user."""
+    if error.errno in _DISK_FULL:
+        place = next((parent for parent in target.absolute().parents if parent.exists()), Path("/"))
+        free = shutil.disk_usage(place).free
+        return OutputError(
+            f"{target}: the disk is full: {free / 1e6:,.0f} MB are free on it; make room, or write elsewhere with -o"
+        )
+    if error.errno in (errno.EACCES, errno.EPERM, errno.EROFS):
+        return OutputError(f"{target}: no permission to write there; write elsewhere with -o")
+    return OutputError(f"{target}: cannot be written: {error.strerror or error}")
+
+
+def _refuse_existing(target: Path, overwrite: bool, folder: bool) -> None:
+    if not os.path.lexists(target):
+        return
+    if folder and target.is_dir():
+        if not overwrite and any(target.iterdir()):
+            raise OutputError(f"{target}: the folder is not empty; write elsewhere, or add to it with --overwrite")
+    elif folder:
+        raise OutputError(f"{target}: is a file, and a folder is to be made there")
+    elif target.is_dir():
+        raise OutputError(f"{target}: is a folder, and a file is to be written there")
+    elif not overwrite:
+        raise OutputError(f"{target}: exists already; write elsewhere with -o, or replace it with --overwrite")
+
+
+def _make_parents(folder: Path, made: list[Path]) -> None:
+    """Make a folder and those above it that are missing, outermost first, adding each to ``made``."""
+    missing = []
+    while not folder.exists():
+        missing.append(folder)
+        folder = folder.parent
+    for parent in reversed(missing):
+        with suppress(FileExistsError):  # another writer was faster
+            parent.mkdir()
+            made.append(parent)
+
+
+def _probe(temporary: Path, target: Path, folder: bool) -> None:
+    """Find out now, not after an hour of work, whether the place can be written."""
+    if folder:
+        temporary.mkdir()
+    else:
+        temporary.touch(exist_ok=False)
+        temporary.unlink()
+
+
+def _publish(temporary: Path, target: Path, overwrite: bool, folder: bool) -> None:
+    """Bring the data to the disk, then the name."""
+    if not folder:
+        _sync(temporary)
+        _refuse_existing(target, overwrite, folder)  # it may have appeared during the work
+        temporary.replace(target)
+    else:
+        files = [path for path in sorted(temporary.rglob("*")) if path.is_file()]
+        for path in files:
+            _sync(path)
+        _refuse_existing(target, overwrite, folder)
+        if target.exists():
+            for path in files:
+                place = target / path.relative_to(temporary)
+                place.parent.mkdir(parents=True, exist_ok=True)
+                path.replace(place)
+            shutil.rmtree(temporary)
+        else:
+            temporary.rename(target)
+    if os.name == "posix":
+        _sync(target.parent)
+
+
+def _sync(path: Path) -> None:
+    """Wait until a file, or on POSIX a folder's list of names, is on the disk."""
+    descriptor = os.open(path, os.O_RDONLY if os.name == "posix" else os.O_RDWR)
+    try:
+        os.fsync(descriptor)
+    except OSError as error:
+        if error.errno not in (errno.EINVAL, errno.ENOTSUP):  # file systems without it
+            raise
+    finally:
+        os.close(descriptor)
+
+
+def _remove(temporary: Path) -> None:
+    with suppress(OSError):
+        if temporary.is_dir():
+            shutil.rmtree(temporary, ignore_errors=True)
+        else:
+            temporary.unlink(missing_ok=True)

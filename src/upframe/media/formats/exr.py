@@ -1,0 +1,266 @@
+"""OpenEXR: scene-linear half or float, values below 0 and above 1 kept, through the OpenEXR package.
+
+A file stores colour multiplied by alpha, and where alpha is 0 colour is light without cover (a flame); a ``Picture`` is
+straight. So colour is divided by alpha where that is above 0 and kept where it is 0, and the writer does the reverse.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import errno
+import io
+import struct
+import sys
+import threading
+from collections.abc import Iterable, Mapping
+from pathlib import Path
+from typing import Any, NamedTuple, TextIO
+
+import numpy as np
+
+from upframe.errors import InputError, MissingExtra
+from upframe.media.formats.exchange import Source, WriteOptions
+from upframe.media.picture import Picture, PictureEncoding, PictureMetadata, Samples
+
+SIGNATURE = b"\x76\x2f\x31\x01"
+_LARGEST_HALF = np.float32(65504)
+_FROM_SAMPLES = {"channels", "compression", "lineOrder", "type", "chunkCount", "tiles", "name", "version", "view", "preview"}
+"""Header attributes that follow from how the samples are stored; a preview shows the picture before it was enlarged."""
+_WINDOWS = ("dataWindow", "displayWindow")
+_LOSSLESS = {"NO_COMPRESSION", "RLE_COMPRESSION", "ZIPS_COMPRESSION", "ZIP_COMPRESSION", "PIZ_COMPRESSION"}
+_MAIN_LAYERS = {"combined", "beauty", "composite", "rgba", "rgb", "color", "colour"}
+_TILED_DEEP_OR_PARTS = 0x1A00  # flags in the version field
+_RUBBISH = (RuntimeError, IndexError, KeyError, ValueError, TypeError)  # what the package raises on damaged files
+_ONE_AT_A_TIME = threading.Lock()
+_Window = tuple[int, int, int, int]
+"""First column, first row, last column, last row."""
+
+
+class _Layer(NamedTuple):
+    """Where the picture is in a file."""
+
+    part: int
+    colour: tuple[str, ...]
+    alpha: str | None
+
+    @property
+    def channels(self) -> tuple[str, ...]:
+        return self.colour if self.alpha is None else (*self.colour, self.alpha)
+
+
+def _openexr() -> Any:
+    try:
+        import OpenEXR  # type: ignore[import-untyped, import-not-found, unused-ignore]
+    except ImportError as error:
+        raise MissingExtra("OpenEXR", "pictures", "reading and writing OpenEXR") from error
+    return OpenEXR
+
+
+class _Silence(io.TextIOBase):
+    """Standard output without what this thread prints: the package prints on damaged files, and others may be writing."""
+
+    def __init__(self, output: TextIO) -> None:
+        self._output = output
+        self._thread = threading.get_ident()
+
+    def write(self, text: str) -> int:
+        return len(text) if threading.get_ident() == self._thread else self._output.write(text)
+
+
+def read(source: Source) -> Picture:
+    """Read the colour and alpha of an OpenEXR file. Raises InputError, or MissingExtra without OpenEXR."""
+    package = _openexr()
+    try:
+        headers = [dict(part.header) for part in package.File(str(source.path), header_only=True).parts]
+        for header in headers:
+            left, top, right, bottom = _window(header["dataWindow"])
+            source.check_size(right - left + 1, bottom - top + 1)
+        layer = _main_layer(source, headers)
+        if len(headers) == 1 and not written_whole(source.path):
+            raise InputError(f"{source.path}: the file is cut short, and no part of a cut OpenEXR can be read")
+        with _ONE_AT_A_TIME, contextlib.redirect_stdout(_Silence(sys.stdout)):
+            channels = package.File(str(source.path), separate_channels=True).parts[layer.part].channels
+        stored = [channels[name].pixels for name in layer.channels]
+        return _picture(source, layer, headers[layer.part], stored)
+    except _RUBBISH as error:
+        raise source.damaged(error) from error
+
+
+def _picture(source: Source, layer: _Layer, header: Mapping[str, Any], stored: list[Samples]) -> Picture:
+    """A picture from the channels of its layer."""
+    if any(plane.dtype.kind != "f" for plane in stored):
+        raise InputError(f"{source.path}: its colour is stored as integers; convert it to half or float")
+    samples = np.stack([plane.astype(np.float32) for plane in stored], axis=2)
+    pixels, alpha = samples[..., : len(layer.colour)], None
+    if layer.alpha is not None:
+        alpha = samples[..., -1:]
+        pixels = np.divide(pixels, alpha, out=pixels.copy(), where=alpha > 0)
+    half = all(plane.dtype == np.float16 for plane in stored)
+    encoding = PictureEncoding(half=half, exr_compression=header["compression"].name)
+    return Picture(pixels, alpha, linear=True, format="exr", metadata=_metadata(header), encoding=encoding)
+
+
+def _main_layer(source: Source, headers: list[dict[str, Any]]) -> _Layer:
+    """The layer that is the picture, with a note on all others."""
+    usable = {
+        index: {channel.name: channel for channel in header["channels"]}
+        for index, header in enumerate(headers)
+        if "deep" not in header["type"].name
+    }
+    found = [(prefix, _Layer(index, *named)) for index, names in usable.items() for prefix, named in _layers(names)]
+    if not found:
+        everything = [channel.name for header in headers for channel in header["channels"]]
+        raise InputError(f"{source.path}: no colour among its channels ({_listed(everything)}); R, G, B or Y are wanted")
+    prefix, chosen = min(found, key=lambda item: _rank(item[0]))
+    names = usable[chosen.part]
+    if any(names[name].xSampling != 1 or names[name].ySampling != 1 for name in chosen.channels) or {"RY", "BY"} & names.keys():
+        raise InputError(f"{source.path}: its colour is stored at reduced size (luminance and chroma); convert it to RGB")
+    if prefix:
+        source.note(f"{source.path}: layer {prefix.rstrip('.')} is taken as the picture")
+    left_out = [name for name in names if name not in chosen.channels]
+    left_out += [f"part {index}" for index in range(len(headers)) if index != chosen.part]
+    if left_out:
+        source.note(f"{source.path}: channels left out: {_listed(left_out)}")
+    return chosen
+
+
+def _layers(names: Mapping[str, Any]) -> Iterable[tuple[str, tuple[tuple[str, ...], str | None]]]:
+    """Layers of one part that have colour: prefix up to the last dot, and the names of colour and alpha."""
+    for prefix in sorted({name[: name.rfind(".") + 1] for name in names}):
+        alpha = f"{prefix}A" if f"{prefix}A" in names else None
+        for colour in ("RGB", "Y"):
+            if all(prefix + letter in names for letter in colour):
+                yield prefix, (tuple(prefix + letter for letter in colour), alpha)
+                break
+    if len(names) == 1 and not {"Y"} & names.keys():
+        yield "", ((*names,), None)
+
+
+def _rank(prefix: str) -> tuple[int, str]:
+    """The unnamed layer first, then those by whose name renderers mean the picture, then any."""
+    last = prefix.rstrip(".").rpartition(".")[2].lower()
+    return (0 if not prefix else 1 if last in _MAIN_LAYERS else 2), prefix
+
+
+def _listed(names: list[str]) -> str:
+    return ", ".join(names[:8]) + (f" and {len(names) - 8} more" if len(names) > 8 else "")
+
+
+def _window(window: tuple[Any, Any]) -> _Window:
+    (left, top), (right, bottom) = window
+    return int(left), int(top), int(right), int(bottom)
+
+
+def _metadata(header: Mapping[str, Any]) -> PictureMetadata:
+    """Strings as text, and of the rest what says more than the default."""
+    kept = {name: value for name, value in header.items() if name not in _FROM_SAMPLES}
+    data, display = (_window(kept.pop(name)) for name in _WINDOWS)
+    if data != display or data[:2] != (0, 0):
+        kept.update(dataWindow=data, displayWindow=display)
+    for name, default in (("pixelAspectRatio", 1), ("screenWindowCenter", 0), ("screenWindowWidth", 1)):
+        if name in kept and np.all(kept[name] == default):
+            del kept[name]
+    density = kept.pop("xDensity", None)
+    return PictureMetadata(
+        text={name: value for name, value in kept.items() if isinstance(value, str)},
+        dpi=(float(density), float(density) * float(kept.get("pixelAspectRatio", 1))) if density else None,
+        exr_header={name: value for name, value in kept.items() if not isinstance(value, str)},
+    )
+
+
+def write(path: Path, picture: Picture, options: WriteOptions) -> None:
+    """Write linear float32 as half or float: channels R G B or Y, and A."""
+    package = _openexr()
+    pixels, alpha = picture.pixels, picture.alpha
+    if alpha is not None:
+        pixels = np.where(alpha > 0, pixels * alpha, pixels)
+    planes = dict(zip("RGB" if pixels.shape[2] == 3 else "Y", np.moveaxis(pixels, 2, 0), strict=True))
+    if alpha is not None:
+        planes["A"] = alpha[..., 0]
+    half = picture.encoding.half
+    channels = {name: _as_half(plane) if half else np.ascontiguousarray(plane) for name, plane in planes.items()}
+    try:
+        package.File(_header(package, picture), channels).write(str(path))
+    except RuntimeError as error:
+        raise OSError(_error_number(str(error)), str(error)) from error
+    if not written_whole(path):  # the package is silent when the last block does not fit on the disk
+        raise OSError(errno.ENOSPC, "the end of the file could not be written")
+
+
+def _error_number(message: str) -> int:
+    return errno.ENOSPC if "No space left" in message else errno.EACCES if "Permission denied" in message else errno.EIO
+
+
+def _as_half(plane: Samples) -> Samples:
+    """To half; finite values beyond its range become its largest, infinities and NaN stay."""
+    return np.where(np.isinf(plane), plane, plane.clip(-_LARGEST_HALF, _LARGEST_HALF)).astype(np.float16)
+
+
+def _header(package: Any, picture: Picture) -> dict[str, Any]:
+    """Attributes as they were, windows grown with the picture."""
+    metadata = picture.metadata
+    header: dict[str, Any] = {**metadata.exr_header, **metadata.text}
+    header.update({name: np.asarray(value) for name, value in header.items() if isinstance(value, list)})
+    if metadata.dpi:
+        header["xDensity"] = metadata.dpi[0]
+    windows = [header.pop(name, None) for name in _WINDOWS]
+    if all(windows):
+        for name, window in zip(_WINDOWS, _grown(windows[0], windows[1], picture.width, picture.height), strict=True):
+            header[name] = (np.array(window[:2], np.int32), np.array(window[2:], np.int32))
+    compression = picture.encoding.exr_compression
+    header["compression"] = getattr(package, compression if compression in _LOSSLESS else "ZIP_COMPRESSION")
+    header["type"] = package.scanlineimage
+    return header
+
+
+def _grown(data: _Window, display: _Window, width: int, height: int) -> tuple[_Window, _Window]:
+    """Data and display window after the data window has become ``width`` x ``height``: both about the same origin."""
+    across, down = width / (data[2] - data[0] + 1), height / (data[3] - data[1] + 1)
+    left, top = round(data[0] * across), round(data[1] * down)
+    right, bottom = round((display[2] + 1) * across) - 1, round((display[3] + 1) * down) - 1
+    return (left, top, left + width - 1, top + height - 1), (
+        round(display[0] * across),
+        round(display[1] * down),
+        right,
+        bottom,
+    )
+
+
+def written_whole(path: Path) -> bool:
+    """Whether a file holds all blocks that its table of offsets names (OpenEXR file layout).
+
+    Known for single-part scan-line files from top to bottom, which are what the writer makes; True for other kinds.
+    """
+    with path.open("rb") as file:
+        start = file.read(1 << 20)  # the header, with room for an embedded preview
+        size = file.seek(0, 2)
+        table, simple = _table_of_offsets(start)
+        if not simple:
+            return True
+        if table + 8 > len(start):
+            return len(start) < size
+        first = int(struct.unpack_from("<Q", start, table)[0])
+        if not table + 8 <= first <= size - 8:
+            return False
+        file.seek(first - 8)  # the table ends where the first block begins
+        last = int(struct.unpack("<Q", file.read(8))[0])
+        if not first <= last <= size - 8:
+            return False
+        file.seek(last + 4)
+        return bool(last + 8 + struct.unpack("<I", file.read(4))[0] <= size)
+
+
+def _table_of_offsets(start: bytes) -> tuple[int, bool]:
+    """Where the table begins, and whether the file is of one part of scan lines from top to bottom."""
+    simple = len(start) < 8 or not struct.unpack_from("<I", start, 4)[0] & _TILED_DEEP_OR_PARTS
+    position = 8
+    while position < len(start) and start[position]:  # an attribute: name, type, size, value
+        name_end = start.find(b"\0", position)
+        position_of_size = start.find(b"\0", name_end + 1) + 1
+        if name_end < 0 or position_of_size == 0 or position_of_size + 4 > len(start):
+            return len(start), simple
+        value = position_of_size + 4
+        if start[position:name_end] == b"lineOrder" and start[value : value + 1] != b"\0":
+            simple = False
+        position = value + int(struct.unpack_from("<I", start, position_of_size)[0])
+    return position + 1, simple

@@ -1,0 +1,111 @@
+"""JPEG through Pillow: grey and RGB; CMYK is converted to RGB on reading."""
+
+from __future__ import annotations
+
+from io import BytesIO
+from pathlib import Path
+
+import numpy as np
+from PIL import Image
+from PIL.JpegImagePlugin import JpegImageFile, get_sampling
+
+from upframe.media.colour import cmyk_to_rgb
+from upframe.media.formats.exchange import Source, WriteOptions, split_alpha
+from upframe.media.picture import Origin, Picture, PictureEncoding, PictureMetadata, Samples, Subsampling
+
+SIGNATURE = b"\xff\xd8\xff"
+_END_OF_IMAGE = b"\xff\xd9"
+_EXIF_PREFIX = b"Exif\0\0"
+_MOST_IN_SEGMENT = 65_533  # bytes; a segment's length is 16 bits and counts itself
+_XMP_PREFIX_SIZE = 29
+_SUBSAMPLING: dict[int, Subsampling] = {0: "4:4:4", 1: "4:2:2", 2: "4:2:0"}
+COMMENT = "Comment"
+"""The keyword under which a JPEG's comment is kept, PNG's word for it."""
+
+
+def read(source: Source) -> Picture:
+    """Read a JPEG. Raises InputError."""
+    data = source.path.read_bytes()
+    picture = _open(source, data)
+    source.check_size(*picture.size)
+    if "mp" in picture.info:
+        source.note(f"{source.path}: further pictures in the file (a gain map, a preview or a second view) are left out")
+    try:
+        picture.load()
+    except OSError:
+        picture = _load_cut(source, data)
+    subsampling = _SUBSAMPLING.get(get_sampling(picture), "4:4:4")
+    metadata = _metadata(picture)
+    origin: Origin = "samples"
+    samples = np.asarray(picture)
+    if picture.mode == "CMYK":
+        origin = "cmyk"
+        samples, metadata = cmyk_to_rgb(picture, metadata, lambda said: source.note(f"{source.path}: {said}"))
+    pixels, alpha = split_alpha(samples)
+    encoding = PictureEncoding(lossless=False, subsampling=subsampling, origin=origin)
+    return Picture(pixels, alpha, format="jpeg", metadata=metadata, encoding=encoding)
+
+
+def _open(source: Source, data: bytes) -> JpegImageFile:
+    # The plug-in itself, not Image.open: that has a pixel limit of its own, which is global to the program.
+    try:
+        return JpegImageFile(BytesIO(data))
+    except (OSError, SyntaxError, ValueError, IndexError) as error:
+        raise source.damaged(error) from error
+
+
+def _load_cut(source: Source, data: bytes) -> JpegImageFile:
+    """What can be decoded of a file that ends early; an end marker lets the decoder fill the rest with flat colour."""
+    picture = _open(source, data + _END_OF_IMAGE)
+    try:
+        picture.load()
+    except (OSError, SyntaxError, ValueError) as error:
+        raise source.damaged(error) from error
+    samples = np.asarray(picture)
+    source.cut_short(picture.height - _flat_rows_at_the_end(samples), picture.height)
+    return picture
+
+
+def _flat_rows_at_the_end(samples: Samples) -> int:
+    """Rows below the last one that has any detail: those the decoder made up."""
+    detailed = (samples != samples[:, :1]).reshape(len(samples), -1).any(axis=1)
+    return len(samples) - int(np.flatnonzero(detailed)[-1]) - 1 if detailed.any() else len(samples)
+
+
+def _metadata(picture: JpegImageFile) -> PictureMetadata:
+    info = picture.info
+    comment = info.get("comment")
+    dpi = info.get("dpi")
+    return PictureMetadata(
+        icc=info.get("icc_profile"),
+        exif=info["exif"].removeprefix(_EXIF_PREFIX) if "exif" in info else None,
+        xmp=info.get("xmp"),
+        text={COMMENT: comment.decode("utf-8", "replace")} if comment else {},
+        dpi=(float(dpi[0]), float(dpi[1])) if dpi else None,
+    )
+
+
+def write(path: Path, picture: Picture, options: WriteOptions) -> None:
+    """Write 8-bit grey or RGB at ``options.quality``."""
+    metadata = picture.metadata
+    blocks = {
+        "exif": _EXIF_PREFIX + metadata.exif if metadata.exif else b"",
+        "xmp": metadata.xmp or b"",
+        "comment": metadata.text.get(COMMENT, "").encode(),
+    }
+    for name, most in (("exif", 0), ("xmp", _XMP_PREFIX_SIZE), ("comment", 0)):
+        if len(blocks[name]) > _MOST_IN_SEGMENT - most:
+            options.note(f"JPEG holds at most 64 KiB of {name}; the {len(blocks[name]):,} bytes were left out")
+            blocks[name] = b""
+    samples = picture.pixels[..., 0] if picture.pixels.shape[2] == 1 else picture.pixels
+    encoded = BytesIO()
+    Image.fromarray(samples).save(
+        encoded,
+        "JPEG",
+        quality=options.quality,
+        subsampling=options.subsampling,
+        icc_profile=metadata.icc or b"",
+        dpi=tuple(round(value) for value in metadata.dpi) if metadata.dpi else (0, 0),
+        **blocks,
+    )
+    path.write_bytes(encoded.getbuffer())

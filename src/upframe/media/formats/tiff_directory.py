@@ -1,0 +1,98 @@
+"""TIFF directories as they are stored: tags with their types and bytes, to move between TIFF files and EXIF blocks unchanged.
+
+A directory is a count, entries of tag, type, count and value (or its place in the file), and a link; all places are counted
+from the start of the file, so that a directory that moves is written anew (TIFF 6.0, section 2; BigTIFF has wider counts).
+"""
+
+from __future__ import annotations
+
+import struct
+from collections.abc import Mapping
+from typing import BinaryIO, NamedTuple
+
+import numpy as np
+
+_UNIT = {1: 1, 2: 1, 3: 2, 4: 4, 5: 4, 6: 1, 7: 1, 8: 2, 9: 4, 10: 4, 11: 4, 12: 8, 13: 4, 16: 8, 17: 8, 18: 8}
+"""Bytes of the numbers a type is made of, by its code: what changing the byte order turns round."""
+_RATIONALS = (5, 10)  # pairs of numbers
+_MOST_BYTES = 16 << 20  # of one value; a damaged count asks for more
+
+ASCII, LONG = 2, 4
+
+
+class Value(NamedTuple):
+    """What is stored under a tag: the code of its type, and its bytes in the little-endian order."""
+
+    kind: int
+    stored: bytes
+
+    @property
+    def numbers(self) -> int:
+        """How many numbers or characters; a rational is one number."""
+        return len(self.stored) // _size(self.kind)
+
+    def number(self) -> int:
+        """The first number, for types of whole numbers."""
+        return int.from_bytes(self.stored[: _UNIT[self.kind]], "little")
+
+
+Directory = Mapping[int, Value]
+
+
+class Layout(NamedTuple):
+    """How a file writes its directories."""
+
+    order: str
+    """``<`` or ``>``, as in ``struct``."""
+    big: bool = False
+    """BigTIFF."""
+
+    @property
+    def counts(self) -> tuple[str, str, int]:
+        """Formats of the number of entries and of a count or place, and how many bytes of a value an entry holds itself."""
+        return ("Q", "Q", 8) if self.big else ("H", "I", 4)
+
+
+def _size(kind: int) -> int:
+    return _UNIT[kind] * (2 if kind in _RATIONALS else 1)
+
+
+def _reordered(kind: int, stored: bytes) -> bytes:
+    return np.frombuffer(stored, f"u{_UNIT[kind]}").byteswap().tobytes()
+
+
+def read_directory(file: BinaryIO, layout: Layout, start: int) -> dict[int, Value]:
+    """The directory at ``start``, without entries of unknown type or that lie outside the file. Raises struct.error."""
+    total, place, inside = layout.counts
+    entry = struct.Struct(f"{layout.order}HH{place}{inside}s")
+    file.seek(start)
+    (count,) = struct.unpack(layout.order + total, file.read(struct.calcsize(total)))
+    entries = file.read(entry.size * min(count, 65535))
+    found: dict[int, Value] = {}
+    for tag, kind, number, content in entry.iter_unpack(entries[: len(entries) // entry.size * entry.size]):
+        if kind not in _UNIT or number * _size(kind) > _MOST_BYTES:
+            continue
+        length = number * _size(kind)
+        if length > inside:
+            file.seek(struct.unpack(layout.order + place, content)[0])
+            content = file.read(length)  # noqa: PLW2901
+        if len(content) >= length:
+            stored = content[:length]
+            found[tag] = Value(kind, stored if layout.order == "<" else _reordered(kind, stored))
+    return found
+
+
+def packed_directory(directory: Directory, start: int, *, big: bool = False) -> bytes:
+    """A directory to be placed at ``start`` (even) of a little-endian file, followed by its values; its link ends the chain."""
+    total, place, inside = Layout("<", big).counts
+    entry = struct.Struct(f"<HH{place}{inside}s")
+    values_at = start + struct.calcsize("<" + total) + entry.size * len(directory) + inside
+    entries, values = bytearray(), bytearray()
+    for tag in sorted(directory):
+        value = directory[tag]
+        content = value.stored
+        if len(content) > inside:
+            content = struct.pack("<" + place, values_at + len(values))
+            values += value.stored + bytes(len(value.stored) % 2)
+        entries += entry.pack(tag, value.kind, value.numbers, content)
+    return struct.pack("<" + total, len(directory)) + entries + bytes(inside) + values

@@ -1,0 +1,17 @@
+"""Fixtures every room's tests may use."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+import pytest
+
+
+@pytest.fixture(scope="session")
+def shared() -> Path:
+    """The folder of reference data, which is not part of the repository; without it the test is skipped."""
+    folder = Path(os.environ.get("UPFRAME_SHARED") or Path(__file__).resolve().parents[2] / "shared")
+    if not (folder / "reference").is_dir():
+        pytest.skip(f"no reference data in {folder}: set UPFRAME_SHARED to the folder that holds reference/")
+    return folder

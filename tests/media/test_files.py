@@ -1,0 +1,386 @@
+"""Which files a command is given, where its results go, and that a result is there whole or not at all."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+import textwrap
+from collections.abc import Iterator
+from pathlib import Path
+
+import av
+import numpy as np
+import pytest
+from PIL import Image
+
+from upframe.errors import InputError, OutputError
+from upframe.media import Input, Picture, atomic_output, find_inputs, output_path, output_paths, write_picture
+from upframe.media.files import frame_paths
+
+DOT = Picture(np.full((2, 2, 3), 9, np.uint8))
+
+
+def put(folder: Path, *names: str) -> None:
+    """Small real files: pictures by their suffix, a film for .mp4, text for anything else."""
+    for name in names:
+        path = folder / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        if path.suffix in (".png", ".jpg", ".exr"):
+            write_picture(path, DOT)
+        elif path.suffix in (".mp4", ".mkv"):
+            put_film(path)
+        else:
+            path.write_text("words")
+
+
+def put_film(path: Path, container: str | None = None) -> None:
+    with av.open(str(path), "w", format=container) as film:
+        stream = film.add_stream("libx264", rate=25, width=16, height=16, pix_fmt="yuv420p")
+        film.mux(stream.encode(av.VideoFrame.from_ndarray(np.zeros((16, 16, 3), np.uint8))))
+        film.mux(stream.encode(None))
+
+
+def names_of(inputs: list[Input]) -> list[str]:
+    return [item.relative.as_posix() for item in inputs]
+
+
+# Inputs
+
+
+def test_one_picture_and_one_film(tmp_path: Path) -> None:
+    put(tmp_path, "a.png", "b.mp4")
+    found = find_inputs([str(tmp_path / "b.mp4"), str(tmp_path / "a.png")])
+    assert [(item.path.name, item.kind) for item in found] == [("b.mp4", "film"), ("a.png", "picture")]
+    assert names_of(found) == ["b.mp4", "a.png"]
+
+
+def test_a_folder_gives_its_pictures_and_films_in_natural_order_with_their_places(tmp_path: Path) -> None:
+    put(tmp_path, "p10.png", "p9.png", "deep/er/p1.jpg", "film.MP4".lower(), "readme.txt", ".hidden.png", ".git/x.png")
+    assert names_of(find_inputs([tmp_path])) == ["deep/er/p1.jpg", "film.mp4", "p9.png", "p10.png"]
+    assert names_of(find_inputs([tmp_path], recursive=False)) == ["film.mp4", "p9.png", "p10.png"]
+
+
+def test_suffixes_count_in_any_case(tmp_path: Path) -> None:
+    put(tmp_path, "a.png")
+    (tmp_path / "a.png").rename(tmp_path / "A.PNG")
+    assert names_of(find_inputs([tmp_path])) == ["A.PNG"]
+
+
+def test_a_glob_keeps_the_structure_below_its_fixed_part(tmp_path: Path) -> None:
+    put(tmp_path, "in/a/1.png", "in/b/1.png", "in/b/1.txt")
+    assert names_of(find_inputs([f"{tmp_path}/in/*/1.*"])) == ["a/1.png", "b/1.png"]
+    assert names_of(find_inputs([f"{tmp_path}/**/*.png"])) == ["in/a/1.png", "in/b/1.png"]
+
+
+def test_a_name_that_exists_is_never_taken_for_a_pattern(tmp_path: Path) -> None:
+    put(tmp_path, "shot#1 [50%].png", "shot51.png")
+    assert names_of(find_inputs([tmp_path / "shot#1 [50%].png"])) == ["shot#1 [50%].png"]
+
+
+def test_the_same_file_twice_counts_once(tmp_path: Path) -> None:
+    put(tmp_path, "a.png")
+    assert len(find_inputs([tmp_path / "a.png", tmp_path, f"{tmp_path}/*.png"])) == 1
+
+
+@pytest.mark.parametrize("pattern", ["f.%04d.png", "f.####.png"])
+def test_a_sequence_keeps_its_numbers(tmp_path: Path, pattern: str) -> None:
+    put(tmp_path, "f.0998.png", "f.0999.png", "f.1001.png", "f.12345.png", "f.7.png", "f.00998.png", "g.0998.png")
+    (found,) = find_inputs([tmp_path / pattern])
+    assert found.kind == "sequence"
+    assert found.numbers == (998, 999, 1001, 12345)
+    assert found.path.name == "f.%04d.png"
+    assert [frame.name for frame in found.frames] == ["f.0998.png", "f.0999.png", "f.1001.png", "f.12345.png"]
+    assert found.missing[:2] == (1000, 1002)
+
+
+def test_a_sequence_without_padding_is_in_the_order_of_its_numbers(tmp_path: Path) -> None:
+    put(tmp_path, "2.png", "10.png", "1.png", "01.png")
+    (found,) = find_inputs([tmp_path / "%d.png"])
+    assert [frame.name for frame in found.frames] == ["1.png", "2.png", "10.png"]
+
+
+def test_a_still_gif_is_a_picture_and_a_moving_one_a_film(tmp_path: Path) -> None:
+    frames = [Image.new("L", (8, 8), shade) for shade in (0, 90, 200)]
+    frames[0].save(tmp_path / "still.gif")
+    frames[0].save(tmp_path / "moving.gif", save_all=True, append_images=frames[1:])
+    kinds = {item.path.name: item.kind for item in find_inputs([tmp_path])}
+    assert kinds == {"still.gif": "picture", "moving.gif": "film"}
+
+
+def test_a_file_of_unknown_suffix_is_told_by_its_content(tmp_path: Path) -> None:
+    put(tmp_path, "a.png")
+    (tmp_path / "a.png").rename(tmp_path / "picture.dat")
+    put_film(tmp_path / "film.dat", "mp4")
+    assert [item.kind for item in find_inputs([tmp_path / "picture.dat", tmp_path / "film.dat"])] == ["picture", "film"]
+
+
+@pytest.mark.parametrize(
+    ("argument", "line"),
+    [
+        ("none.png", "no such file"),
+        ("*.webm", "matches no file"),
+        ("*.txt", "matches no picture or film"),
+        ("empty", "no picture or film in this folder"),
+        ("frame%05d.png", "no file is numbered like this"),
+        ("frame%05d.txt", "are pictures"),
+        ("%03d_%05d.png", "one number is wanted"),
+        ("nowhere/%05d.png", "cannot be read"),
+    ],
+)
+def test_an_argument_that_names_nothing_gets_one_line(tmp_path: Path, argument: str, line: str) -> None:
+    put(tmp_path, "notes.txt")
+    (tmp_path / "empty").mkdir()
+    with pytest.raises(InputError, match=line) as refused:
+        find_inputs([str(tmp_path / argument)])
+    assert "\n" not in str(refused.value)
+
+
+# Names of results
+
+
+def picture_at(path: str | Path, relative: str | None = None) -> Input:
+    return Input(Path(path), "picture", Path(relative or Path(path).name))
+
+
+def sequence_at(path: str | Path, numbers: tuple[int, ...] = (5, 6)) -> Input:
+    return Input(Path(path), "sequence", Path(Path(path).name), numbers)
+
+
+def test_without_a_name_the_result_lies_beside_the_input(tmp_path: Path) -> None:
+    assert output_path(picture_at(tmp_path / "a.b.jpg"), None, label="x2") == tmp_path / "a.b-x2.jpg"
+    assert output_path(sequence_at(tmp_path / "in/%05d.exr"), None, label="x2") == tmp_path / "in-x2/%05d.exr"
+
+
+def test_a_folder_gets_the_structure_of_the_input(tmp_path: Path) -> None:
+    item = picture_at("in/deep/a.png", "deep/a.png")
+    assert output_path(item, tmp_path, label="x2") == tmp_path / "deep/a.png"
+    assert output_path(item, f"{tmp_path}/new/", label="x2") == tmp_path / "new/deep/a.png"
+    assert output_path(sequence_at("in/%05d.png"), f"{tmp_path}/new/", label="x2") == tmp_path / "new/%05d.png"
+
+
+def test_one_input_may_get_any_name(tmp_path: Path) -> None:
+    assert output_path(picture_at("a.png"), tmp_path / "b.webp", label="x2") == tmp_path / "b.webp"
+    assert output_path(sequence_at("in/%05d.png"), tmp_path / "b.mp4", label="x2") == tmp_path / "b.mp4"
+
+
+def test_frames_get_numbered_names(tmp_path: Path) -> None:
+    film = Input(Path("film.mp4"), "film", Path("film.mp4"))
+    for item in (film, sequence_at("in/%05d.png")):
+        assert output_path(item, tmp_path / "f_####.exr", label="x2") == tmp_path / "f_%04d.exr"
+    assert [path.name for path in frame_paths(tmp_path / "f_%04d.exr", (7, 12345))] == ["f_0007.exr", "f_12345.exr"]
+
+
+def test_pictures_that_cannot_be_written_as_they_were_become_png() -> None:
+    assert output_path(picture_at("still.gif"), None, label="x2").name == "still-x2.png"
+    assert output_path(picture_at("scan.dat"), None, label="x2").name == "scan-x2.png"
+
+
+@pytest.mark.parametrize(
+    ("inputs", "out", "line"),
+    [
+        ([picture_at("a.png"), picture_at("b.png")], "c.png", "several inputs"),
+        ([picture_at("a.png")], "out/%05d.png", "is a picture"),
+        ([sequence_at("in/%05d.png")], "out.png", "give a numbered one"),
+        ([picture_at("x/a.png"), picture_at("y/a.png")], "out/", "both x/a.png and y/a.png"),
+        ([picture_at("a.png")], "a.png", "never written over"),
+        ([picture_at("a.png")], "./sub/../a.png", "never written over"),
+        ([picture_at("in/a.png", "a.png"), picture_at("b.png")], "in/", "never written over"),
+        ([sequence_at("in/%05d.png")], "in/#####.png", "never written over"),
+        ([sequence_at("in/%05d.png"), picture_at("00006.png")], "out/", "would be the result of both"),
+    ],
+)
+def test_results_that_would_collide_are_refused(inputs: list[Input], out: str, line: str) -> None:
+    with pytest.raises(OutputError, match=line):
+        output_paths(inputs, out, label="x2")
+
+
+def test_a_link_to_an_input_is_that_input(tmp_path: Path) -> None:
+    put(tmp_path, "a.png")
+    (tmp_path / "link.png").symlink_to(tmp_path / "a.png")
+    with pytest.raises(OutputError, match="never written over"):
+        output_paths(find_inputs([tmp_path / "a.png"]), tmp_path / "link.png", label="x2")
+
+
+def test_pictures_of_one_name_in_two_formats_do_not_collide(tmp_path: Path) -> None:
+    put(tmp_path, "a.png", "a.jpg")
+    assert {path.name for path in output_paths(find_inputs([tmp_path]), None, label="x2")} == {"a-x2.png", "a-x2.jpg"}
+
+
+# Whole or not at all
+
+
+def everything(folder: Path) -> list[str]:
+    return sorted(path.relative_to(folder).as_posix() for path in folder.rglob("*"))
+
+
+def test_a_result_appears_when_it_is_whole(tmp_path: Path) -> None:
+    target = tmp_path / "new" / "folder" / "out.bin"
+    with atomic_output(target) as temporary:
+        assert temporary.parent == target.parent
+        assert temporary.suffix == ".bin"
+        assert temporary.name.startswith(".")
+        temporary.write_bytes(b"whole")
+        assert not target.exists()
+    assert target.read_bytes() == b"whole"
+    assert everything(tmp_path) == ["new", "new/folder", "new/folder/out.bin"]
+
+
+@pytest.mark.parametrize("error", [RuntimeError, KeyboardInterrupt, SystemExit])
+def test_nothing_is_left_when_the_work_fails(tmp_path: Path, error: type[BaseException]) -> None:
+    def work() -> None:
+        with atomic_output(tmp_path / "new" / "out.bin") as temporary:
+            temporary.write_bytes(b"half")
+            raise error
+
+    with pytest.raises(error):
+        work()
+    assert everything(tmp_path) == []
+
+
+def test_folders_that_were_there_before_stay_when_the_work_fails(tmp_path: Path) -> None:
+    (tmp_path / "mine").mkdir()
+    with pytest.raises(ValueError, match="stop"), atomic_output(tmp_path / "mine" / "new" / "out.bin"):
+        raise ValueError("stop")
+    assert everything(tmp_path) == ["mine"]
+
+
+def test_an_existing_file_is_refused_before_any_work(tmp_path: Path) -> None:
+    target = tmp_path / "out.bin"
+    target.write_bytes(b"old")
+    with pytest.raises(OutputError, match="--overwrite"), atomic_output(target):
+        pytest.fail("the work began")
+    assert target.read_bytes() == b"old"
+
+
+def test_an_existing_file_is_replaced_when_asked_and_survives_a_failure(tmp_path: Path) -> None:
+    target = tmp_path / "out.bin"
+    target.write_bytes(b"old")
+
+    def fail() -> None:
+        with atomic_output(target, overwrite=True) as temporary:
+            temporary.write_bytes(b"half")
+            raise ValueError("stop")
+
+    with pytest.raises(ValueError, match="stop"):
+        fail()
+    assert target.read_bytes() == b"old"
+    with atomic_output(target, overwrite=True) as temporary:
+        temporary.write_bytes(b"new")
+    assert target.read_bytes() == b"new"
+    assert everything(tmp_path) == ["out.bin"]
+
+
+def test_a_file_that_appears_during_the_work_is_not_replaced(tmp_path: Path) -> None:
+    target = tmp_path / "out.bin"
+
+    def work() -> None:
+        with atomic_output(target) as temporary:
+            temporary.write_bytes(b"ours")
+            target.write_bytes(b"theirs")
+
+    with pytest.raises(OutputError, match="exists already"):
+        work()
+    assert target.read_bytes() == b"theirs"
+    assert everything(tmp_path) == ["out.bin"]
+
+
+def test_a_folder_of_frames_appears_when_it_is_whole(tmp_path: Path) -> None:
+    with atomic_output(tmp_path / "frames", folder=True) as temporary:
+        (temporary / "1.png").write_bytes(b"1")
+        assert not (tmp_path / "frames").exists()
+    assert everything(tmp_path) == ["frames", "frames/1.png"]
+
+
+def test_a_folder_that_holds_something_is_only_added_to_and_only_when_asked(tmp_path: Path) -> None:
+    folder = tmp_path / "frames"
+    put(folder, "mine.txt")
+    (folder / "1.png").write_bytes(b"old")
+    with pytest.raises(OutputError, match="not empty"), atomic_output(folder, folder=True):
+        pytest.fail("the work began")
+    with atomic_output(folder, folder=True, overwrite=True) as temporary:
+        (temporary / "1.png").write_bytes(b"new")
+    assert everything(tmp_path) == ["frames", "frames/1.png", "frames/mine.txt"]
+    assert (folder / "1.png").read_bytes() == b"new"
+
+
+def test_a_file_where_a_folder_is_wanted_and_the_reverse(tmp_path: Path) -> None:
+    put(tmp_path, "file.txt", "folder/a.txt")
+    with pytest.raises(OutputError, match="is a file"), atomic_output(tmp_path / "file.txt", folder=True):
+        pytest.fail("the work began")
+    with pytest.raises(OutputError, match="is a folder"), atomic_output(tmp_path / "folder", overwrite=True):
+        pytest.fail("the work began")
+
+
+def test_a_place_below_a_file_cannot_be_written(tmp_path: Path) -> None:
+    put(tmp_path, "file.txt")
+    with pytest.raises(OutputError, match="cannot be written"), atomic_output(tmp_path / "file.txt" / "out.bin"):
+        pytest.fail("the work began")
+
+
+@pytest.fixture
+def picture_ordinary_user(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    """Work in ``tmp_path`` as someone to whom permissions apply, which they do not to root."""
+    (tmp_path / "locked").mkdir(mode=0o500)
+    tmp_path.chmod(0o755)
+    monkeypatch.chdir(tmp_path)
+    if os.geteuid() != 0:
+        yield
+        return
+    os.seteuid(65534)
+    try:
+        yield
+    finally:
+        os.seteuid(0)
+
+
+@pytest.mark.skipif(os.name != "posix", reason="permissions of folders are POSIX")
+@pytest.mark.usefixtures("picture_ordinary_user")
+def test_a_folder_without_permission_is_refused_before_any_work() -> None:
+    with pytest.raises(OutputError, match=r"^locked/out\.bin: no permission to write there"), atomic_output("locked/out.bin"):
+        pytest.fail("the work began")
+
+
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="a device that is always full is Linux's")
+def test_a_full_disk_is_told_with_what_is_free_and_leaves_nothing(tmp_path: Path) -> None:
+    def work() -> None:
+        with atomic_output(tmp_path / "out.bin") as temporary:
+            temporary.write_bytes(b"half")
+            Path("/dev/full").write_bytes(b"more")
+
+    with pytest.raises(OutputError, match=r"the disk is full: [\d,]+ MB are free"):
+        work()
+    assert everything(tmp_path) == []
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="limits on file size are set as on Linux")
+@pytest.mark.parametrize("suffix", [".png", ".jpg", ".webp", ".tif", ".exr", ".bmp", ".ppm"])
+def test_a_picture_whose_end_does_not_fit_leaves_nothing(tmp_path: Path, suffix: str) -> None:
+    program = textwrap.dedent(f"""
+        import resource, signal
+        import numpy as np
+        signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
+        from upframe.errors import OutputError
+        from upframe.media import Picture, write_picture
+        picture = Picture(np.random.default_rng(1).integers(0, 255, (64, 64, 3), dtype=np.uint8))
+        write_picture("whole{suffix}", picture)
+        import os
+        size = os.path.getsize("whole{suffix}")
+        for limit in (size - 1, size // 2, 100):
+            resource.setrlimit(resource.RLIMIT_FSIZE, (limit, resource.RLIM_INFINITY))
+            try:
+                write_picture("cut{suffix}", picture)
+                print("written")
+            except OutputError as error:
+                print("refused")
+        print(sorted(os.listdir(".")))
+    """)
+    run = subprocess.run(
+        [sys.executable, "-c", program],
+        cwd=tmp_path,
+        env={**os.environ, "PYTHONPATH": os.pathsep.join(sys.path), "PYTHONDONTWRITEBYTECODE": "1"},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert run.stdout.splitlines() == ["refused"] * 3 + [f"['whole{suffix}']"], run.stderr

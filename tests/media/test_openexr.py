@@ -1,0 +1,110 @@
+"""OpenEXR: light as it is, whatever its range, and the ways between light and display."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import OpenEXR
+import pytest
+from tests.media.picture_samples import samples
+
+from upframe.media import Picture, read_picture, write_picture
+
+
+@pytest.mark.parametrize("half", [True, False])
+@pytest.mark.parametrize("channels", [1, 2, 3, 4])
+def test_openexr_keeps_negative_and_bright_values_and_its_type(tmp_path: Path, half: bool, channels: int) -> None:
+    kind = np.float16 if half else np.float32
+    stored = samples(channels, np.float32).astype(kind)
+    stored[0, 0, 0], stored[0, 1, 0] = np.inf, np.nan
+    if channels in (2, 4):
+        stored[..., -1] = np.clip(stored[..., -1], 0, 1)
+        stored[0, :3, -1] = 1
+    names = {1: "Y", 2: "YA", 3: "RGB", 4: "RGBA"}[channels]
+    planes = {name: np.ascontiguousarray(stored[..., index]) for index, name in enumerate(names)}
+    OpenEXR.File({}, dict(planes)).write(str(tmp_path / "in.exr"))
+    picture = read_picture(tmp_path / "in.exr", on_note=pytest.fail)
+    assert picture.linear
+    assert picture.pixels.dtype == np.float32
+    write_picture(tmp_path / "out.exr", picture, on_note=pytest.fail)
+    for name, channel in OpenEXR.File(str(tmp_path / "out.exr"), separate_channels=True).parts[0].channels.items():
+        assert channel.pixels.dtype == kind
+        # Dividing by alpha and multiplying again may move a float by its last bit; a half, never.
+        np.testing.assert_allclose(channel.pixels, planes[name], rtol=0 if half else 3e-7)
+
+
+def test_openexr_light_without_cover_survives(tmp_path: Path) -> None:
+    flame, cover = np.full((4, 4), 3.0, np.float16), np.zeros((4, 4), np.float16)
+    OpenEXR.File({}, {"R": flame, "G": flame, "B": flame, "A": cover}).write(str(tmp_path / "in.exr"))
+    write_picture(tmp_path / "out.exr", read_picture(tmp_path / "in.exr"))
+    np.testing.assert_array_equal(OpenEXR.File(str(tmp_path / "out.exr")).channels()["RGBA"].pixels[..., 0], flame)
+
+
+def test_openexr_alpha_is_straight_in_memory(tmp_path: Path) -> None:
+    red, cover = np.full((4, 4), 0.25, np.float16), np.full((4, 4), 0.5, np.float16)
+    OpenEXR.File({}, {"R": red, "G": red, "B": red, "A": cover}).write(str(tmp_path / "in.exr"))
+    found = read_picture(tmp_path / "in.exr")
+    assert np.all(found.pixels == 0.5)
+    assert np.all(found.alpha == 0.5)
+
+
+def test_the_other_layers_of_an_openexr_are_named_when_left_out(tmp_path: Path) -> None:
+    notes: list[str] = []
+    plane = np.ones((4, 4), np.float16)
+    names = ("R", "G", "B", "diffuse.R", "Z")
+    OpenEXR.File({}, dict.fromkeys(names, plane)).write(str(tmp_path / "layers.exr"))
+    read_picture(tmp_path / "layers.exr", on_note=notes.append)
+    assert "diffuse.R, Z" in notes[0].replace("Z, diffuse.R", "diffuse.R, Z")
+
+
+def test_the_combined_layer_of_a_renderer_is_the_picture(tmp_path: Path) -> None:
+    notes: list[str] = []
+    one, other = np.ones((4, 4), np.float32), np.zeros((4, 4), np.float32)
+    layers = {f"ViewLayer.{layer}.{name}": plane for layer, plane in (("Albedo", other), ("Combined", one)) for name in "RGB"}
+    OpenEXR.File({}, layers).write(str(tmp_path / "layers.exr"))
+    assert np.all(read_picture(tmp_path / "layers.exr", on_note=notes.append).pixels == 1)
+    assert any("ViewLayer.Combined" in note for note in notes)
+
+
+def test_an_openexr_window_grows_with_its_picture(tmp_path: Path) -> None:
+    plane = np.ones((4, 6), np.float16)
+    windows = {
+        "dataWindow": (np.array([2, 3], np.int32), np.array([7, 6], np.int32)),
+        "displayWindow": (np.array([0, 0], np.int32), np.array([9, 9], np.int32)),
+    }
+    OpenEXR.File(windows, dict.fromkeys("RGB", plane)).write(str(tmp_path / "in.exr"))
+    picture = read_picture(tmp_path / "in.exr")
+    larger = replace(picture, pixels=picture.pixels.repeat(2, axis=0).repeat(2, axis=1))
+    write_picture(tmp_path / "out.exr", larger)
+    header = OpenEXR.File(str(tmp_path / "out.exr"), header_only=True).parts[0].header
+    assert [corner.tolist() for corner in header["dataWindow"]] == [[4, 6], [15, 13]]
+    assert [corner.tolist() for corner in header["displayWindow"]] == [[0, 0], [19, 19]]
+
+
+def test_display_values_become_light_in_openexr_and_come_back(tmp_path: Path) -> None:
+    notes: list[str] = []
+    every = Picture(np.arange(256, dtype=np.uint8).reshape(16, 16, 1).repeat(3, axis=2))
+    write_picture(tmp_path / "light.exr", every, on_note=notes.append)
+    light = read_picture(tmp_path / "light.exr")
+    assert light.encoding.half
+    assert light.pixels[8, 0, 0] == pytest.approx(0.2158605, abs=2e-4)  # sRGB 128
+    write_picture(tmp_path / "back.png", light, depth=8, on_note=notes.append)
+    np.testing.assert_array_equal(read_picture(tmp_path / "back.png").pixels, every.pixels)
+    assert len(notes) == 3  # to light, to display, rounded
+
+
+def test_hidden_colours_of_a_transparent_png_do_not_glow_in_openexr(tmp_path: Path) -> None:
+    picture = Picture(np.full((4, 4, 3), 200, np.uint8), np.zeros((4, 4, 1), np.uint8))
+    write_picture(tmp_path / "clear.exr", picture)
+    assert np.all(OpenEXR.File(str(tmp_path / "clear.exr")).channels()["RGBA"].pixels == 0)
+
+
+def test_light_above_1_is_clipped_in_png_with_a_note(tmp_path: Path) -> None:
+    notes: list[str] = []
+    bright = Picture(np.array([[[-1, 0.5, 7]]], np.float32), linear=True, format="exr")
+    write_picture(tmp_path / "clipped.png", bright, on_note=notes.append)
+    found = read_picture(tmp_path / "clipped.png")
+    assert found.pixels.tolist() == [[[0, 48192, 65535]]]
+    assert any("clipped" in note for note in notes)
