@@ -57,7 +57,10 @@ def main() -> None:
         assert isinstance(model.network, RT4KSR)
         slow = plain(model.network)
         fast = Upscaler(model, device="cpu")
-        runs: dict[str, Callable[[], object]] = {"plain": lambda f=slow: f(picture), "upframe": lambda u=fast: u.enlarge(picture)}
+        runs: dict[str, Callable[[], object]] = {
+            "plain": lambda f=slow: f(picture),
+            "upframe": lambda u=fast: u.enlarge(picture),
+        }
         figures[name] = side_by_side(runs, rounds=30) | {"plain over upframe, paired": paired_ratio(runs, rounds=30)}
     write("rt4ksr_speed", {"input": "640x360", "scale": 2} | figures)
 

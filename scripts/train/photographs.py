@@ -1,6 +1,7 @@
 """Gather the openly licensed photographs the shipped RT4KSR weights are trained on.
 
-They come in Debian packages; on a Debian machine: ``apt-get download`` each name in PACKAGES, unpack with ``dpkg -x FILE ROOT``, then
+They come in Debian packages; on a Debian machine: ``apt-get download`` each name in PACKAGES, unpack with
+``dpkg -x FILE ROOT``, then
 
     python scripts/train/photographs.py ROOT photographs/
 
@@ -81,7 +82,9 @@ def drawing(seed: int, side: int = 640, supersampling: int = 4) -> Image.Image:
             width = max(1, int(extent * random.uniform(0.02, 0.5)))
             draw.ellipse((x, y, x + extent, y + extent), outline=_colour(random), width=width)
         else:
-            points = [(x + int(random.normal(0, extent)), y + int(random.normal(0, extent))) for _ in range(random.integers(3, 7))]
+            points = [
+                (x + int(random.normal(0, extent)), y + int(random.normal(0, extent))) for _ in range(random.integers(3, 7))
+            ]
             draw.polygon(points, fill=_colour(random))
     return canvas.resize((side, side), Image.Resampling.BOX)
 

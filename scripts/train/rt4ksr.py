@@ -15,7 +15,6 @@ from __future__ import annotations
 
 import argparse
 import json
-import os
 import time
 from itertools import product
 from pathlib import Path
@@ -136,7 +135,7 @@ def start_from(network: RT4KSR, path: Path) -> None:
     network.load_state_dict(own | {k: v for k, v in given.items() if k in own and own[k].shape == v.shape})
 
 
-def main() -> None:
+def arguments() -> argparse.Namespace:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("photographs", type=Path)
     parser.add_argument("output", type=Path)
@@ -144,7 +143,7 @@ def main() -> None:
     parser.add_argument("--iterations", type=int, default=60_000)
     parser.add_argument("--batch", type=int, default=16)
     parser.add_argument("--crop", type=int, default=48, help="side of a crop in low-resolution pixels")
-    parser.add_argument("--rate", type=float, default=2e-3)
+    parser.add_argument("--rate", type=float, default=2e-3, help="1e-3 for a network that is begun from another")
     parser.add_argument("--channels", type=int, default=24)
     parser.add_argument("--unshuffle", type=int, default=2)
     parser.add_argument("--training-form", action="store_true", help="train the wide re-parameterisable form, not the merged")
@@ -160,83 +159,116 @@ def main() -> None:
     parser.add_argument("--threads", type=int, default=0)
     parser.add_argument("--seed", type=int, default=1)
     parser.add_argument("--device", default="cuda" if torch.cuda.is_available() else "cpu")
-    a = parser.parse_args()
+    return parser.parse_args()
 
+
+class Training:
+    """The network, its moving average, and the optimiser; saved and taken up together."""
+
+    def __init__(self, a: argparse.Namespace, device: torch.device) -> None:
+        self.scale, self.output, self.device = a.scale, a.output, device
+        self.configuration = {
+            "channels": a.channels,
+            "unshuffle": a.unshuffle,
+            "layernorm": a.layernorm,
+            "residual": not a.no_residual,
+            "skip": not a.no_skip,
+            "merged": not a.training_form,
+        }
+        self.network = self._build()
+        with torch.no_grad():  # features large enough for GELU to bend
+            self.network.head[0].weight.mul_(4)
+            self.network.upsample[0].weight.div_(4)
+        if a.unfold_from:
+            narrow = torch.load(a.unfold_from, map_location=device, weights_only=True)["ema"]
+            self.network.load_state_dict(unfolded(narrow, a.scale))
+        if a.start_from:
+            start_from(self.network, a.start_from)
+        self.ema = {name: value.detach().clone() for name, value in self.network.state_dict().items()}
+        self.optimiser = torch.optim.Adam(self.network.parameters(), lr=a.rate, fused=True)
+        self.schedule = torch.optim.lr_scheduler.OneCycleLR(self.optimiser, a.rate, a.iterations, pct_start=0.1)
+        self.iteration, self.seconds = 0, 0.0
+        if a.resume and a.output.exists():
+            self._resume()
+
+    def _build(self) -> RT4KSR:
+        return RT4KSR(self.scale, **self.configuration).to(self.device, memory_format=torch.channels_last)
+
+    def _resume(self) -> None:
+        saved = torch.load(self.output, map_location=self.device, weights_only=True)
+        self.network.load_state_dict(saved["network"])
+        self.ema = saved["ema"]
+        self.optimiser.load_state_dict(saved["optimiser"])
+        self.schedule.load_state_dict(saved["schedule"])
+        self.iteration, self.seconds = saved["iteration"], saved["seconds"]
+
+    def step(self, low: Tensor, high: Tensor) -> float:
+        """One iteration; the loss."""
+        self.iteration += 1
+        loss = F.mse_loss(self.network(low.contiguous(memory_format=torch.channels_last)), high)
+        self.optimiser.zero_grad(set_to_none=True)
+        loss.backward()
+        torch.nn.utils.clip_grad_norm_(self.network.parameters(), 0.1)
+        self.optimiser.step()
+        self.schedule.step()
+        decay = min(0.999, self.iteration / (self.iteration + 10))
+        with torch.no_grad():
+            for name, value in self.network.state_dict().items():
+                self.ema[name].lerp_(value, 1 - decay)
+        return loss.item()
+
+    def averaged(self) -> RT4KSR:
+        """The network with the moving average of its weights."""
+        network = self._build()
+        network.load_state_dict(self.ema)
+        return network
+
+    def save(self) -> None:
+        state = {
+            "network": self.network.state_dict(),
+            "ema": self.ema,
+            "configuration": self.configuration,
+            "scale": self.scale,
+            "optimiser": self.optimiser.state_dict(),
+            "schedule": self.schedule.state_dict(),
+            "iteration": self.iteration,
+            "seconds": self.seconds,
+        }
+        temporary = self.output.with_suffix(".part")
+        torch.save(state, temporary)
+        temporary.replace(self.output)
+
+
+def main() -> None:
+    a = arguments()
     torch.manual_seed(a.seed)
     if a.threads:
         torch.set_num_threads(a.threads)
     device = torch.device(a.device)
     data = Photographs(a.photographs, a.scale, a.crop, device, a.seed)
     print(json.dumps({"pictures": len(data.high), "megapixels": round(sum(p[0].numel() for p in data.high) / 1e6, 1)}))
-
-    configuration = {
-        "channels": a.channels,
-        "unshuffle": a.unshuffle,
-        "layernorm": a.layernorm,
-        "residual": not a.no_residual,
-        "skip": not a.no_skip,
-        "merged": not a.training_form,
-    }
-    network = RT4KSR(a.scale, **configuration).to(device, memory_format=torch.channels_last)
-    with torch.no_grad():  # features large enough for GELU to bend
-        network.head[0].weight.mul_(4)
-        network.upsample[0].weight.div_(4)
-    if a.unfold_from:
-        narrow = torch.load(a.unfold_from, map_location=device, weights_only=True)["ema"]
-        network.load_state_dict(unfolded(narrow, a.scale))
-    if a.start_from:
-        start_from(network, a.start_from)
-    ema = {name: value.detach().clone() for name, value in network.state_dict().items()}
-    optimiser = torch.optim.Adam(network.parameters(), lr=a.rate, fused=True)
-    schedule = torch.optim.lr_scheduler.OneCycleLR(optimiser, a.rate, a.iterations, pct_start=0.1)
-    first, seconds = 0, 0.0
-    if a.resume and a.output.exists():
-        saved = torch.load(a.output, map_location=device, weights_only=True)
-        network.load_state_dict(saved["network"])
-        ema = saved["ema"]
-        optimiser.load_state_dict(saved["optimiser"])
-        schedule.load_state_dict(saved["schedule"])
-        first, seconds = saved["iteration"], saved["seconds"]
-        data.random = np.random.default_rng((a.seed, first))
+    training = Training(a, device)
+    if training.iteration:
+        data.random = np.random.default_rng((a.seed, training.iteration))
     if a.validate:
         print(json.dumps({"bicubic": validate(None, a.validate, a.scale, device)}))
 
-    start, total = time.monotonic() - seconds, 0.0
-    for iteration in range(first + 1, (a.stop_after or a.iterations) + 1):
-        low, high = data.batch(a.batch)
-        loss = F.mse_loss(network(low.contiguous(memory_format=torch.channels_last)), high)
-        optimiser.zero_grad(set_to_none=True)
-        loss.backward()
-        torch.nn.utils.clip_grad_norm_(network.parameters(), 0.1)
-        optimiser.step()
-        schedule.step()
-        with torch.no_grad():
-            decay = min(0.999, iteration / (iteration + 10))
-            for name, value in network.state_dict().items():
-                ema[name].lerp_(value, 1 - decay)
-        total += loss.item()
-        if iteration % a.every == 0 or iteration == a.iterations:
-            seconds = time.monotonic() - start
-            line = {"iteration": iteration, "loss": round(total / a.every, 7), "minutes": round(seconds / 60, 2)}
+    begun, total, last = time.monotonic() - training.seconds, 0.0, a.stop_after or a.iterations
+    while training.iteration < last:
+        total += training.step(*data.batch(a.batch))
+        if training.iteration % a.every == 0 or training.iteration == last:
+            training.seconds = time.monotonic() - begun
+            line = {
+                "iteration": training.iteration,
+                "loss": round(total / a.every, 7),
+                "minutes": round(training.seconds / 60, 2),
+            }
             if a.validate:
-                averaged = RT4KSR(a.scale, **configuration).to(device, memory_format=torch.channels_last)
-                averaged.load_state_dict(ema)
-                line["set"] = {k: round(v, 3) for k, v in validate(averaged, a.validate, a.scale, device).items()}
+                scores = validate(training.averaged(), a.validate, a.scale, device)
+                line["set"] = {name: round(value, 3) for name, value in scores.items()}
             print(json.dumps(line), flush=True)
             total = 0.0
-            state = {
-                "network": network.state_dict(),
-                "ema": ema,
-                "configuration": configuration,
-                "scale": a.scale,
-                "optimiser": optimiser.state_dict(),
-                "schedule": schedule.state_dict(),
-                "iteration": iteration,
-                "seconds": seconds,
-            }
-            temporary = a.output.with_suffix(".part")
-            torch.save(state, temporary)
-            os.replace(temporary, a.output)
+            training.save()
 
 
 if __name__ == "__main__":

@@ -1,6 +1,6 @@
 """Turn a finished training into shipped weights: safetensors with their ModelInfo, and a card with the scores.
 
-    python scripts/train/ship.py rt4ksr-x2.pt --validate Set5/ --published rt4ksr_x2.pth
+python scripts/train/ship.py rt4ksr-x2.pt --validate Set5/ --published rt4ksr_x2.pth
 """
 
 from __future__ import annotations
@@ -25,18 +25,27 @@ RT4KSR (Zamfir et al., CVPR Workshops 2023) x{scale}, trained by the Upframe pro
 | | |
 |---|---|
 | Input | RGB in [0, 1], any size (made even by repeating the last row and column) |
-| Degradation | BI: MATLAB bicubic with antialiasing, rounded to 8 bits. Blurred, noisy or compressed inputs are outside its training: they are enlarged faithfully, faults included |
-| Configuration | {channels} channels, {blocks} blocks, GELU, `residual`, bilinear `skip`, no layer normalisation: the published network's cost without its normalisations |
-| Data | 52 photographs from Debian packages (lomiri-wallpapers, mate-backgrounds, lxqt-themes, plasma-workspace-wallpapers, forensics-samples; CC0, CC-BY, CC-BY-SA, LGPL, GPL), shrunk to 960, 560 and 360 pixels, and 12 drawings of letters and shapes: {pictures} pictures, 53 megapixels. No test picture is among them |
+| Degradation | BI: MATLAB bicubic with antialiasing, rounded to 8 bits |
+| Configuration | {channels} channels, {blocks} blocks, GELU, `residual`, bilinear `skip`, no layer normalisation |
+| Data | {data} |
 | Training | {training} |
 | Licence of the weights | Apache-2.0 |
 
-Scores on Set5, Y-PSNR in dB (BT.601 luma, 8 bits, border of {scale} cropped; low resolution made by the same MATLAB bicubic, rounded once):
+Blurred, noisy or compressed inputs are outside its training: they are enlarged faithfully, faults included.
+
+Scores on Set5, Y-PSNR in dB (BT.601 luma, 8 bits, border of {scale} cropped; low resolution made by the same MATLAB
+bicubic, rounded once):
 
 | | {pictures_row} | mean | over bicubic |
 |---|{rule}---|---|
 {rows}
 """
+
+DATA = (
+    "52 photographs from Debian packages (lomiri-wallpapers, mate-backgrounds, lxqt-themes, plasma-workspace-wallpapers, "
+    "forensics-samples; CC0, CC-BY, CC-BY-SA, LGPL, GPL), shrunk to 960, 560 and 360 pixels, and 12 drawings of letters and "
+    "shapes, 53 megapixels in all (`scripts/train/photographs.py`). No test picture is among them"
+)
 
 
 def row(title: str, scores: dict[str, float], bicubic: float) -> str:
@@ -82,7 +91,7 @@ def main() -> None:
         parameters=info.parameters,
         channels=network.channels,
         blocks=network.blocks,
-        pictures=saved.get("pictures", 170),
+        data=DATA,
         training=arguments.text,
         pictures_row=" | ".join(name for name in ours if name != "mean"),
         rule="---|" * (len(ours) - 1),

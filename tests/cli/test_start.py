@@ -20,7 +20,9 @@ def test_importing_upframe_imports_no_torch() -> None:
 
 
 def test_asking_for_help_imports_no_torch() -> None:
-    statement = "import sys; sys.argv = ['upframe', 'upscale', '--help']; from upframe.cli.main import app; app(standalone_mode=False)"
+    statement = (
+        "import sys; sys.argv = ['upframe', 'upscale', '--help']; from upframe.cli.main import app; app(standalone_mode=False)"
+    )
     code = f"import io, contextlib\nwith contextlib.redirect_stdout(io.StringIO()):\n    exec({statement!r})"
     assert not _modules_after(f"exec({code!r})") & {"torch", "numpy", "av", "PIL"}
 

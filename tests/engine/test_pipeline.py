@@ -71,9 +71,12 @@ def test_an_error_anywhere_ends_everything_and_is_raised(place: str) -> None:
             raise ValueError(where)
         return number
 
+    def sink(number: int) -> None:
+        fail("sink", number)
+
     source = (fail("source", number) for number in range(10_000))
     with pytest.raises(ValueError, match=place):
-        list(overlap(source, lambda x: fail("stage", x), lambda x: [fail("sink", x)] and None))
+        list(overlap(source, lambda x: fail("stage", x), sink))
 
 
 def test_an_error_in_the_last_write_is_raised() -> None:

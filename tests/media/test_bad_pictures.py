@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import struct
+import sys
 import tracemalloc
 import zlib
 from contextlib import suppress
@@ -15,7 +16,7 @@ import pytest
 import tifffile
 from PIL import Image
 
-from upframe.errors import InputError
+from upframe.errors import InputError, MissingExtra
 from upframe.media import Picture, read_picture, write_picture
 from upframe.media.picture import Samples
 from upframe.media.picture_file import MAX_PIXELS
@@ -282,3 +283,16 @@ def test_a_damaged_openexr_prints_nothing_on_standard_output(tmp_path: Path, cap
     path.write_bytes(data)
     refusal(path)
     assert capsys.readouterr().out == ""
+
+
+@pytest.mark.parametrize(("suffix", "package"), [(".tif", "tifffile"), (".exr", "OpenEXR")])
+def test_a_missing_package_is_named_with_the_command_that_installs_it(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, suffix: str, package: str
+) -> None:
+    write_picture(tmp_path / f"a{suffix}", Picture(noise()))
+    monkeypatch.setitem(sys.modules, package, None)
+    with pytest.raises(MissingExtra, match=rf"{package}.*pip install 'upframe\[pictures\]'"):
+        read_picture(tmp_path / f"a{suffix}")
+    with pytest.raises(MissingExtra):
+        write_picture(tmp_path / f"b{suffix}", Picture(noise()))
+    assert not (tmp_path / f"b{suffix}").exists()

@@ -53,10 +53,8 @@ def found_exif(path: Path) -> dict[str, Any]:
 
 
 def save(path: Path, image: Image.Image, turned: int) -> None:
-    settings: dict[str, Any] = {".jpg": {"quality": 100, "subsampling": "4:4:4"}, ".webp": {"lossless": True}}.get(
-        path.suffix, {}
-    )
-    image.save(path, exif=exif_block(turned).tobytes(), **settings)
+    every: dict[str, dict[str, Any]] = {".jpg": {"quality": 100, "subsampling": "4:4:4"}, ".webp": {"lossless": True}}
+    image.save(path, exif=exif_block(turned).tobytes(), **every.get(path.suffix, {}))
 
 
 @pytest.mark.parametrize("suffix", [".jpg", ".png", ".webp", ".tif"])
@@ -244,6 +242,33 @@ def test_a_profile_of_linear_light_is_recognised() -> None:
     assert not profile_is_linear(b"")
     tag = b"rTRC" + (144).to_bytes(4, "big") + (12).to_bytes(4, "big")
     assert profile_is_linear(bytes(128) + (1).to_bytes(4, "big") + tag + b"curv" + bytes(8))
+
+
+def profile_of_black_only() -> bytes:
+    """A CMYK profile by which only the black ink prints: lightness is 1 - K, and the other inks leave the paper white."""
+    ramp = bytes(range(256))
+    nodes = b"".join(bytes([0 if node & 1 else 255, 128, 128]) for node in range(16))  # Lab; K varies fastest
+    one = (1 << 16).to_bytes(4, "big")
+    matrix = one + bytes(12) + one + bytes(12) + one
+    table = b"mft1" + bytes(4) + bytes([4, 3, 2, 0]) + matrix + ramp * 4 + nodes + ramp * 3
+    white = b"XYZ " + bytes(4) + b"".join(round(part * 65536).to_bytes(4, "big") for part in (0.9642, 1, 0.8249))
+    directory = (2).to_bytes(4, "big")
+    for tag, start, content in ((b"A2B0", 156, table), (b"wtpt", 156 + len(table), white)):
+        directory += tag + start.to_bytes(4, "big") + len(content).to_bytes(4, "big")
+    size = 156 + len(table) + len(white)
+    header = size.to_bytes(4, "big") + bytes(4) + b"\2\x40\0\0" + b"prtrCMYKLab " + bytes(12) + b"acsp" + bytes(28)
+    header += b"".join(round(part * 65536).to_bytes(4, "big") for part in (0.9642, 1, 0.8249))
+    return header.ljust(128, b"\0") + directory + table + white
+
+
+@pytest.mark.parametrize("suffix", [".jpg", ".tif"])
+def test_a_cmyk_picture_is_converted_through_its_profile(tmp_path: Path, suffix: str) -> None:
+    notes: list[str] = []
+    settings: dict[str, Any] = {"quality": 100} if suffix == ".jpg" else {}
+    Image.new("CMYK", (16, 16), (255, 0, 0, 0)).save(tmp_path / f"ink{suffix}", icc_profile=profile_of_black_only(), **settings)
+    found = read_picture(tmp_path / f"ink{suffix}", on_note=notes.append)
+    assert notes == [f"{tmp_path / f'ink{suffix}'}: CMYK picture: converted to sRGB through its profile"]
+    assert found.pixels.min() >= 253  # white; without the profile it is cyan
 
 
 def test_a_cmyk_jpeg_with_a_broken_profile_is_converted_all_the_same(tmp_path: Path) -> None:

@@ -32,5 +32,7 @@ def one_line(*, debug: bool) -> Iterator[None]:
         if debug:
             raise
         kind = type(error).__name__
-        print(f"upframe: a fault of Upframe itself: {kind}: {error}. Please report it with the output of --debug", file=sys.stderr)
+        print(
+            f"upframe: a fault of Upframe itself: {kind}: {error}. Please report it with the output of --debug", file=sys.stderr
+        )
         raise typer.Exit(FAILED) from None

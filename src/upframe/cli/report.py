@@ -76,7 +76,9 @@ class _Terminal:
                 self.progress.update(self.task, visible=False)
                 speed = f", {event.fps:.1f} fps" if event.frames > 1 else ""
                 frames = f"{event.frames} frames in " if event.frames > 1 else ""
-                self.console.print(f"  [green]done[/] {escape(event.output)}  ({frames}{event.seconds:.1f} s{speed})", highlight=False)
+                self.console.print(
+                    f"  [green]done[/] {escape(event.output)}  ({frames}{event.seconds:.1f} s{speed})", highlight=False
+                )
             case events.Failed():
                 self.progress.update(self.task, visible=False)
                 self.console.print(f"[bold red]upframe:[/] {escape(event.message)}", highlight=False, soft_wrap=True)

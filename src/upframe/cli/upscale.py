@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import closing
 from pathlib import Path
 from typing import Annotated, Literal
 
@@ -34,20 +35,28 @@ def upscale(
     ] = None,
     model: Annotated[
         str | None,
-        typer.Option("--model", "-m", metavar="NAME|FILE", help="A name from `upframe models`, or a weights file. By default the scale decides."),
+        typer.Option(
+            "--model",
+            "-m",
+            metavar="NAME|FILE",
+            help="A name from `upframe models`, or a weights file. By default the scale decides.",
+        ),
     ] = None,
     scale: Annotated[
-        float | None, typer.Option("--scale", "-s", help="How many times larger. [default: the model's, else 2]", show_default=False)
+        float | None,
+        typer.Option("--scale", "-s", help="How many times larger. [default: the model's, else 2]", show_default=False),
     ] = None,
     size: Annotated[
-        str | None, typer.Option("--size", metavar="WxH|same", help="An exact size, or the size of the input, instead of --scale.")
+        str | None,
+        typer.Option("--size", metavar="WxH|same", help="An exact size, or the size of the input, instead of --scale."),
     ] = None,
     overwrite: Annotated[bool, typer.Option("--overwrite", help="Replace outputs that exist.")] = False,
     allow_truncated: Annotated[
         bool, typer.Option("--allow-truncated", help="Keep what can be read of a damaged input instead of refusing it.")
     ] = False,
     max_pixels: Annotated[
-        int | None, typer.Option("--max-pixels", min=1, help="Refuse pictures and frames of more pixels than this.", show_default=False)
+        int | None,
+        typer.Option("--max-pixels", min=1, help="Refuse pictures and frames of more pixels than this.", show_default=False),
     ] = None,
     device: Annotated[
         str, typer.Option("--device", "-d", help="auto, cpu, cuda, cuda:1, mps.", rich_help_panel=RUNNING)
@@ -57,33 +66,83 @@ def upscale(
         typer.Option("--precision", help="auto is fp32; half precision is for GPUs.", rich_help_panel=RUNNING),
     ] = "auto",
     tile: Annotated[
-        str, typer.Option("--tile", metavar="auto|N", help="Side of a tile in input pixels; the result is the same.", rich_help_panel=RUNNING)
+        str,
+        typer.Option(
+            "--tile", metavar="auto|N", help="Side of a tile in input pixels; the result is the same.", rich_help_panel=RUNNING
+        ),
     ] = "auto",
     threads: Annotated[
-        int | None, typer.Option("--threads", min=1, help="Processor threads for the model.", show_default=False, rich_help_panel=RUNNING)
+        int | None,
+        typer.Option("--threads", min=1, help="Processor threads for the model.", show_default=False, rich_help_panel=RUNNING),
     ] = None,
     codec: Annotated[
-        str | None, typer.Option("--codec", metavar="NAME", help="x264, x265, av1, vp9, ffv1 (lossless), prores. [default: x264]", show_default=False, rich_help_panel=VIDEO)
+        str | None,
+        typer.Option(
+            "--codec",
+            metavar="NAME",
+            help="x264, x265, av1, vp9, ffv1 (lossless), prores. [default: x264]",
+            show_default=False,
+            rich_help_panel=VIDEO,
+        ),
     ] = None,
     crf: Annotated[
-        float | None, typer.Option("--crf", min=0, help="Quality of x264, x265, av1 and vp9: lower is better and larger.", show_default=False, rich_help_panel=VIDEO)
+        float | None,
+        typer.Option(
+            "--crf",
+            min=0,
+            help="Quality of x264, x265, av1 and vp9: lower is better and larger.",
+            show_default=False,
+            rich_help_panel=VIDEO,
+        ),
     ] = None,
     preset: Annotated[
-        str | None, typer.Option("--preset", help="Speed of the encoder, in its own words.", show_default=False, rich_help_panel=VIDEO)
+        str | None,
+        typer.Option("--preset", help="Speed of the encoder, in its own words.", show_default=False, rich_help_panel=VIDEO),
     ] = None,
     pix_fmt: Annotated[
-        str | None, typer.Option("--pix-fmt", help="Pixel format, such as yuv420p10le. [default: the input's]", show_default=False, rich_help_panel=VIDEO)
+        str | None,
+        typer.Option(
+            "--pix-fmt",
+            help="Pixel format, such as yuv420p10le. [default: the input's]",
+            show_default=False,
+            rich_help_panel=VIDEO,
+        ),
     ] = None,
     frames: Annotated[
-        Path | None, typer.Option("--frames", metavar="DIR", help="Write a film's frames as numbered PNG pictures into DIR instead.", rich_help_panel=VIDEO)
+        Path | None,
+        typer.Option(
+            "--frames",
+            metavar="DIR",
+            help="Write a film's frames as numbered PNG pictures into DIR instead.",
+            rich_help_panel=VIDEO,
+        ),
     ] = None,
     depth: Annotated[
-        int | None, typer.Option("--depth", help="Bits of the pictures written, 8 or 16. [default: the input's]", show_default=False, rich_help_panel=PICTURES)
+        int | None,
+        typer.Option(
+            "--depth",
+            help="Bits of the pictures written, 8 or 16. [default: the input's]",
+            show_default=False,
+            rich_help_panel=PICTURES,
+        ),
     ] = None,
     quality: Annotated[
-        int | None, typer.Option("--quality", min=1, max=100, help="Quality of JPEG and lossy WebP. [default: 95]", show_default=False, rich_help_panel=PICTURES)
+        int | None,
+        typer.Option(
+            "--quality",
+            min=1,
+            max=100,
+            help="Quality of JPEG and lossy WebP. [default: 95]",
+            show_default=False,
+            rich_help_panel=PICTURES,
+        ),
     ] = None,
-    as_json: Annotated[bool, typer.Option("--json", help="Events as one JSON object a line, nothing else, on standard output.", rich_help_panel=SAYING)] = False,
+    as_json: Annotated[
+        bool,
+        typer.Option(
+            "--json", help="Events as one JSON object a line, nothing else, on standard output.", rich_help_panel=SAYING
+        ),
+    ] = False,
     quiet: Annotated[bool, typer.Option("--quiet", "-q", help="Print errors only.", rich_help_panel=SAYING)] = False,
     debug: Annotated[bool, typer.Option("--debug", help="Show the traceback of an error.", rich_help_panel=SAYING)] = False,
 ) -> None:
@@ -103,6 +162,7 @@ def upscale(
         from upframe.cli.report import reporter
         from upframe.engine.job import Settings, upscale_files
         from upframe.engine.size import parse_target
+        from upframe.media.encoders import EncoderSettings
 
         settings = Settings(
             model=model,
@@ -111,10 +171,7 @@ def upscale(
             precision=precision,
             tile="auto" if tile == "auto" else int(tile),
             threads=threads,
-            codec=codec,
-            crf=crf,
-            preset=preset,
-            pix_fmt=pix_fmt,
+            encoder=EncoderSettings(codec=codec, crf=crf, preset=preset, pix_fmt=pix_fmt),
             frames=frames,
             depth=8 if depth == 8 else 16 if depth == 16 else None,
             quality=quality,
@@ -124,8 +181,9 @@ def upscale(
         )
         with reporter(as_json=as_json, quiet=quiet) as report:
             failures = 0
-            for event in upscale_files(inputs, output, settings):
-                report(event)
-                failures += type(event).__name__ == "Failed"
+            with closing(upscale_files(inputs, output, settings)) as happenings:
+                for event in happenings:
+                    report(event)
+                    failures += type(event).__name__ == "Failed"
     if failures:
         raise typer.Exit(FAILED)

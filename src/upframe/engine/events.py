@@ -21,7 +21,7 @@ class Event:
 
 @dataclass(frozen=True, slots=True)
 class Started(Event):
-    """Work has begun. ``frames`` is 1 for a picture, and None where a film does not say how many it has. Sizes: (width, height)."""
+    """Work has begun. ``frames`` is 1 for a picture, None where a film does not say how many it has. Sizes: (width, height)."""
 
     output: str
     kind: str

@@ -18,7 +18,8 @@ def keep_freed_memory() -> bool:
 
     A frame's tensors are tens of megabytes. glibc gives each back to the kernel when it is freed, and the next frame then
     waits for the kernel to hand out and clear the same pages: about half the time of a small network on a CPU. The price is
-    that the program stays as large as it once was. Linux with glibc; elsewhere, and with UPFRAME_KEEP_MEMORY=0, nothing happens.
+    that the program stays as large as it once was. On Linux with glibc; nothing happens elsewhere, or with
+    UPFRAME_KEEP_MEMORY=0 in the environment.
     """
     if not sys.platform.startswith("linux") or os.environ.get("UPFRAME_KEEP_MEMORY") == "0":
         return False

@@ -22,7 +22,7 @@ def enlarge_picture(picture: Picture, upscaler: Upscaler, target: Target, on_not
 
 
 def _finite(pixels: NDArray[Any], on_note: Callable[[str], None]) -> NDArray[Any]:
-    """Float samples with NaN as 0 and infinities as the largest finite value: one of them would spread over its neighbourhood."""
+    """Float samples with NaN as 0 and infinities as the largest finite value: a network would spread them."""
     if not np.issubdtype(pixels.dtype, np.floating):
         return pixels
     broken = ~np.isfinite(pixels)
@@ -31,4 +31,5 @@ def _finite(pixels: NDArray[Any], on_note: Callable[[str], None]) -> NDArray[Any
         return pixels
     on_note(f"{count} samples are not finite numbers: NaN is taken as 0, infinity as the largest value there is")
     finite = np.where(broken, 0, pixels)
-    return np.nan_to_num(pixels, nan=0.0, posinf=float(finite.max()), neginf=float(finite.min()))
+    replaced: NDArray[Any] = np.nan_to_num(pixels, nan=0.0, posinf=float(finite.max()), neginf=float(finite.min()))
+    return replaced

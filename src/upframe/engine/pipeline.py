@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import threading
 from collections import deque
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Generator, Iterable, Iterator
 from contextlib import suppress
 from typing import Generic, TypeVar
 
@@ -16,8 +16,8 @@ Item = TypeVar("Item")
 Result = TypeVar("Result")
 
 
-class Closed(Exception):  # noqa: N818 - a signal between threads, not an error
-    """The other end of a channel has gone."""
+class Closed(Exception):
+    """The other end of a channel has gone: a signal between threads, never seen outside."""
 
 
 class Channel(Generic[Item]):
@@ -75,7 +75,7 @@ class _Worker(threading.Thread):
         try:
             with suppress(Closed):
                 self._run()
-        except BaseException as error:
+        except BaseException as error:  # noqa: BLE001 - kept, and raised in the calling thread
             self.error = error
             for channel in self._channels:
                 channel.abort()
@@ -83,7 +83,7 @@ class _Worker(threading.Thread):
 
 def overlap(
     source: Iterable[Item], stage: Callable[[Item], Result], sink: Callable[[Result], None], *, capacity: int = 4
-) -> Iterator[Result]:
+) -> Generator[Result, None, None]:
     """Pass every item of ``source`` through ``stage`` to ``sink``, in order, and yield each result once it is handed on.
 
     ``stage`` runs in the calling thread. The generator ends when the last item has been written. Up to ``2 * capacity + 3``

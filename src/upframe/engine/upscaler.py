@@ -54,14 +54,15 @@ class Upscaler:
         self.target = Target(scale=scale)
         self.device = choose_device(device)
         self.dtype = choose_dtype(precision, self.device)
-        self.network = loaded.network.to(self.device, self.dtype, memory_format=memory_format(self.device))
+        self.network = loaded.network.to(self.device, self.dtype)
+        self.network.to(memory_format=memory_format(self.device))  # type: ignore[call-overload]  # torch's stub lacks it
         side = automatic_tile(self.device, self.info) if tile == "auto" else tile
         self._tiler = Tiler(self.network, self.info, side, on_note)
 
     @torch.inference_mode()
     def enlarge(self, rgb: Tensor, target: Target | None = None) -> Tensor:
-        """Enlarge tensors: (n, 3, h, w) RGB, nominally in [0, 1] -> (n, 3, height, width) float32, not clamped, on the device."""
-        height, width = (target or self.target).of(*rgb.shape[-2:], self.info.scale)
+        """Enlarge (n, 3, h, w) RGB, nominally in [0, 1] -> (n, 3, height, width) float32, not clamped, on the device."""
+        height, width = (target or self.target).of(rgb.shape[-2], rgb.shape[-1], self.info.scale)
         rgb = rgb.to(self.device, torch.float32)
         if isinstance(self.network, Interpolation):  # one step to any size
             return resize(rgb, (height, width), kernel=self.network.kernel)
@@ -108,7 +109,9 @@ class Upscaler:
         if alpha is not None:
             opacity = _to_tensor(alpha, self.device)
             rgb = bleed(rgb, opacity)
-        rgb = self._in_range(encode_linear(rgb) if linear else rgb, target, limited=not np.issubdtype(colour.dtype, np.floating))
+        rgb = self._in_range(
+            encode_linear(rgb) if linear else rgb, target, limited=not np.issubdtype(colour.dtype, np.floating)
+        )
         result = _to_pixels(decode_linear(rgb) if linear else rgb, colour.dtype)
         if alpha is None:
             return result, None

@@ -14,6 +14,7 @@ from PIL import Image
 from PIL.GifImagePlugin import GifImageFile
 
 from upframe.errors import InputError, OutputError
+from upframe.media.film_containers import result_suffix
 from upframe.media.picture import PICTURE_SUFFIXES
 from upframe.media.picture_file import format_of_content
 
@@ -218,6 +219,8 @@ def output_path(item: Input, out: str | Path | None, *, label: str, several: boo
 
 def _writable(item: Input) -> Path:
     """The input's relative path, with a suffix its result can be written under."""
+    if item.kind == "film":
+        return item.relative.with_suffix(result_suffix(item.relative))
     if item.kind == "picture" and item.relative.suffix.lower() not in PICTURE_SUFFIXES:
         return item.relative.with_suffix(".png")
     return item.relative

@@ -22,8 +22,6 @@ INTERPOLATIONS: tuple[Kernel, ...] = ("bicubic", "lanczos")
 DEFAULT_FAMILY = "rt4ksr"
 
 
-
-
 @dataclass(frozen=True, slots=True)
 class Model:
     """A network that is ready to run, in evaluation mode and merged form, with the card of the file it came from."""

@@ -67,7 +67,9 @@ def _read_torch(path: Path) -> Any:
         with zipfile.ZipFile(path) as archive:
             unpacked = sum(entry.file_size for entry in archive.infolist())
         if unpacked > SIZE_LIMIT:
-            raise CheckpointError(f"{path}: unpacks to {unpacked / 2**30:.1f} GiB, more than the {SIZE_LIMIT >> 30} GiB allowed")
+            raise CheckpointError(
+                f"{path}: unpacks to {unpacked / 2**30:.1f} GiB, more than the {SIZE_LIMIT >> 30} GiB allowed"
+            )
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")  # on pickle protocols torch does not write itself

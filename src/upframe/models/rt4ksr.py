@@ -21,6 +21,7 @@ from torch.nn import functional as F
 from upframe.errors import CheckpointError
 from upframe.models.info import ModelInfo
 
+
 class ChannelNorm(nn.Module):
     """Layer normalisation over the channels of each pixel, as in NAFNet: (n, c, h, w) -> (n, c, h, w)."""
 
@@ -50,7 +51,7 @@ class RepConv(nn.Module):
 
     def forward(self, x: Tensor) -> Tensor:
         expanded = F.conv2d(F.pad(x, (1, 1, 1, 1)), self.expand_conv.weight, self.expand_conv.bias)  # (n, r*c, h+2, w+2)
-        features = self.fea_conv(expanded) + expanded[..., 1:-1, 1:-1]                               # (n, r*c, h, w)
+        features = self.fea_conv(expanded) + expanded[..., 1:-1, 1:-1]  # (n, r*c, h, w)
         reduced: Tensor = self.reduce_conv(features)
         return reduced + x
 
@@ -151,8 +152,8 @@ class RT4KSR(nn.Module):
 
     def forward(self, x: Tensor) -> Tensor:
         features = self.head(F.pixel_unshuffle(x, self.unshuffle))  # (n, c, h/2, w/2)
-        features = self.tail(self.body(features))              # (n, c, h/2, w/2)
-        output: Tensor = self.upsample(features)               # (n, 3, s*h, s*w)
+        features = self.tail(self.body(features))  # (n, c, h/2, w/2)
+        output: Tensor = self.upsample(features)  # (n, 3, s*h, s*w)
         if self.skip:
             output += F.interpolate(x, scale_factor=self.scale, mode="bilinear", align_corners=False)
         return output

@@ -1,0 +1,86 @@
+"""The frames of a film, enlarged one by one in the planes they came in."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import Any
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+
+from upframe.engine.size import Target
+from upframe.engine.upscaler import Upscaler
+from upframe.media.film import PixelLayout, RawFrame
+from upframe.media.film_colour import ColourTags
+from upframe.media.picture import Picture
+from upframe.ops.colour import planes_to_rgb, rgb_to_planes
+
+
+class FrameEnlarger:
+    """Enlarges decoded frames; the result lies in ``result_layout``, in the same colours.
+
+    Transparency, where both layouts have it, is enlarged as a grey picture of full range.
+    """
+
+    def __init__(
+        self,
+        upscaler: Upscaler,
+        target: Target,
+        source: tuple[PixelLayout, ColourTags],
+        result: tuple[PixelLayout, ColourTags],
+    ) -> None:
+        self.upscaler, self.target = upscaler, target
+        self._source_depth, self._result_depth = source[0].depth, result[0].depth
+        self._transparent = source[0].alpha and result[0].alpha
+        self._colours = source[0].planes - source[0].alpha
+        self._from_planes = _conversion(*source)
+        self._to_planes = _conversion(*result)
+
+    @torch.inference_mode()
+    def __call__(self, frame: RawFrame) -> RawFrame:
+        """The same frame, larger: same time, same duration."""
+        planes = [torch.from_numpy(plane).to(self.upscaler.device) for plane in frame.planes]
+        enlarged = self._enlarge(planes[: self._colours], self._from_planes, self._to_planes)
+        if self._transparent:
+            enlarged += self._enlarge(planes[self._colours :], _opacity(self._source_depth), _opacity(self._result_depth))
+        return replace(frame, planes=tuple(plane.cpu().numpy() for plane in enlarged))
+
+    def _enlarge(self, planes: list[Tensor], source: dict[str, Any], result: dict[str, Any]) -> tuple[Tensor, ...]:
+        return rgb_to_planes(self.upscaler.enlarge(planes_to_rgb(planes, **source), self.target), **result)
+
+
+class FramePainter:
+    """Turns decoded frames into pictures of RGB, 8 bits or 16 as the film has them, enlarged."""
+
+    def __init__(self, upscaler: Upscaler, target: Target, source: tuple[PixelLayout, ColourTags], depth: int | None) -> None:
+        self.upscaler, self.target = upscaler, target
+        self._colours = source[0].planes - source[0].alpha
+        self._from_planes = _conversion(*source)
+        self._depth = depth or (8 if source[0].depth == 8 else 16)
+
+    @torch.inference_mode()
+    def __call__(self, frame: RawFrame) -> Picture:
+        """A PNG-ready picture of one frame."""
+        planes = [torch.from_numpy(plane).to(self.upscaler.device) for plane in frame.planes[: self._colours]]
+        rgb = self.upscaler.enlarge(planes_to_rgb(planes, **self._from_planes), self.target)
+        codes = rgb_to_planes(rgb, matrix="rgb", full_range=True, depth=self._depth)
+        green, blue, red = (plane.cpu().numpy() for plane in codes)
+        pixels: NDArray[Any] = np.stack((red, green, blue), axis=2)
+        return Picture(pixels)
+
+
+def _conversion(layout: PixelLayout, colour: ColourTags) -> dict[str, Any]:
+    """The arguments of ``planes_to_rgb`` and ``rgb_to_planes`` for a film's planes."""
+    return {
+        "matrix": colour.matrix,
+        "full_range": colour.full_range,
+        "depth": layout.depth,
+        "chroma_location": colour.chroma_location,
+        "subsampling": (1, 1) if layout.grey or layout.rgb else (1 << layout.sub_y, 1 << layout.sub_x),
+    }
+
+
+def _opacity(depth: int) -> dict[str, Any]:
+    return {"matrix": "grey", "full_range": True, "depth": depth}

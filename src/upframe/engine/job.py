@@ -1,0 +1,255 @@
+"""A command's worth of work: inputs found, models loaded once, each input enlarged and written whole, events told."""
+
+from __future__ import annotations
+
+from collections.abc import Generator, Iterator, Sequence
+from contextlib import closing
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Literal
+
+import torch
+
+from upframe.engine import events
+from upframe.engine.device import Precision
+from upframe.engine.events import Event
+from upframe.engine.films import FrameEnlarger, FramePainter
+from upframe.engine.memory import keep_freed_memory
+from upframe.engine.pictures import enlarge_picture
+from upframe.engine.pipeline import overlap
+from upframe.engine.size import Target
+from upframe.engine.upscaler import Upscaler
+from upframe.errors import OutputError, UpframeError
+from upframe.media.atomic import atomic_output
+from upframe.media.encoders import EncoderSettings
+from upframe.media.files import FILM_SUFFIXES, Input, find_inputs, frame_paths, output_paths
+from upframe.media.film import CopiedPacket, RawFrame
+from upframe.media.film_probe import MAX_PIXELS as MAX_FRAME_PIXELS
+from upframe.media.film_reader import FilmReader
+from upframe.media.film_writer import FilmWriter
+from upframe.media.picture import Picture
+from upframe.media.picture_file import MAX_PIXELS, read_picture, write_picture
+from upframe.models.catalog import default_model, load
+
+QUEUE = 6  # frames and packets that wait between two threads: enough for an encoder's uneven pace
+
+
+@dataclass(frozen=True, slots=True)
+class Settings:
+    """What was asked for; None leaves the choice to the input or the model."""
+
+    model: str | None = None
+    target: Target = field(default_factory=Target)
+    device: str = "auto"
+    precision: Precision = "auto"
+    tile: int | Literal["auto"] = "auto"
+    threads: int | None = None
+    encoder: EncoderSettings = field(default_factory=EncoderSettings)
+    frames: Path | None = None
+    depth: Literal[8, 16] | None = None
+    quality: int | None = None
+    overwrite: bool = False
+    allow_truncated: bool = False
+    max_pixels: int | None = None
+
+
+def upscale_files(arguments: Sequence[str], output: str | None, settings: Settings) -> Generator[Event, None, None]:
+    """Enlarge everything the arguments name, one input after the other, and tell what happens.
+
+    An input that fails is told as Failed, and the next one is begun. What is wrong with the command as a whole (no such
+    input, two results of one name, no such model or device) is raised as UpframeError before anything is written.
+    """
+    if settings.threads is not None:
+        torch.set_num_threads(settings.threads)
+    inputs = find_inputs(arguments)
+    job = _Job(settings)
+    out = output if settings.frames is None else f"{settings.frames}/%06d.png"
+    for item, target in zip(inputs, output_paths(inputs, out, label=job.label()), strict=True):
+        try:
+            yield from job.run(item, target)
+        except UpframeError as error:
+            yield from job.told(item)
+            yield events.Failed(str(item.path), str(error))
+
+
+class _Job:
+    """The models of one command, each loaded once, and the notes that wait to be told."""
+
+    def __init__(self, settings: Settings) -> None:
+        self.settings = settings
+        self._upscalers: dict[str, Upscaler] = {}
+        keep_freed_memory()
+        self._notes: list[str] = []
+        self._upscaler(1, 1)  # a model or device that is not there is found before anything is begun
+
+    def label(self) -> str:
+        """What the name of a result says: ``x2``, ``x1.5``, or ``1920x1080``."""
+        target = self.settings.target
+        if target.size is not None:
+            return f"{target.size[1]}x{target.size[0]}"
+        scale = 1 if target.same else target.scale
+        return f"x{self._upscaler(1, 1).info.scale if scale is None else scale:g}"
+
+    def _upscaler(self, height: int, width: int) -> Upscaler:
+        """The model named, else the built-in one for the enlargement that an input of this size is given."""
+        settings = self.settings
+        factor = settings.target.factor(height, width)
+        name = settings.model or default_model(2 if factor is None else factor)
+        if name not in self._upscalers:
+            self._upscalers[name] = Upscaler(
+                load(name), device=settings.device, precision=settings.precision, tile=settings.tile, on_note=self._notes.append
+            )
+        return self._upscalers[name]
+
+    def told(self, item: Input) -> Iterator[events.Note]:
+        """The notes that have come since the last time."""
+        while self._notes:
+            yield events.Note(str(item.path), self._notes.pop(0).removeprefix(f"{item.path}: "))
+
+    def run(self, item: Input, target: Path) -> Iterator[Event]:
+        if item.kind == "picture":
+            return self._picture(item, target)
+        if item.kind == "sequence":
+            return self._sequence(item, target)
+        return self._film(item, target)
+
+    def _picture(self, item: Input, target: Path) -> Iterator[Event]:
+        meter = events.Meter(str(item.path), 1)
+        _refuse_existing(target, overwrite=self.settings.overwrite)  # before the work, not after it
+        picture = self._read(item.path)
+        upscaler = self._upscaler(picture.height, picture.width)
+        yield self._started(item, target, upscaler, (picture.height, picture.width), frames=1)
+        yield from self.told(item)
+        self._write(target, self._enlarge(picture, upscaler))
+        yield from self.told(item)
+        meter.tick()
+        yield meter.finished(str(target))
+
+    def _sequence(self, item: Input, target: Path) -> Iterator[Event]:
+        """Numbered frames: read, enlarged and written at once, each output whole; the numbers are kept."""
+        if target.suffix.lower() in FILM_SUFFIXES:
+            raise OutputError(f"{target}: numbered frames are written as numbered frames; give a name such as {item.path.name}")
+        if target.name == item.path.name or "%" in target.name:
+            targets = frame_paths(target, item.numbers)
+        else:
+            raise OutputError(f"{target}: one name for {len(item.numbers)} frames; give a numbered one")
+        for path in targets:
+            _refuse_existing(path, overwrite=self.settings.overwrite)
+        if item.missing:
+            self._notes.append(f"{len(item.missing)} numbers have no file, the first is {item.missing[0]}: they stay missing")
+        first = self._read(item.frames[0])
+        upscaler = self._upscaler(first.height, first.width)
+        yield self._started(item, target, upscaler, (first.height, first.width), frames=len(targets))
+        source = ((self._read(frame), path) for frame, path in zip(item.frames, targets, strict=True))
+        meter = events.Meter(str(item.path), len(targets))
+
+        def stage(pair: tuple[Picture, Path]) -> tuple[Picture, Path]:
+            return self._enlarge(pair[0], upscaler), pair[1]
+
+        with closing(overlap(source, stage, lambda pair: self._write(pair[1], pair[0]), capacity=2)) as results:
+            for _ in results:
+                yield from self.told(item)
+                yield meter.tick()
+        yield from self.told(item)
+        yield meter.finished(str(target))
+
+    def _film(self, item: Input, target: Path) -> Iterator[Event]:
+        """Decoded, enlarged and encoded at once; the other streams pass by."""
+        numbered = "%" in target.name
+        if not numbered:
+            _refuse_existing(target, overwrite=self.settings.overwrite)  # before a film of hours is begun
+        reader = FilmReader(
+            item.path,
+            on_note=self._notes.append,
+            allow_truncated=self.settings.allow_truncated,
+            max_pixels=self.settings.max_pixels or MAX_FRAME_PIXELS,
+        )
+        with reader:
+            info = reader.info
+            upscaler = self._upscaler(info.height, info.width)
+            yield self._started(item, target, upscaler, (info.height, info.width), info.frames)
+            meter = events.Meter(str(item.path), info.frames)
+            work = self._film_to_pictures if numbered else self._film_to_film
+            for _ in work(reader, target, upscaler):
+                yield from self.told(item)
+                yield meter.tick()
+            yield from self.told(item)
+            yield meter.finished(str(target))
+
+    def _film_to_film(self, reader: FilmReader, target: Path, upscaler: Upscaler) -> Iterator[RawFrame]:
+        info, settings = reader.info, self.settings
+        size = settings.target.of(info.height, info.width, upscaler.info.scale)
+        with (
+            atomic_output(target, overwrite=settings.overwrite) as temporary,
+            FilmWriter(temporary, reader, size, settings.encoder, on_note=self._notes.append, name=target) as writer,
+        ):
+            enlarge = FrameEnlarger(upscaler, settings.target, (info.layout, info.colour), (writer.layout, writer.colour))
+
+            def stage(item: RawFrame | CopiedPacket) -> RawFrame | CopiedPacket:
+                return enlarge(item) if isinstance(item, RawFrame) else item
+
+            def sink(item: RawFrame | CopiedPacket) -> None:
+                if isinstance(item, RawFrame):
+                    writer.write(item)
+                else:
+                    writer.copy(item)
+
+            with closing(overlap(reader, stage, sink, capacity=QUEUE)) as results:
+                for result in results:
+                    if isinstance(result, RawFrame):
+                        yield result
+
+    def _film_to_pictures(self, reader: FilmReader, pattern: Path, upscaler: Upscaler) -> Iterator[int]:
+        """Numbered pictures, and ``timestamps.txt`` with the time of each in milliseconds; the whole folder at once."""
+        info, settings = reader.info, self.settings
+        with atomic_output(pattern.parent, overwrite=settings.overwrite, folder=True) as folder:
+            paint = FramePainter(upscaler, settings.target, (info.layout, info.colour), settings.depth)
+            times = ["# timestamp format v2"]
+            frames = (item for item in reader if isinstance(item, RawFrame))
+
+            def stage(frame: RawFrame) -> tuple[Picture, Path]:
+                times.append(f"{float(1000 * frame.pts * frame.time_base):.6f}")
+                (name,) = frame_paths(Path(pattern.name), (frame.index,))
+                return paint(frame), folder / name
+
+            with closing(overlap(frames, stage, lambda pair: self._write(pair[1], pair[0]), capacity=QUEUE)) as results:
+                yield from (number for number, _ in enumerate(results))
+            (folder / "timestamps.txt").write_text("\n".join(times) + "\n", encoding="ascii")
+
+    def _read(self, path: Path) -> Picture:
+        limit = self.settings.max_pixels or MAX_PIXELS
+        return read_picture(path, max_pixels=limit, allow_truncated=self.settings.allow_truncated, on_note=self._notes.append)
+
+    def _enlarge(self, picture: Picture, upscaler: Upscaler) -> Picture:
+        return enlarge_picture(picture, upscaler, self.settings.target, self._notes.append)
+
+    def _write(self, path: Path, picture: Picture) -> None:
+        settings = self.settings
+        write_picture(
+            path,
+            picture,
+            quality=settings.quality,
+            depth=settings.depth,
+            overwrite=settings.overwrite,
+            on_note=self._notes.append,
+        )
+
+    def _started(
+        self, item: Input, target: Path, upscaler: Upscaler, size: tuple[int, int], frames: int | None
+    ) -> events.Started:
+        height, width = self.settings.target.of(*size, upscaler.info.scale)
+        return events.Started(
+            str(item.path),
+            str(target),
+            item.kind,
+            upscaler.info.name,
+            str(upscaler.device),
+            (size[1], size[0]),
+            (width, height),
+            frames,
+        )
+
+
+def _refuse_existing(path: Path, *, overwrite: bool) -> None:
+    if path.exists() and not overwrite:
+        raise OutputError(f"{path}: exists already; write elsewhere with -o, or replace it with --overwrite")

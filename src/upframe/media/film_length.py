@@ -1,0 +1,72 @@
+"""Whether a film is as long as it says: copies that broke off, and cards pulled out too early, end before their end."""
+
+from __future__ import annotations
+
+from fractions import Fraction
+from pathlib import Path
+
+import av
+from av.container import InputContainer
+from av.packet import Packet
+from av.stream import Stream
+from av.video.stream import VideoStream
+
+_WITH_STATED_LENGTH = ("matroska", "flv", "avi")
+_EBML = b"\x1a\x45\xdf\xa3"
+_SEGMENT = b"\x18\x53\x80\x67"
+
+
+class ShortFall:
+    """Counts what was read against what was promised.
+
+    entries: packets that the index of an MP4 lists for the pictures. length: seconds the container states, where it does.
+    cut: the container says itself that the file is longer than it is.
+    """
+
+    def __init__(self, stream_index: int, entries: int, length: Fraction | None, cut: bool) -> None:
+        self._stream_index = stream_index
+        self._entries, self._length, self._cut = entries, length, cut
+        self._seen = 0
+        self._end = Fraction(0)
+
+    def see(self, packet: Packet[Stream]) -> None:
+        """Count a packet that was read."""
+        self._seen += packet.stream_index == self._stream_index and not packet.is_corrupt
+        if self._length is not None and packet.pts is not None:
+            self._end = max(self._end, (packet.pts + (packet.duration or 0)) * packet.time_base)
+
+    def missing(self) -> bool:
+        """Whether something is. An allowance is made for headers that count generously, unless the file is visibly cut."""
+        if self._seen < self._entries:
+            return True
+        allowance = Fraction(1, 100) if self._cut else Fraction(1, 2)
+        return self._length is not None and self._end < self._length - allowance
+
+
+def shortfall(path: Path, container: InputContainer, stream: VideoStream) -> ShortFall:
+    """What a film promises, to be compared with its packets as they come."""
+    name = container.format.name
+    entries = len(stream.index_entries) if "mp4" in name else 0
+    length = None
+    if name.startswith(_WITH_STATED_LENGTH) and container.duration:
+        length = Fraction(container.duration, av.time_base)
+        if name == "flv" and container.duration > 10**12:  # the size of a field, not a length
+            length = None
+    return ShortFall(stream.index, entries, length, cut=name.startswith("matroska") and _segment_is_cut(path))
+
+
+def _segment_is_cut(path: Path) -> bool:
+    """Whether a Matroska file ends before its segment does (RFC 8794: element sizes of 1 to 8 bytes, all ones for unknown)."""
+    with path.open("rb") as file:
+        for identity in (_EBML, _SEGMENT):
+            if file.read(4) != identity:
+                return False
+            first = file.read(1)
+            if not first or not first[0]:
+                return False
+            more = 8 - first[0].bit_length()
+            size = int.from_bytes(bytes([first[0] & (0x7F >> more)]) + file.read(more), "big")
+            if identity == _EBML:
+                file.seek(size, 1)
+        unknown = size == (1 << (7 * (more + 1))) - 1
+        return not unknown and file.tell() + size > path.stat().st_size

@@ -1,0 +1,315 @@
+"""Reading a film: every frame in order and with its time, and the packets of all other streams between them."""
+
+from __future__ import annotations
+
+import threading
+from collections import deque
+from collections.abc import Iterator
+from dataclasses import dataclass
+from fractions import Fraction
+from pathlib import Path
+from types import TracebackType
+from typing import Self
+
+import av
+from av.codec.context import CodecContext
+from av.packet import Packet
+from av.sidedata.sidedata import Type as SideDataType
+from av.stream import Stream
+from av.video.codeccontext import VideoCodecContext
+from av.video.frame import VideoFrame
+from av.video.stream import VideoStream
+
+from upframe.errors import InputError
+from upframe.media.film import CopiedPacket, FilmDamaged, FilmInfo, Notes, Plane, RawFrame, no_notes
+from upframe.media.film_colour import unsupported_matrix
+from upframe.media.film_length import shortfall
+from upframe.media.film_planes import read_planes
+from upframe.media.film_probe import MAX_PIXELS, choose_video, describe_film, frame_side_data, is_still, open_film
+
+_NOT_KEPT = {
+    SideDataType.A53_CC: "closed captions inside the pictures",
+    SideDataType.DYNAMIC_HDR_PLUS: "HDR10+ dynamic metadata",
+    SideDataType.DYNAMIC_HDR_VIVID: "HDR Vivid dynamic metadata",
+    SideDataType.DOVI_RPU_BUFFER: "Dolby Vision dynamic metadata",
+    SideDataType.DOVI_METADATA: "Dolby Vision dynamic metadata",
+    SideDataType.STEREO3D: "the mark of a stereoscopic picture",
+    SideDataType.SPHERICAL: "the mark of a spherical picture",
+    SideDataType.ICC_PROFILE: "an ICC colour profile",
+    SideDataType.AFD: "the active format description",
+}
+_INTERLACED = (
+    "the film is interlaced: its frames are enlarged as they are, combs included; deinterlace it first for a better result"
+)
+
+
+def probe(path: Path | str, *, max_pixels: int = MAX_PIXELS) -> FilmInfo:
+    """What a film is, found by decoding its first frame. Raises InputError as FilmReader does."""
+    with FilmReader(path, max_pixels=max_pixels) as reader:
+        return reader.info
+
+
+@dataclass(slots=True)
+class _Held:
+    """A frame that waits for the next one, which tells how long it lasts."""
+
+    planes: tuple[Plane, ...]
+    pts: int
+    stated_duration: int
+    index: int
+
+
+class FilmReader:
+    """A film, read once from its start to its end, in memory that does not grow with its length.
+
+    Iterating gives RawFrames, as many as the film has, and between them CopiedPackets of every other stream, in the order
+    of the file. One thread may iterate while another closes; the next step then ends the iteration.
+
+    on_note: told in one line each what a user should know. threads: for decoding, None for as many as there are processors.
+    Raises InputError on opening for what is missing, no film, without pictures, or above ``max_pixels`` a frame; and while
+    iterating, after the last frame that could be read, FilmDamaged if the film is cut short or cannot be decoded further
+    (``allow_truncated``: a note, and a normal end) and InputError if the size of the pictures changes.
+    """
+
+    def __init__(
+        self,
+        path: Path | str,
+        *,
+        on_note: Notes = no_notes,
+        allow_truncated: bool = False,
+        max_pixels: int = MAX_PIXELS,
+        threads: int | None = None,
+    ) -> None:
+        self.path = Path(path)
+        self.frames_read = 0
+        self._note, self._noted = on_note, set[str]()
+        self._allow_truncated = allow_truncated
+        self._lock = threading.Lock()
+        self._closed = False
+        self._unreadable = self._repaired = 0
+        self._last_pts: int | None = None
+        self.container = open_film(self.path)
+        try:
+            self.stream = choose_video(self.path, self.container, max_pixels, self._note_once)
+            self._length = shortfall(self.path, self.container, self.stream)
+            self._decoder = _decoder(self.stream, threads)
+            self._decoded = self._decode()
+            self._waiting: deque[VideoFrame | CopiedPacket] = deque()
+            self.info = self._open_at_first_frame()
+            self._items = self._timed()
+        except BaseException:
+            self.close()
+            raise
+        self._tell_about_film()
+
+    def __iter__(self) -> Iterator[RawFrame | CopiedPacket]:
+        return self._items
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """Let go of the file; may be called at any time, from any thread, and more than once."""
+        with self._lock:
+            self._closed = True
+            self.container.close()
+
+    def attached_pictures(self) -> dict[int, bytes]:
+        """The files of cover pictures, by stream: they lie before the first frame."""
+        return {
+            item.index: bytes(item.packet)
+            for item in self._waiting
+            if isinstance(item, CopiedPacket) and is_still(self.container.streams[item.index])
+        }
+
+    def _note_once(self, text: str) -> None:
+        if text not in self._noted:
+            self._noted.add(text)
+            self._note(text)
+
+    def _open_at_first_frame(self) -> FilmInfo:
+        for item in self._decoded:
+            self._waiting.append(item)
+            if isinstance(item, VideoFrame):
+                return describe_film(self.path, self.container, self.stream, item)
+        raise InputError(f"{self.path}: no picture in it can be decoded; the file is damaged or cut short")
+
+    def _tell_about_film(self) -> None:
+        info = self.info
+        guess = info.colour.describe_guess(info.width, info.height)
+        if guess:
+            self._note_once(guess)
+        matrix = unsupported_matrix(info.colour.colorspace) if info.colour.matrix not in ("rgb", "grey") else None
+        if matrix:
+            self._note_once(
+                f"colours are {matrix}: the network sees them through the {info.colour.matrix} matrix; they are kept"
+            )
+        if info.interlaced:
+            self._note_once(_INTERLACED)
+        if info.source_format in ("yuv411p", "yuvj411p", "uyyvyy411", "yuv410p"):
+            self._note_once(f"{info.source_format} pictures are read as {info.layout}")
+
+    def _packets(self) -> Iterator[Packet[Stream]]:
+        """Packets in file order until the end, an error of reading, or ``close``."""
+        demuxed = self.container.demux()
+        while True:
+            with self._lock:
+                if self._closed:
+                    return
+                try:
+                    packet = next(demuxed)
+                except StopIteration:
+                    return
+                except (av.FFmpegError, OSError):
+                    self._unreadable += 1
+                    return
+            if packet.size or packet.pts is not None:  # the others only say that the file is at its end
+                yield packet
+
+    def _decode(self) -> Iterator[VideoFrame | CopiedPacket]:
+        """Decoded frames and the packets of other streams; the decoder is emptied at the end."""
+        for packet in self._packets():
+            self._length.see(packet)
+            if packet.stream_index != self.stream.index:
+                yield CopiedPacket(packet.stream_index, packet)
+            elif packet.size and not self._drop(packet):
+                yield from self._decode_packet(packet)
+        yield from self._decode_packet(None)
+
+    def _drop(self, packet: Packet[Stream]) -> bool:
+        """Whether a packet is a torn one; transport streams mark whole ones too, when a counter skips."""
+        if not packet.is_corrupt or self.container.format.name == "mpegts":
+            return False
+        self._unreadable += 1
+        return True
+
+    def _decode_packet(self, packet: Packet[Stream] | None) -> list[VideoFrame]:
+        with self._lock:
+            if self._closed:
+                return []
+            try:
+                return self._decoder.decode(packet)
+            except av.EOFError:  # emptied already
+                return []
+            except av.FFmpegError:
+                self._unreadable += self.frames_read > 0  # before the first whole picture, parts of earlier ones are usual
+                failed = True
+        if failed and self.frames_read and not self._allow_truncated:
+            raise self._damaged()
+        return []
+
+    def _timed(self) -> Iterator[RawFrame | CopiedPacket]:
+        """The items to give out: a frame leaves when the next has come, and so with the time it is shown for."""
+        held: _Held | None = None
+        damage: FilmDamaged | None = None
+        items = self._all_items()
+        while True:
+            try:
+                item = next(items, None)
+            except FilmDamaged as error:
+                damage = error
+                break
+            if item is None:
+                break
+            if isinstance(item, CopiedPacket):
+                yield item
+                continue
+            following = self._hold(item)
+            if held is not None:
+                yield self._release(held, following.pts - held.pts)
+            held = following
+        if held is not None:
+            yield self._release(held, self._last_duration(held))
+        with self._lock:
+            if self._closed:
+                return
+        self._judge_end(damage)
+
+    def _all_items(self) -> Iterator[VideoFrame | CopiedPacket]:
+        while self._waiting:
+            yield self._waiting.popleft()
+        yield from self._decoded
+
+    def _hold(self, frame: VideoFrame) -> _Held:
+        info = self.info
+        seconds = float((frame.pts or 0) * info.time_base)
+        if (frame.width, frame.height) != (info.width, info.height) or frame.format.name != info.source_format:
+            raise InputError(
+                f"{self.path}: the pictures change from {info.width}x{info.height} {info.source_format} to "
+                f"{frame.width}x{frame.height} {frame.format.name} after {seconds:.1f} s (frame {self.frames_read}); "
+                "cut the film there and enlarge the parts one by one"
+            )
+        self._look_at(frame)
+        held = _Held(read_planes(frame, info.layout), self._pts(frame), frame.duration, self.frames_read)
+        self.frames_read += 1
+        return held
+
+    def _look_at(self, frame: VideoFrame) -> None:
+        self._repaired += frame.is_corrupt
+        if frame.interlaced_frame:
+            self._note_once(_INTERLACED)
+        for kind in frame_side_data(frame):
+            if kind in _NOT_KEPT:
+                self._note_once(f"{_NOT_KEPT[kind]} cannot be kept")
+
+    def _pts(self, frame: VideoFrame) -> int:
+        """The frame's time; one that has none, or goes back, follows the last by the usual distance."""
+        usual = frame.duration or round(1 / ((self.info.average_rate or 25) * self.info.time_base)) or 1
+        pts, last = frame.pts, self._last_pts
+        if pts is None:
+            pts = 0 if last is None else last + usual
+            self._note_once("some frames have no time: they follow one another at the average rate")
+        elif last is not None and pts <= last:
+            pts = last + 1
+            self._note_once("some frames go back in time: each is shown right after the one before it")
+        self._last_pts = pts
+        return pts
+
+    def _release(self, held: _Held, duration: int | None) -> RawFrame:
+        return RawFrame(held.planes, held.pts, self.info.time_base, duration, held.index)
+
+    def _last_duration(self, held: _Held) -> int | None:
+        """Up to the end of the stream where that is known, else what the frame itself says."""
+        start, length = self.stream.start_time, self.stream.duration
+        if start is not None and length and "mp4" in self.info.container:
+            rest = start + length - held.pts
+            if 0 < rest <= length:
+                return rest
+        return held.stated_duration or None
+
+    def _judge_end(self, damage: FilmDamaged | None) -> None:
+        if damage is None and (self._unreadable or self._length.missing()):
+            damage = self._damaged()
+        if damage is not None and not self._allow_truncated:
+            raise damage
+        if damage is not None:
+            self._note_once(f"the film is damaged or cut short: {self.frames_read} frames could be read and were kept")
+        if self._repaired:
+            self._note_once(f"{self._repaired} frames are damaged in the file, and were kept as the decoder repaired them")
+
+    def _damaged(self) -> FilmDamaged:
+        info = self.info
+        seconds = Fraction(0) if self._last_pts is None else self._last_pts * info.time_base - (info.start_time or 0)
+        total = f" of {'' if info.frames_exact else 'about '}{info.frames}" if info.frames else ""
+        what = "cut short" if self._length.missing() else "damaged there"
+        return FilmDamaged(
+            f"{self.path}: no picture could be read after {float(seconds):.1f} s (frame {self.frames_read}{total}: the file is "
+            f"{what}). Use --allow-truncated to keep the {self.frames_read} frames that were read.",
+            self.frames_read,
+        )
+
+
+def _decoder(stream: VideoStream, threads: int | None) -> VideoCodecContext:
+    """A decoder with threads; for VP9 with transparency the one that knows of it."""
+    context = stream.codec_context
+    if stream.metadata.get("alpha_mode") == "1" and context.codec.name == "vp9":
+        replacement = CodecContext.create("libvpx-vp9", "r")
+        if isinstance(replacement, VideoCodecContext):
+            replacement.extradata = context.extradata
+            context = replacement
+    context.thread_type = "AUTO"
+    context.thread_count = threads or 0
+    return context

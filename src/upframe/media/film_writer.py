@@ -1,0 +1,305 @@
+"""Writing a film: new pictures at the old times, and all other streams beside them."""
+
+from __future__ import annotations
+
+import math
+import os
+import threading
+from collections.abc import Sequence
+from contextlib import suppress
+from fractions import Fraction
+from pathlib import Path
+from types import TracebackType
+from typing import Self
+
+import av
+from av.codec.context import Flags
+from av.packet import Packet
+from av.video.stream import VideoStream
+
+from upframe.errors import OutputError, ShapeError
+from upframe.media.atomic import output_error
+from upframe.media.encoders import EncoderSettings, choose_encoding
+from upframe.media.film import CopiedPacket, Notes, PixelLayout, RawFrame, no_notes
+from upframe.media.film_aspect import AspectStamp, result_aspect, tell_lost_aspect
+from upframe.media.film_colour import ColourTags
+from upframe.media.film_containers import FilmContainer, container_for
+from upframe.media.film_planes import make_frame
+from upframe.media.film_reader import FilmReader
+from upframe.media.film_streams import CopiedStream, StreamPlan, kept_metadata, needs_custom_keys, plan_streams
+
+__all__ = ["EncoderSettings", "FilmWriter"]
+
+_RATE = Fraction(25)
+"""Frames a second, for the rate control of the encoder, of a film that does not say. Times are written as they are."""
+_LARGEST_TIMESCALE = 2**31 - 1
+
+
+class FilmWriter:
+    """A film being written to ``path``: frames to ``write`` and other packets to ``copy``, in order, and ``close`` at the end.
+
+    ``source`` is open while this opens: streams, chapters and metadata are taken from it. ``layout`` and ``colour`` say what
+    the frames given to ``write`` must be; ``size`` is their (height, width). As a context manager the film is finished at
+    the end, and given up if an error passes. One thread writes; another may ``abort``.
+
+    name: the file as messages call it, if ``path`` is a temporary one. Raises OutputError on opening for a container, codec
+    and format that do not go together and for a place that cannot be written; later, when the disk is full.
+    """
+
+    def __init__(
+        self,
+        path: Path | str,
+        source: FilmReader,
+        size: tuple[int, int],
+        settings: EncoderSettings | None = None,
+        *,
+        on_note: Notes = no_notes,
+        name: Path | None = None,
+    ) -> None:
+        self.path, self.name = Path(path), name or Path(path)
+        self.size = size
+        self._note, self._noted = on_note, set[str]()
+        self._lock = threading.Lock()
+        self._open = False
+        self._info = source.info
+        self._durations: dict[int, int] = {}
+        self._copied: dict[int, CopiedStream] = {}
+        settings = settings or EncoderSettings()
+        self._container = container = container_for(self.name)
+        self._encoding = choose_encoding(source.info, container, size, settings, self._note_once)
+        if container.from_zero and (source.info.start_time or 0) < 1:
+            self._encoding = self._encoding.without_reordering()
+        aspect = result_aspect(source.info, size)
+        tell_lost_aspect(aspect, self._encoding.word, container, self._note_once)
+        self._stamp = AspectStamp(self._encoding, size, aspect) if aspect and self._encoding.word == "ffv1" else None
+        self._begin(source, settings, aspect)
+
+    @property
+    def layout(self) -> PixelLayout:
+        """How the planes given to ``write`` must lie."""
+        return self._encoding.layout
+
+    @property
+    def colour(self) -> ColourTags:
+        """What the samples given to ``write`` must stand for."""
+        return self._encoding.colour
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
+        if error is None:
+            self.close()
+        else:
+            self.abort()
+
+    def write(self, frame: RawFrame) -> None:
+        """Encode a frame. Raises ShapeError if it is not of the size and layout announced, OutputError if writing fails."""
+        if frame.planes[0].shape != self.size:
+            raise ShapeError(f"a frame of {frame.planes[0].shape} (h, w) given, {self.size} announced")
+        self._check_precision(frame)
+        picture = make_frame(frame.planes, self.layout)
+        if self._stamp is not None:
+            picture = self._stamp(picture)
+        colour = self.colour
+        picture.colorspace, picture.color_range = colour.colorspace, colour.color_range
+        picture.color_primaries, picture.color_trc = colour.primaries, colour.transfer
+        picture.pts, picture.time_base = frame.pts, frame.time_base
+        if frame.duration is not None:
+            picture.duration = self._durations[frame.pts] = frame.duration
+        with self._lock:
+            if self._open:
+                try:
+                    self._mux_pictures(self._stream.encode(picture))
+                except (av.FFmpegError, OSError) as error:
+                    raise self._error(error) from error
+
+    def copy(self, item: CopiedPacket) -> None:
+        """Write a packet of another stream as it is; one of a stream that was left out is passed over."""
+        stream = self._copied.get(item.index)
+        if stream is None:
+            return
+        with self._lock:
+            if self._open:
+                self._tell_shift(item)
+                try:
+                    self._output.mux(stream.packets(item.packet))
+                except (av.FFmpegError, OSError, ValueError) as error:
+                    raise self._error(error, item.index) from error
+
+    def close(self) -> None:
+        """Encode what the encoder still holds, and finish the file. Raises OutputError if that fails."""
+        with self._lock:
+            if not self._open:
+                return
+            self._open = False
+            try:
+                self._mux_pictures(self._stream.encode(None))
+                for stream in self._copied.values():
+                    self._output.mux(stream.remaining())
+                self._output.close()
+            except (av.FFmpegError, OSError, ValueError) as error:
+                self._let_go()
+                raise self._error(error) from error
+
+    def abort(self) -> None:
+        """Let go of the file, which is not whole; may be called at any time, from any thread, and more than once."""
+        with self._lock:
+            if self._open:
+                self._open = False
+                self._let_go()
+
+    def _let_go(self) -> None:
+        with suppress(av.FFmpegError, OSError, ValueError):  # the file is to be thrown away
+            self._output.close()
+
+    def _note_once(self, text: str) -> None:
+        if text not in self._noted:
+            self._noted.add(text)
+            self._note(text)
+
+    def _begin(self, source: FilmReader, settings: EncoderSettings, aspect: Fraction | None) -> None:
+        """Open the file and everything in it, so that what cannot work fails now."""
+        if self._encoding.word == "av1":
+            os.environ.setdefault("SVT_LOG", "1")  # SVT-AV1 prints to standard error by itself; 1: only errors
+        try:
+            self._output = av.open(
+                f"file:{self.path}",
+                "w",
+                format=self._container.format,
+                container_options=_container_options(source, self._container, self.name),
+                metadata_errors="surrogateescape",
+            )
+            self._open = True
+            self._output.metadata.update(kept_metadata(source.container.metadata))
+            if self._container.chapters:
+                self._output.set_chapters(source.container.chapters())
+            self._stream = self._add_streams(source, settings, aspect)
+            self._output.start_encoding()
+        except (av.FFmpegError, OSError, ValueError) as error:
+            self.abort()
+            raise self._error(error) from error
+        except BaseException:
+            self.abort()
+            raise
+
+    def _add_streams(self, source: FilmReader, settings: EncoderSettings, aspect: Fraction | None) -> VideoStream:
+        """All streams, in the order of the source; returns that of the pictures."""
+        plans = plan_streams(source.info, source.container, self._container, self._note_once)
+        earlier = [plan for plan in plans if plan.info.index < source.info.video_index]
+        for plan in earlier:
+            self._add_other(plan, source)
+        stream = self._add_pictures(source, settings, aspect)
+        for plan in plans[len(earlier) :]:
+            self._add_other(plan, source)
+        return stream
+
+    def _add_other(self, plan: StreamPlan, source: FilmReader) -> None:
+        original = source.container.streams[plan.info.index]
+        if plan.how in ("copy", "convert"):
+            self._copied[plan.info.index] = CopiedStream(plan, original, self._output, self._container)
+        elif plan.how == "attach":
+            data = source.attached_pictures().get(plan.info.index)
+            if data is not None:
+                suffix = {"mjpeg": "jpg"}.get(plan.info.codec, plan.info.codec)
+                mime = {"mjpeg": "jpeg"}.get(plan.info.codec, plan.info.codec)
+                name = original.metadata.get("filename", f"cover.{suffix}")
+                self._output.add_attachment(name, original.metadata.get("mimetype", f"image/{mime}"), data)
+
+    def _add_pictures(self, source: FilmReader, settings: EncoderSettings, aspect: Fraction | None) -> VideoStream:
+        info, encoding = self._info, self._encoding
+        rate = (info.average_rate or _RATE).limit_denominator(1001000)
+        stream = self._output.add_stream(encoding.codec, rate=rate, options=dict(encoding.options))
+        assert isinstance(stream, VideoStream)
+        context = stream.codec_context
+        context.height, context.width = self.size
+        context.pix_fmt = encoding.pix_fmt
+        context.time_base = stream.time_base = info.time_base
+        context.colorspace, context.color_range = self.colour.colorspace, self.colour.color_range
+        context.color_primaries, context.color_trc = self.colour.primaries, self.colour.transfer
+        if aspect is not None:
+            context.sample_aspect_ratio = aspect
+        context.thread_type = "AUTO"  # by frame where it can: slices of a frame cost quality in H.264
+        context.thread_count = settings.threads or 0
+        context.flags |= Flags.frame_duration
+        if encoding.word == "x265" and self._container.format in ("mp4", "mov"):
+            context.codec_tag = "hvc1"  # the form that Apple's players accept
+        if info.display_matrix is not None:
+            if self._container.rotation:
+                stream.set_display_matrix(info.display_matrix)
+            else:
+                self._note_once(
+                    f"the rotation by {info.rotation} degrees is not kept: {self._container.name} cannot hold it; .mkv can"
+                )
+        original = source.stream
+        stream.disposition = original.disposition
+        stream.metadata.update(kept_metadata(original.metadata, pictures_changed=True))
+        if encoding.layout.alpha and encoding.word == "vp9":
+            stream.metadata["alpha_mode"] = "1"
+        self._open_encoder(stream)
+        return stream
+
+    def _open_encoder(self, stream: VideoStream) -> None:
+        encoding = self._encoding
+        height, width = self.size
+        try:
+            stream.codec_context.open()
+        except av.FFmpegError as error:
+            options = " ".join(f"{name}={value}" for name, value in encoding.options.items())
+            raise OutputError(
+                f"{self.name}: {encoding.codec} refuses {width}x{height} pixels of {encoding.pix_fmt} with the options "
+                f"{options} ({error.strerror}); leave some of them out, or choose another --codec"
+            ) from error
+        unknown = sorted(set(stream.codec_context.options) & set(encoding.options))
+        if unknown:
+            raise OutputError(f"{self.name}: {encoding.codec} has no option {' or '.join(unknown)}")
+
+    def _mux_pictures(self, packets: Sequence[Packet[VideoStream]]) -> None:
+        for packet in packets:
+            if packet.pts is not None:
+                packet.duration = self._durations.pop(packet.pts, packet.duration)
+            self._output.mux(packet)
+
+    def _check_precision(self, frame: RawFrame) -> None:
+        tick = self._container.tick
+        if tick is not None and (frame.pts * frame.time_base / tick).denominator != 1:
+            self._note_once(
+                f"{self._container.name} keeps times to {float(1000 * tick):.3g} ms: those of the source, in units of "
+                f"{float(1000 * frame.time_base):.3g} ms, are rounded to that"
+            )
+
+    def _tell_shift(self, item: CopiedPacket) -> None:
+        """Say so if a stream begins before zero, and the container moves all of them until it does not."""
+        time = item.packet.dts if self._container.from_zero else item.packet.pts
+        kept = self._copied[item.index].keeps_priming or ("matroska" in self._info.container and not self._container.from_zero)
+        if self._container.tick is not None and time is not None and time < 0 and not kept:
+            seconds = -time * item.packet.time_base
+            self._note_once(
+                f"{self._info.streams[item.index]} begins {float(seconds):.3f} s before zero: {self._container.name} has "
+                "no such times, so that all streams begin that much later; MP4 keeps them"
+            )
+
+    def _error(self, error: Exception, index: int | None = None) -> OutputError:
+        if isinstance(error, OSError) and error.errno is not None and error.errno > 0 and not isinstance(error, ValueError):
+            return output_error(self.name, error)
+        reason = getattr(error, "strerror", None) or str(error)
+        if index is not None:
+            return OutputError(
+                f"{self.name}: {self._info.streams[index]} cannot be copied into {self._container.name} ({reason}); "
+                "write .mkv instead"
+            )
+        return OutputError(f"{self.name}: cannot be written: {reason}")
+
+
+def _container_options(source: FilmReader, container: FilmContainer, name: Path) -> dict[str, str]:
+    """FFmpeg's options for the container: exact times, and all metadata."""
+    if container.format == "mpegts":
+        return {"mpegts_copyts": "1", "mpegts_m2ts_mode": "0" if name.suffix.lower() == ".ts" else "1"}
+    if container.format not in ("mp4", "mov"):
+        return {}
+    scale = source.info.time_base.denominator
+    # The movie's own scale counts the offset of the first frame.
+    options = {"movie_timescale": str(min(math.lcm(scale, 1000), _LARGEST_TIMESCALE)), "video_track_timescale": str(scale)}
+    if needs_custom_keys(kept_metadata(source.container.metadata)):
+        options["movflags"] = "use_metadata_tags"
+    return options
