@@ -16,7 +16,7 @@ from upframe.engine.events import Event
 from upframe.engine.films import FrameEnlarger, FramePainter
 from upframe.engine.memory import keep_freed_memory
 from upframe.engine.pictures import enlarge_picture
-from upframe.engine.pipeline import overlap
+from upframe.engine.pipeline import in_background, overlap
 from upframe.engine.size import Target
 from upframe.engine.upscaler import Upscaler
 from upframe.errors import OutputError, UpframeError
@@ -158,13 +158,7 @@ class _Job:
         numbered = "%" in target.name
         if not numbered:
             _refuse_existing(target, overwrite=self.settings.overwrite)  # before a film of hours is begun
-        reader = FilmReader(
-            item.path,
-            on_note=self._notes.append,
-            allow_truncated=self.settings.allow_truncated,
-            max_pixels=self.settings.max_pixels or MAX_FRAME_PIXELS,
-        )
-        with reader:
+        with in_background(lambda: self._film_reader(item.path)) as reader:
             info = reader.info
             upscaler = self._upscaler(info.height, info.width)
             yield self._started(item, target, upscaler, (info.height, info.width), info.frames)
@@ -181,7 +175,7 @@ class _Job:
         size = settings.target.of(info.height, info.width, upscaler.info.scale)
         with (
             atomic_output(target, overwrite=settings.overwrite) as temporary,
-            FilmWriter(temporary, reader, size, settings.encoder, on_note=self._notes.append, name=target) as writer,
+            in_background(lambda: self._film_writer(temporary, reader, size, target)) as writer,
         ):
             enlarge = FrameEnlarger(upscaler, settings.target, (info.layout, info.colour), (writer.layout, writer.colour))
 
@@ -198,6 +192,14 @@ class _Job:
                 for result in results:
                     if isinstance(result, RawFrame):
                         yield result
+
+    def _film_reader(self, path: Path) -> FilmReader:
+        settings = self.settings
+        limit = settings.max_pixels or MAX_FRAME_PIXELS
+        return FilmReader(path, on_note=self._notes.append, allow_truncated=settings.allow_truncated, max_pixels=limit)
+
+    def _film_writer(self, path: Path, source: FilmReader, size: tuple[int, int], name: Path) -> FilmWriter:
+        return FilmWriter(path, source, size, self.settings.encoder, on_note=self._notes.append, name=name)
 
     def _film_to_pictures(self, reader: FilmReader, pattern: Path, upscaler: Upscaler) -> Iterator[int]:
         """Numbered pictures, and ``timestamps.txt`` with the time of each in milliseconds; the whole folder at once."""

@@ -6,14 +6,39 @@ An error on any side stops the other two and is raised here; so does closing the
 
 from __future__ import annotations
 
+import os
+import sys
 import threading
 from collections import deque
 from collections.abc import Callable, Generator, Iterable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from typing import Generic, TypeVar
 
 Item = TypeVar("Item")
 Result = TypeVar("Result")
+
+
+def give_way() -> None:
+    """Let this thread, and those it starts from now on, run only where the network's threads leave a processor free.
+
+    A network's threads wait for each other many times a frame, so that one of them set aside for an encoder's stops them all;
+    an encoder that waits loses nothing, as its queue is never empty then. On Linux, where priorities are a thread's own.
+    """
+    if sys.platform == "linux":
+        with suppress(OSError):
+            os.setpriority(os.PRIO_PROCESS, threading.get_native_id(), 15)
+
+
+def in_background(make: Callable[[], Result]) -> Result:
+    """What ``make`` returns, made in a thread that gives way, as all threads do that it starts: an encoder's, for instance."""
+
+    def work() -> Result:
+        give_way()
+        return make()
+
+    with ThreadPoolExecutor(1) as pool:
+        return pool.submit(work).result()
 
 
 class Closed(Exception):
@@ -72,6 +97,7 @@ class _Worker(threading.Thread):
         self.error: BaseException | None = None
 
     def run(self) -> None:
+        give_way()
         try:
             with suppress(Closed):
                 self._run()

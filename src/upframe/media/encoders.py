@@ -79,9 +79,9 @@ _ENCODERS = {
     "x264": _Encoder(
         "libx264",
         rgb={"gbrp": ("libx264rgb", "rgb24")},
-        crf=(17, 51),
+        crf=(16, 51),
         presets=_X26X_PRESETS,
-        preset="fast",
+        preset="veryfast",
         even=True,
         carries_hdr=True,
     ),
@@ -182,6 +182,8 @@ def _wanted_layout(info: FilmInfo, settings: EncoderSettings, note: Notes) -> Pi
                 f"--pix-fmt {settings.pix_fmt} is not one of the formats with a plane for each component; "
                 "use a name such as yuv420p, yuv422p10le, yuv444p or gbrp"
             )
+        if layout.alpha and not info.layout.alpha:
+            raise OutputError(f"--pix-fmt {settings.pix_fmt} has transparency, and the film has none")
         return layout
     if info.codec == "gif":
         note("a GIF is written as 8-bit 4:2:0, which most players show; its transparency, if it has any, is not kept")

@@ -62,6 +62,16 @@ _NAMES: dict[Matrix, str] = {
 
 
 @dataclass(frozen=True, slots=True)
+class ColourCodes:
+    """What a film states; 2 (0 for the range) where it states nothing."""
+
+    colorspace: int = UNSPECIFIED
+    primaries: int = UNSPECIFIED
+    transfer: int = UNSPECIFIED
+    color_range: int = 0
+
+
+@dataclass(frozen=True, slots=True)
 class ColourTags:
     """How samples stand for colours: what a conversion must honour, and what is written back.
 
@@ -119,24 +129,22 @@ class ColourTags:
 
 
 def read_tags(
+    codes: ColourCodes,
     *,
-    colorspace: int,
-    primaries: int,
-    transfer: int,
-    color_range: int,
     chroma_location: ChromaLocation,
     kind: Literal["yuv", "rgb", "grey"],
     full_if_untagged: bool,
     width: int,
     height: int,
 ) -> ColourTags:
-    """Tags from a film's codes (0 or 2 where it has none), completed by the usual rule.
+    """Tags from a film's codes, completed by the usual rule.
 
     The rule: a matrix that is not given follows from the primaries, else it is BT.709 for pictures of at least 1280x720 in
     one direction and BT.601 for smaller ones; primaries follow from the matrix, those of BT.601 from the number of lines.
     ``full_if_untagged``: for RGB, JPEG-like formats and the grey of picture codecs.
     """
     guessed: list[Property] = []
+    colorspace, primaries, transfer, color_range = codes.colorspace, codes.primaries, codes.transfer, codes.color_range
     full = color_range == FULL or (color_range != LIMITED and full_if_untagged)
     if color_range not in (LIMITED, FULL):
         guessed.append("range")

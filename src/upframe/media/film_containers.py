@@ -30,6 +30,7 @@ class FilmContainer:
     chapters: bool = True
     rotation: bool = True
     attachments: bool = False
+    covers: bool = False
     only: frozenset[str] | None = None
 
 
@@ -38,7 +39,7 @@ _IN_TRANSPORT_STREAMS = """
     dvb_subtitle dvb_teletext hdmv_pgs_subtitle klv scte_35 timed_id3
 """
 
-_MP4 = FilmContainer("MP4", "mp4", ("x264", "x265", "av1", "vp9"), "mov_text")
+_MP4 = FilmContainer("MP4", "mp4", ("x264", "x265", "av1", "vp9"), "mov_text", covers=True)
 _MOV = FilmContainer("QuickTime", "mov", ("x264", "x265", "prores"), "mov_text")
 _MATROSKA = FilmContainer(
     "Matroska",

@@ -11,9 +11,9 @@ from av.packet import Packet
 from av.stream import Stream
 from av.video.stream import VideoStream
 
+from upframe.media.film_matroska import segment_is_cut
+
 _WITH_STATED_LENGTH = ("matroska", "flv", "avi")
-_EBML = b"\x1a\x45\xdf\xa3"
-_SEGMENT = b"\x18\x53\x80\x67"
 
 
 class ShortFall:
@@ -52,21 +52,4 @@ def shortfall(path: Path, container: InputContainer, stream: VideoStream) -> Sho
         length = Fraction(container.duration, av.time_base)
         if name == "flv" and container.duration > 10**12:  # the size of a field, not a length
             length = None
-    return ShortFall(stream.index, entries, length, cut=name.startswith("matroska") and _segment_is_cut(path))
-
-
-def _segment_is_cut(path: Path) -> bool:
-    """Whether a Matroska file ends before its segment does (RFC 8794: element sizes of 1 to 8 bytes, all ones for unknown)."""
-    with path.open("rb") as file:
-        for identity in (_EBML, _SEGMENT):
-            if file.read(4) != identity:
-                return False
-            first = file.read(1)
-            if not first or not first[0]:
-                return False
-            more = 8 - first[0].bit_length()
-            size = int.from_bytes(bytes([first[0] & (0x7F >> more)]) + file.read(more), "big")
-            if identity == _EBML:
-                file.seek(size, 1)
-        unknown = size == (1 << (7 * (more + 1))) - 1
-        return not unknown and file.tell() + size > path.stat().st_size
+    return ShortFall(stream.index, entries, length, cut=name.startswith("matroska") and segment_is_cut(path))

@@ -30,7 +30,7 @@ from upframe.media.film import (
     StreamInfo,
     StreamKind,
 )
-from upframe.media.film_colour import CHROMA_LOCATIONS, UNSPECIFIED, ChromaLocation, ColourTags, read_tags
+from upframe.media.film_colour import CHROMA_LOCATIONS, UNSPECIFIED, ChromaLocation, ColourCodes, ColourTags, read_tags
 from upframe.media.film_planes import nearest_layout
 
 MAX_PIXELS = 2 * 8192 * 8192
@@ -175,7 +175,9 @@ def _stream_info(stream: Stream) -> StreamInfo:
     if kind == "attachment":
         codec = stream.metadata.get("filename", codec)
     language = stream.language if stream.language not in (None, "und") else None
-    return StreamInfo(stream.index, kind, codec or "unknown codec", language, stream.metadata.get("title"))
+    return StreamInfo(
+        stream.index, kind, codec or "unknown codec", language, stream.metadata.get("title") or stream.metadata.get("name")
+    )
 
 
 def _rate(stream: VideoStream) -> Fraction | None:
@@ -215,11 +217,14 @@ def _colour(container: InputContainer, stream: VideoStream, frame: VideoFrame, l
     kind: Literal["yuv", "rgb", "grey"] = "rgb" if layout.rgb else "grey" if layout.grey else "yuv"
     full = "yuvj" in frame.format.name or kind == "rgb" or (kind == "grey" and context.codec.canonical_name in _PICTURE_CODECS)
     stated = chroma_location(container, stream.index)
+    codes = ColourCodes(
+        _stated(frame.colorspace, context.colorspace),
+        _stated(frame.color_primaries, context.color_primaries),
+        _stated(frame.color_trc, context.color_trc),
+        frame.color_range or context.color_range,
+    )
     return read_tags(
-        colorspace=_stated(frame.colorspace, context.colorspace),
-        primaries=_stated(frame.color_primaries, context.color_primaries),
-        transfer=_stated(frame.color_trc, context.color_trc),
-        color_range=frame.color_range or context.color_range,
+        codes,
         chroma_location=stated or ("center" if "yuvj" in frame.format.name and layout.sub_y else "left"),
         kind=kind,
         full_if_untagged=full,

@@ -18,6 +18,8 @@ from upframe.media.film import FilmInfo, Notes, StreamInfo
 from upframe.media.film_containers import FilmContainer
 from upframe.media.film_subtitles import HEADER, TEXT_CODECS, converted
 
+_QUICKTIME_LANGUAGES = {"fre": "fra", "deu": "ger", "nld": "dut", "swe": "sve", "ell": "gre", "isl": "ice"}
+"""Where ISO 639-2 has two codes, the one under which FFmpeg finds QuickTime's number of the language."""
 _AAC_PRIMING = 1024
 """Samples that FFmpeg's AAC encoder, and many others, put before the first one."""
 _AAC_CHANNELS = (1, 2, 3, 4, 5, 6, 8)
@@ -62,7 +64,7 @@ def plan_streams(info: FilmInfo, source: InputContainer, container: FilmContaine
 def _decide(stream: StreamInfo, info: FilmInfo, source: InputContainer, container: FilmContainer) -> How:
     if stream.kind in ("attachment", "picture") and container.attachments:
         return "copy" if stream.kind == "attachment" else "attach"
-    if stream.kind == "attachment" or _made_anew(stream, info, source):
+    if stream.kind == "attachment" or (stream.kind == "picture" and not container.covers) or _made_anew(stream, info, source):
         return "leave"
     allowed = container.only is None or stream.codec in container.only
     if allowed and _can_hold(container, source.streams[stream.index]):
@@ -109,6 +111,8 @@ class CopiedStream:
             self.stream.time_base = source.time_base
         self.stream.disposition = source.disposition
         self.stream.metadata.update(kept_metadata(source.metadata))
+        if container.format == "mov" and source.language in _QUICKTIME_LANGUAGES:
+            self.stream.metadata["language"] = _QUICKTIME_LANGUAGES[source.language]
 
     def _add(self, source: Stream, target: OutputContainer) -> Stream:
         if self._text is not None:
@@ -182,11 +186,16 @@ def kept_metadata(metadata: dict[str, str], *, pictures_changed: bool = False) -
     """The entries that are still true of the result; fewer for the stream whose pictures are new."""
     return {
         key: value
-        for key, value in metadata.items()
+        for key, value in _titled(metadata).items()
         if key.lower() not in _OF_THE_OLD_FILE and not (pictures_changed and key.lower().startswith(_OF_THE_OLD_PICTURES))
     }
 
 
-def needs_custom_keys(metadata: dict[str, str]) -> bool:
-    """Whether an MP4 would lose entries without custom keys, as phones write them."""
-    return any(key.lower() not in _MOV_KEYS for key in metadata)
+def _titled(metadata: dict[str, str]) -> dict[str, str]:
+    """With the title of an MP4's track, which FFmpeg reads as its name, under the word it is written by."""
+    return {("title" if key == "name" and "title" not in metadata else key): value for key, value in metadata.items()}
+
+
+def custom_keys(metadata: dict[str, str]) -> list[str]:
+    """The entries that an MP4 holds only under keys of its own, as phones write them."""
+    return [key for key in metadata if key.lower() not in _MOV_KEYS]

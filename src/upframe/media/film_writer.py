@@ -21,12 +21,13 @@ from upframe.errors import OutputError, ShapeError
 from upframe.media.atomic import output_error
 from upframe.media.encoders import EncoderSettings, choose_encoding
 from upframe.media.film import CopiedPacket, Notes, PixelLayout, RawFrame, no_notes
-from upframe.media.film_aspect import AspectStamp, result_aspect, tell_lost_aspect
+from upframe.media.film_aspect import result_aspect
 from upframe.media.film_colour import ColourTags
 from upframe.media.film_containers import FilmContainer, container_for
+from upframe.media.film_matroska import ROOM, write_display_shape
 from upframe.media.film_planes import make_frame
 from upframe.media.film_reader import FilmReader
-from upframe.media.film_streams import CopiedStream, StreamPlan, kept_metadata, needs_custom_keys, plan_streams
+from upframe.media.film_streams import CopiedStream, StreamPlan, custom_keys, kept_metadata, plan_streams
 
 __all__ = ["EncoderSettings", "FilmWriter"]
 
@@ -69,10 +70,8 @@ class FilmWriter:
         self._encoding = choose_encoding(source.info, container, size, settings, self._note_once)
         if container.from_zero and (source.info.start_time or 0) < 1:
             self._encoding = self._encoding.without_reordering()
-        aspect = result_aspect(source.info, size)
-        tell_lost_aspect(aspect, self._encoding.word, container, self._note_once)
-        self._stamp = AspectStamp(self._encoding, size, aspect) if aspect and self._encoding.word == "ffv1" else None
-        self._begin(source, settings, aspect)
+        self._aspect = result_aspect(source.info, size)
+        self._begin(source, settings)
 
     @property
     def layout(self) -> PixelLayout:
@@ -83,6 +82,15 @@ class FilmWriter:
     def colour(self) -> ColourTags:
         """What the samples given to ``write`` must stand for."""
         return self._encoding.colour
+
+    @property
+    def _shape_is_added(self) -> bool:
+        """Whether the shape of pixels is put into the finished file: Matroska and WebM, unless the codec itself tells it."""
+        return (
+            self._aspect not in (None, 1)
+            and self._container.format in ("matroska", "webm")
+            and self._encoding.word not in ("x264", "x265")
+        )
 
     def __enter__(self) -> Self:
         return self
@@ -99,8 +107,6 @@ class FilmWriter:
             raise ShapeError(f"a frame of {frame.planes[0].shape} (h, w) given, {self.size} announced")
         self._check_precision(frame)
         picture = make_frame(frame.planes, self.layout)
-        if self._stamp is not None:
-            picture = self._stamp(picture)
         colour = self.colour
         picture.colorspace, picture.color_range = colour.colorspace, colour.color_range
         picture.color_primaries, picture.color_trc = colour.primaries, colour.transfer
@@ -138,6 +144,10 @@ class FilmWriter:
                 for stream in self._copied.values():
                     self._output.mux(stream.remaining())
                 self._output.close()
+                if self._shape_is_added and self._aspect is not None:
+                    ratio = self._container.format == "matroska"
+                    if not write_display_shape(self.path, self.size, self._aspect, ratio=ratio):
+                        self._note_once(f"the shape of the pixels ({self._aspect}) could not be stored; MP4 keeps it")
             except (av.FFmpegError, OSError, ValueError) as error:
                 self._let_go()
                 raise self._error(error) from error
@@ -158,7 +168,7 @@ class FilmWriter:
             self._noted.add(text)
             self._note(text)
 
-    def _begin(self, source: FilmReader, settings: EncoderSettings, aspect: Fraction | None) -> None:
+    def _begin(self, source: FilmReader, settings: EncoderSettings) -> None:
         """Open the file and everything in it, so that what cannot work fails now."""
         if self._encoding.word == "av1":
             os.environ.setdefault("SVT_LOG", "1")  # SVT-AV1 prints to standard error by itself; 1: only errors
@@ -167,14 +177,14 @@ class FilmWriter:
                 f"file:{self.path}",
                 "w",
                 format=self._container.format,
-                container_options=_container_options(source, self._container, self.name),
+                container_options=_container_options(source, self._container, self.name, self._note_once),
                 metadata_errors="surrogateescape",
             )
             self._open = True
             self._output.metadata.update(kept_metadata(source.container.metadata))
             if self._container.chapters:
                 self._output.set_chapters(source.container.chapters())
-            self._stream = self._add_streams(source, settings, aspect)
+            self._stream = self._add_streams(source, settings)
             self._output.start_encoding()
         except (av.FFmpegError, OSError, ValueError) as error:
             self.abort()
@@ -183,13 +193,13 @@ class FilmWriter:
             self.abort()
             raise
 
-    def _add_streams(self, source: FilmReader, settings: EncoderSettings, aspect: Fraction | None) -> VideoStream:
+    def _add_streams(self, source: FilmReader, settings: EncoderSettings) -> VideoStream:
         """All streams, in the order of the source; returns that of the pictures."""
         plans = plan_streams(source.info, source.container, self._container, self._note_once)
         earlier = [plan for plan in plans if plan.info.index < source.info.video_index]
         for plan in earlier:
             self._add_other(plan, source)
-        stream = self._add_pictures(source, settings, aspect)
+        stream = self._add_pictures(source, settings)
         for plan in plans[len(earlier) :]:
             self._add_other(plan, source)
         return stream
@@ -206,7 +216,7 @@ class FilmWriter:
                 name = original.metadata.get("filename", f"cover.{suffix}")
                 self._output.add_attachment(name, original.metadata.get("mimetype", f"image/{mime}"), data)
 
-    def _add_pictures(self, source: FilmReader, settings: EncoderSettings, aspect: Fraction | None) -> VideoStream:
+    def _add_pictures(self, source: FilmReader, settings: EncoderSettings) -> VideoStream:
         info, encoding = self._info, self._encoding
         rate = (info.average_rate or _RATE).limit_denominator(1001000)
         stream = self._output.add_stream(encoding.codec, rate=rate, options=dict(encoding.options))
@@ -217,8 +227,8 @@ class FilmWriter:
         context.time_base = stream.time_base = info.time_base
         context.colorspace, context.color_range = self.colour.colorspace, self.colour.color_range
         context.color_primaries, context.color_trc = self.colour.primaries, self.colour.transfer
-        if aspect is not None:
-            context.sample_aspect_ratio = aspect
+        if self._aspect is not None:
+            context.sample_aspect_ratio = self._aspect
         context.thread_type = "AUTO"  # by frame where it can: slices of a frame cost quality in H.264
         context.thread_count = settings.threads or 0
         context.flags |= Flags.frame_duration
@@ -234,6 +244,8 @@ class FilmWriter:
         original = source.stream
         stream.disposition = original.disposition
         stream.metadata.update(kept_metadata(original.metadata, pictures_changed=True))
+        if self._shape_is_added:
+            stream.metadata["title"] = stream.metadata.get("title", "") + ROOM
         if encoding.layout.alpha and encoding.word == "vp9":
             stream.metadata["alpha_mode"] = "1"
         self._open_encoder(stream)
@@ -291,7 +303,7 @@ class FilmWriter:
         return OutputError(f"{self.name}: cannot be written: {reason}")
 
 
-def _container_options(source: FilmReader, container: FilmContainer, name: Path) -> dict[str, str]:
+def _container_options(source: FilmReader, container: FilmContainer, name: Path, note: Notes) -> dict[str, str]:
     """FFmpeg's options for the container: exact times, and all metadata."""
     if container.format == "mpegts":
         return {"mpegts_copyts": "1", "mpegts_m2ts_mode": "0" if name.suffix.lower() == ".ts" else "1"}
@@ -300,6 +312,9 @@ def _container_options(source: FilmReader, container: FilmContainer, name: Path)
     scale = source.info.time_base.denominator
     # The movie's own scale counts the offset of the first frame.
     options = {"movie_timescale": str(min(math.lcm(scale, 1000), _LARGEST_TIMESCALE)), "video_track_timescale": str(scale)}
-    if needs_custom_keys(kept_metadata(source.container.metadata)):
+    custom = custom_keys(kept_metadata(source.container.metadata))
+    if custom and any(stream.kind == "picture" for stream in source.info.streams):
+        note(f"the entries {', '.join(custom)} are left out: {container.name} cannot hold them beside a cover; .mkv can")
+    elif custom:
         options["movflags"] = "use_metadata_tags"
     return options
