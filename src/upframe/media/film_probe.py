@@ -131,8 +131,9 @@ def describe_film(path: Path, container: InputContainer, stream: VideoStream, fr
         raise InputError(f"{path}: {error}") from error
     side_data = frame_side_data(frame)
     matrix = side_data.get(SideDataType.DISPLAYMATRIX)
-    frames, exact = _count(stream, container, frame.time or 0)
     time_base = stream.time_base or Fraction(1, 1000)
+    start = (frame.pts or 0) * time_base  # not frame.time, whose clock some decoders leave unset
+    frames, exact = _count(stream, container, start)
     return FilmInfo(
         path=path,
         container=container.format.name,
@@ -145,7 +146,7 @@ def describe_film(path: Path, container: InputContainer, stream: VideoStream, fr
         time_base=time_base,
         frames=frames,
         frames_exact=exact,
-        duration=_duration(stream, container, frame.time or 0),
+        duration=_duration(stream, container, start),
         start_time=None if frame.pts is None else frame.pts * time_base,
         average_rate=_rate(stream),
         sample_aspect_ratio=stream.sample_aspect_ratio or None,
@@ -185,7 +186,7 @@ def _rate(stream: VideoStream) -> Fraction | None:
     return next((rate for rate in (stream.average_rate, stream.guessed_rate) if rate and rate <= _FASTEST), None)
 
 
-def _duration(stream: VideoStream, container: InputContainer, start: float) -> Fraction | None:
+def _duration(stream: VideoStream, container: InputContainer, start: Fraction) -> Fraction | None:
     """Seconds from the first frame to the end. Matroska has the time of the end as a tag, or that of all streams."""
     if stream.duration and stream.time_base:
         return stream.duration * stream.time_base
@@ -197,10 +198,10 @@ def _duration(stream: VideoStream, container: InputContainer, start: float) -> F
     else:
         return None
     from_zero = container.format.name.startswith("matroska")
-    return max(end - Fraction(start).limit_denominator(1000), Fraction(0)) if from_zero else end
+    return max(end - start, Fraction(0)) if from_zero else end
 
 
-def _count(stream: VideoStream, container: InputContainer, start: float) -> tuple[int | None, bool]:
+def _count(stream: VideoStream, container: InputContainer, start: Fraction) -> tuple[int | None, bool]:
     """How many frames there are, and if that is certain: the index of an MP4 lists each, and marks those an edit cuts off."""
     if stream.frames and "mp4" in container.format.name and len(stream.index_entries) == stream.frames:
         return sum(not entry.is_discard for entry in stream.index_entries), True
