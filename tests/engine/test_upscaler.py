@@ -88,6 +88,20 @@ def test_light_above_one_is_kept(rt4ksr: Upscaler) -> None:
     assert 0.17 < result[:4, :4].mean() < 0.19
 
 
+@pytest.mark.parametrize("model", ["rt4ksr-x2", "bicubic"])
+@pytest.mark.parametrize("dtype", [np.uint8, np.float32])
+@pytest.mark.parametrize("shape", [(61, 40, 3), (64, 33, 1), (50, 41, 4)], ids=str)
+def test_a_picture_enlarged_in_bands_is_the_same(
+    monkeypatch: pytest.MonkeyPatch, model: str, dtype: Any, shape: tuple[int, int, int]
+) -> None:
+    upscaler = Upscaler(model)
+    image = (np.random.default_rng(2).random(shape) * (255 if dtype is np.uint8 else 1)).astype(dtype)
+    whole = upscaler.upscale(image)
+    monkeypatch.setattr("upframe.engine.upscaler.BAND_PIXELS", 15 * shape[1])
+    banded = upscaler.upscale(image)
+    np.testing.assert_allclose(banded.astype(float), whole.astype(float), atol=0 if dtype is np.uint8 else 1e-5)
+
+
 def test_frames_are_enlarged_as_they_come(rt4ksr: Upscaler) -> None:
     frames = [np.full((8, 8, 3), value, np.uint8) for value in (10, 200)]
     stream = rt4ksr.stream(iter(frames))

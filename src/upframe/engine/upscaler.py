@@ -2,19 +2,20 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 from typing import Any, Literal, overload
 
 import numpy as np
 import torch
-from numpy.typing import NDArray
 from PIL import Image
 from torch import Tensor
 
+from upframe.engine.arrays import Pixels, to_pixels, to_tensor
 from upframe.engine.device import Precision, choose_device, choose_dtype, memory_format
 from upframe.engine.size import Target
-from upframe.engine.tiles import Tiler, automatic_tile
+from upframe.engine.tiles import Tiler, automatic_tile, spans
 from upframe.errors import InputError
 from upframe.models.catalog import Model, load
 from upframe.models.interpolation import Interpolation
@@ -22,8 +23,7 @@ from upframe.ops.alpha import bleed
 from upframe.ops.resize import resize
 from upframe.ops.transfer import decode_linear, encode_linear
 
-Pixels = NDArray[Any]
-_FULL = {np.dtype(np.uint8): 255, np.dtype(np.uint16): 65535}
+BAND_PIXELS = 2**22  # of a picture that are enlarged at a time
 
 
 def _nothing(_: str) -> None:
@@ -105,52 +105,48 @@ class Upscaler:
         ``linear``: scene-linear light, of any size, which is bent to a display's curve for the network and back again.
         Colours under fully transparent pixels are taken from their neighbours first, so that no dark fringe appears.
         """
-        rgb = _to_tensor(colour, self.device)
-        if alpha is not None:
-            opacity = _to_tensor(alpha, self.device)
-            rgb = bleed(rgb, opacity)
-        rgb = self._in_range(
-            encode_linear(rgb) if linear else rgb, target, limited=not np.issubdtype(colour.dtype, np.floating)
-        )
-        result = _to_pixels(decode_linear(rgb) if linear else rgb, colour.dtype)
+        rgb = to_tensor(colour, self.device)
         if alpha is None:
-            return result, None
-        return result, _to_pixels(self._in_range(opacity, target, limited=True).clamp(0, 1), alpha.dtype)
+            return self._enlarge_layer(rgb, colour.dtype, target, linear=linear), None
+        opacity = to_tensor(alpha, self.device)
+        large = self._enlarge_layer(bleed(rgb, opacity), colour.dtype, target, linear=linear)
+        return large, np.clip(self._enlarge_layer(opacity, alpha.dtype, target), 0, None if alpha.dtype.kind == "u" else 1)
 
-    def _in_range(self, layer: Tensor, target: Target | None, *, limited: bool) -> Tensor:
-        """Enlarge (1, 1 or 3, h, w) of any range; what lies outside [0, 1] is brought inside for the network, and back."""
-        low, high = (0.0, 1.0) if limited else (min(float(layer.min()), 0.0), max(float(layer.max()), 1.0))
-        span = high - low
+    def _enlarge_layer(self, layer: Tensor, dtype: np.dtype[Any], target: Target | None, *, linear: bool = False) -> Pixels:
+        """Enlarge (1, 1 or 3, h, w) of any range to (height, width, 1 or 3) of a type, in bands if it is large.
+
+        What lies outside [0, 1] is brought inside for the network, and back.
+        """
         grey = layer.shape[1] == 1
-        enlarged = self.enlarge(((layer - low) / span).expand(-1, 3, -1, -1), target) * span + low
-        return enlarged.mean(dim=1, keepdim=True) if grey else enlarged
+        if linear:
+            layer = encode_linear(layer)
+        low, high = (0.0, 1.0) if dtype.kind == "u" else (min(float(layer.min()), 0.0), max(float(layer.max()), 1.0))
+        target = target or self.target
+        height, width = target.of(layer.shape[-2], layer.shape[-1], self.info.scale)
+        result: Pixels = np.empty((height, width, layer.shape[1]), dtype if dtype.kind == "u" else np.float32)
+        for band, rows, cut in self._bands(layer.shape[-2], layer.shape[-1], (height, width)):
+            piece = self.enlarge(((layer[..., band, :] - low) / (high - low)).expand(-1, 3, -1, -1), target)[..., cut, :]
+            piece = (piece.mean(dim=1, keepdim=True) if grey else piece) * (high - low) + low
+            result[rows] = to_pixels(decode_linear(piece) if linear else piece, dtype)
+        return result
+
+    def _bands(self, height: int, width: int, size: tuple[int, int]) -> Iterator[tuple[slice, slice, slice]]:
+        """Rows to read, rows of the result they make, and which of the rows made those are.
+
+        One band for what is resized afterwards, and for pictures of common sizes; else floats of the whole result, sixteen
+        times its bytes, would have to be in memory at once.
+        """
+        scale, radius, multiple = self.info.scale, self.info.radius, self.info.multiple
+        step = max(BAND_PIXELS // width // multiple, 1) * multiple
+        if step >= height or radius is None or size != (height * scale, width * scale):
+            yield slice(0, height), slice(0, size[0]), slice(0, size[0])
+            return
+        for span in spans(height, step, math.ceil(radius / multiple) * multiple):
+            first = (span.start - span.halo_start) * scale
+            rows = slice(span.start * scale, span.stop * scale)
+            yield slice(span.halo_start, span.halo_stop), rows, slice(first, first + rows.stop - rows.start)
 
     def stream(self, frames: Iterable[Pixels], target: Target | None = None) -> Iterator[Pixels]:
         """Enlarge the frames of a clip one after the other, as they come; arrays as for :meth:`upscale`."""
         for frame in frames:
             yield self.upscale(frame, target)
-
-
-def _to_tensor(pixels: Pixels, device: torch.device) -> Tensor:
-    """(h, w, c) uint8, uint16 or float -> (1, c, h, w) float32, whole numbers divided by their largest."""
-    full = _FULL.get(pixels.dtype)
-    if full is None and not np.issubdtype(pixels.dtype, np.floating):
-        raise InputError(f"an image must be uint8, uint16 or float, not {pixels.dtype}")
-    if pixels.dtype == np.uint16:
-        pixels = pixels.astype(np.int32)  # torch knows few operations on uint16
-    elif full is None:
-        pixels = pixels.astype(np.float32)
-    tensor = torch.from_numpy(np.require(pixels, requirements=("C", "W"))).to(device).permute(2, 0, 1)[None]
-    return tensor.float().div_(full) if full else tensor.float()
-
-
-def _to_pixels(tensor: Tensor, dtype: np.dtype[Any]) -> Pixels:
-    """The inverse of :func:`_to_tensor`, rounded to the nearest and limited to what the type holds."""
-    full = _FULL.get(dtype)
-    tensor = tensor[0].permute(1, 2, 0)
-    if full is None:
-        return tensor.float().contiguous().cpu().numpy()
-    codes = (tensor * full).add_(0.5).clamp_(0, full)
-    if full == 255:
-        return codes.to(torch.uint8).contiguous().cpu().numpy()
-    return codes.to(torch.int32).contiguous().cpu().numpy().astype(np.uint16)

@@ -36,34 +36,48 @@ def _lanczos3(x: Tensor) -> Tensor:
 _KERNELS: dict[Kernel, tuple[Callable[[Tensor], Tensor], float]] = {"bicubic": (_cubic, 4.0), "lanczos": (_lanczos3, 6.0)}
 
 
+_BLOCK = 64  # output samples that are computed by one small matrix: few enough that it is mostly weights, not zeros
+
+
 @lru_cache(maxsize=64)
-def _taps(length: int, out_length: int, scale: float, kernel: Kernel, antialias: bool) -> tuple[Tensor, Tensor]:
-    """For each output sample the input samples it reads and their weights: two (taps, out_length), int64 and float64."""
+def _blocks(
+    length: int, out_length: int, scale: float, kernel: Kernel, antialias: bool
+) -> tuple[tuple[slice, slice, Tensor], ...]:
+    """The resampling of an axis as matrices near its diagonal: output samples, the input samples they read, and weights.
+
+    The weights are (outputs, inputs), float64.
+    """
     function, width = _KERNELS[kernel]
     stretch = min(scale, 1.0) if antialias else 1.0
     width /= stretch
     centre = (torch.arange(out_length, dtype=torch.float64) + 0.5) / scale - 0.5
     first = torch.floor(centre - width / 2).long()
-    positions = first + torch.arange(math.ceil(width) + 2)[:, None]
-    weights = function((centre - positions) * stretch)
-    weights = weights / weights.sum(dim=0, keepdim=True)
-    kept = weights.abs().amax(dim=1) > 0
-    positions, weights = positions[kept], weights[kept]
+    positions = first[:, None] + torch.arange(math.ceil(width) + 2)
+    weights = function((centre[:, None] - positions) * stretch)
+    weights /= weights.sum(dim=1, keepdim=True)
     mirrored = torch.remainder(positions, 2 * length)
     mirrored = torch.where(mirrored < length, mirrored, 2 * length - 1 - mirrored)
-    return mirrored, weights
+    blocks = []
+    for start in range(0, out_length, _BLOCK):
+        rows = slice(start, min(start + _BLOCK, out_length))
+        read, weight = mirrored[rows], weights[rows]
+        low, high = int(read.min()), int(read.max()) + 1
+        matrix = torch.zeros(read.shape[0], high - low, dtype=torch.float64).scatter_add_(1, read - low, weight)
+        blocks.append((rows, slice(low, high), matrix))
+    return tuple(blocks)
 
 
 def _resample(image: Tensor, dim: int, out_length: int, scale: float, kernel: Kernel, antialias: bool) -> Tensor:
-    """One axis. The taps are added one by one, so that no more than two pictures are held at a time."""
-    indices, weights = _taps(image.shape[dim], out_length, scale, kernel, antialias)
-    indices = indices.to(image.device)
-    weights = weights.to(image.device, image.dtype)
-    broadcast = [1] * image.ndim
-    broadcast[dim] = out_length
-    result = image.index_select(dim, indices[0]) * weights[0].view(broadcast)
-    for index, weight in zip(indices[1:], weights[1:], strict=True):
-        result.addcmul_(image.index_select(dim, index), weight.view(broadcast))
+    """One axis: -2 (rows) or -1 (columns)."""
+    shape = list(image.shape)
+    shape[dim] = out_length
+    result = image.new_empty(shape)
+    for outputs, inputs, matrix in _blocks(image.shape[dim], out_length, scale, kernel, antialias):
+        weights = matrix.to(image.device, image.dtype)
+        if dim == -2:
+            result[..., outputs, :] = weights @ image[..., inputs, :]
+        else:
+            result[..., outputs] = image[..., inputs] @ weights.T
     return result
 
 
@@ -88,7 +102,7 @@ def resize(
     ratios = scale or (size[0] / image.shape[-2], size[1] / image.shape[-1])
     for axis in sorted((0, 1), key=lambda a: ratios[a]):
         if size[axis] != image.shape[axis - 2] or ratios[axis] != 1:
-            image = _resample(image, axis - 2 + image.ndim, size[axis], ratios[axis], kernel, antialias)
+            image = _resample(image, axis - 2, size[axis], ratios[axis], kernel, antialias)
     return image
 
 
