@@ -86,6 +86,8 @@ def test_light_above_one_is_kept(rt4ksr: Upscaler) -> None:
     result, _ = rt4ksr.upscale_layers(light, None, linear=True)
     assert 38 < result[60:68, 60:68].mean() < 42
     assert 0.17 < result[:4, :4].mean() < 0.19
+    assert result.max() <= 40.001, "no light is invented"
+    assert result.min() >= 0
 
 
 @pytest.mark.parametrize("model", ["rt4ksr-x2", "bicubic"])

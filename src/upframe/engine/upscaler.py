@@ -127,7 +127,9 @@ class Upscaler:
         for band, rows, cut in self._bands(layer.shape[-2], layer.shape[-1], (height, width)):
             piece = self.enlarge(((layer[..., band, :] - low) / (high - low)).expand(-1, 3, -1, -1), target)[..., cut, :]
             piece = (piece.mean(dim=1, keepdim=True) if grey else piece) * (high - low) + low
-            result[rows] = to_pixels(decode_linear(piece) if linear else piece, dtype)
+            if linear:  # where the curve is a logarithm, a slight overshoot would be a new light, brighter than any there is
+                piece = decode_linear(piece.clamp(low, high))
+            result[rows] = to_pixels(piece, dtype)
         return result
 
     def _bands(self, height: int, width: int, size: tuple[int, int]) -> Iterator[tuple[slice, slice, slice]]:
