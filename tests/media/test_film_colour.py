@@ -94,7 +94,7 @@ def test_a_film_without_a_place_for_chroma_has_it_on_the_left_and_motion_jpeg_in
 def test_an_untagged_film_is_taken_by_its_size_and_tagged_so(
     tmp_path: Path, size: tuple[int, int], matrix: Matrix, colorspace: int, primaries: int
 ) -> None:
-    source = Film(codec="mpeg4", size=size, times=[0, 3600]).make(tmp_path / "untagged.mkv")
+    source = Film(codec="mpeg4", size=size, times=[0, 1], time_base=Fraction(1, 25)).make(tmp_path / "untagged.mkv")
     colour = probe(source).colour
     assert (colour.matrix, colour.full_range, set(colour.guessed)) == (
         matrix,
@@ -173,7 +173,8 @@ def test_an_encoder_that_loses_hdr10_metadata_says_so(tmp_path: Path) -> None:
 
 
 def test_an_interlaced_film_is_enlarged_with_a_warning(tmp_path: Path) -> None:
-    interlaced = Film(codec="mpeg2video", options={"flags": "+ildct+ilme"}, size=(64, 64)).make(tmp_path / "tv.ts")
+    tv = Film("mpeg2video", size=(64, 64), options={"flags": "+ildct+ilme"}, times=range(12), time_base=Fraction(1, 25))
+    interlaced = tv.make(tmp_path / "tv.ts")
     notes = enlarge(interlaced, tmp_path / "large.mkv")
     assert probe(interlaced).interlaced
     assert len([note for note in notes if "interlaced" in note]) == 1

@@ -153,7 +153,7 @@ def choose_encoding(
     codec, pix_fmt = _formats(word)[name]
     height, width = size
     colour = info.colour.for_layout(rgb=layout.rgb, grey=layout.grey, width=width, height=height)
-    return Encoding(word, codec, pix_fmt, layout, colour, _options(word, layout, colour, info.hdr, settings))
+    return Encoding(word, codec, pix_fmt, layout, colour, _options(word, layout, size, colour, info.hdr, settings))
 
 
 def _candidates(info: FilmInfo, container: FilmContainer, settings: EncoderSettings) -> tuple[str, ...]:
@@ -251,7 +251,12 @@ def _no_choice(
 
 
 def _options(
-    word: str, layout: PixelLayout, colour: ColourTags, hdr: HdrMetadata | None, settings: EncoderSettings
+    word: str,
+    layout: PixelLayout,
+    size: tuple[int, int],
+    colour: ColourTags,
+    hdr: HdrMetadata | None,
+    settings: EncoderSettings,
 ) -> dict[str, str]:
     """FFmpeg's options for the encoder."""
     encoder = _ENCODERS[word]
@@ -277,7 +282,8 @@ def _options(
         case "vp9":
             options |= {"b": "0", "deadline": "good", "row-mt": "1"}
         case "ffv1":
-            options |= {"level": "3", "slicecrc": "1", "g": "1"}
+            # Version 3 cuts pictures into slices, which the smallest are too small for.
+            options |= {"level": "3", "slicecrc": "1", "g": "1"} if min(size) >= 16 else {"level": "1", "g": "1"}
     for name, value in settings.options.items():
         joined = name in options and name.endswith("-params")
         options[name] = f"{options[name]}:{value}" if joined else value

@@ -174,7 +174,8 @@ def _matrix(
     if colorspace not in (0, UNSPECIFIED):
         return usual, colorspace
     guessed.append("matrix")
-    return usual, 5 if usual == "bt601" and primaries == 5 else _CODE_OF_MATRIX[usual]
+    of_picture = _usual_primaries(usual, height) if primaries in (0, UNSPECIFIED) else primaries
+    return usual, 5 if usual == "bt601" and of_picture == 5 else _CODE_OF_MATRIX[usual]
 
 
 def _primaries_and_transfer(
