@@ -27,9 +27,9 @@ from upframe.engine.films import FrameEnlarger
 from upframe.engine.job import Settings, upscale_files
 from upframe.engine.memory import keep_freed_memory
 from upframe.engine.size import Target
-from upframe.media.film import RawFrame
-from upframe.media.film_reader import FilmReader
-from upframe.media.film_writer import FilmWriter
+from upframe.media.films.film import RawFrame
+from upframe.media.films.reader import FilmReader
+from upframe.media.films.writer import FilmWriter
 
 FRAMES, ROUNDS = 120, 5
 

@@ -26,12 +26,12 @@ from av.video.stream import VideoStream
 from numpy.typing import NDArray
 from PIL import Image
 
-from upframe.media.film import CopiedPacket, Plane, RawFrame
-from upframe.media.film_planes import layout_of, make_frame, nearest_layout
-from upframe.media.film_probe import frame_side_data, has_decoder
-from upframe.media.film_reader import FilmReader
-from upframe.media.film_subtitles import HEADER
-from upframe.media.film_writer import EncoderSettings, FilmWriter
+from upframe.media.films.film import CopiedPacket, Plane, RawFrame
+from upframe.media.films.planes import layout_of, make_frame, nearest_layout
+from upframe.media.films.probe import frame_side_data, has_decoder
+from upframe.media.films.reader import FilmReader
+from upframe.media.films.subtitles import HEADER
+from upframe.media.films.writer import EncoderSettings, FilmWriter
 
 WIDTH, HEIGHT = 64, 48
 NO_DISPOSITION = Disposition(0)

@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 
 from upframe.media import Picture
-from upframe.media.picture import Samples
+from upframe.media.pictures.picture import Samples
 
 HEIGHT, WIDTH = 37, 53  # odd, and different
 SEED = 20

@@ -18,8 +18,8 @@ from PIL import Image
 
 from upframe.errors import InputError, MissingExtra
 from upframe.media import Picture, read_picture, write_picture
-from upframe.media.picture import Samples
-from upframe.media.picture_file import MAX_PIXELS
+from upframe.media.pictures.file import MAX_PIXELS
+from upframe.media.pictures.picture import Samples
 
 SHAPE = (64, 48, 3)
 LARGE = 30_000

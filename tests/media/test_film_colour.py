@@ -10,10 +10,10 @@ import pytest
 from av.sidedata.sidedata import Type as SideDataType
 from tests.media.film_fixtures import Film, describe, enlarge
 
-from upframe.media.encoders import EncoderSettings
-from upframe.media.film import ContentLight, HdrMetadata, MasteringDisplay
-from upframe.media.film_colour import ColourCodes, Matrix, read_tags
-from upframe.media.film_reader import probe
+from upframe.media.films.colour import ColourCodes, Matrix, read_tags
+from upframe.media.films.encoders import EncoderSettings
+from upframe.media.films.film import ContentLight, HdrMetadata, MasteringDisplay
+from upframe.media.films.reader import probe
 
 BT2020_PQ = {"colorspace": 9, "color_primaries": 9, "color_trc": 16, "color_range": 1}
 BT709 = {"colorspace": 1, "color_primaries": 1, "color_trc": 1, "color_range": 1}

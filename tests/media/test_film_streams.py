@@ -10,9 +10,9 @@ import pytest
 from av.stream import Disposition
 from tests.media.film_fixtures import FONT, Film, Found, FoundStream, Sound, describe, enlarge, steady
 
-from upframe.media.encoders import EncoderSettings
-from upframe.media.film_reader import FilmReader, probe
-from upframe.media.film_subtitles import converted
+from upframe.media.films.encoders import EncoderSettings
+from upframe.media.films.reader import FilmReader, probe
+from upframe.media.films.subtitles import converted
 
 COMMENTARY = Sound(language="ger", title="Kommentar", disposition=Disposition.comment)
 RICH = Film(

@@ -9,9 +9,9 @@ from pathlib import Path
 import pytest
 from tests.media.film_fixtures import CLOCK, Film, Sound, describe, enlarge, steady, uneven
 
-from upframe.media.encoders import EncoderSettings
-from upframe.media.film import CopiedPacket, RawFrame
-from upframe.media.film_reader import FilmReader, probe
+from upframe.media.films.encoders import EncoderSettings
+from upframe.media.films.film import CopiedPacket, RawFrame
+from upframe.media.films.reader import FilmReader, probe
 
 WITH_B_FRAMES = Film(times=uneven(30), options={"bf": "3"}, last_duration=8513)
 EVERY_WAY = [

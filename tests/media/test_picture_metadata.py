@@ -13,9 +13,9 @@ import tifffile
 from PIL import Image, ImageCms, ImageOps, PngImagePlugin
 
 from upframe.media import Picture, PictureMetadata, read_picture, write_picture
-from upframe.media.colour import profile_is_linear, srgb_profile
-from upframe.media.exif import orientation, with_size
-from upframe.media.picture import Samples
+from upframe.media.pictures.colour import profile_is_linear, srgb_profile
+from upframe.media.pictures.exif import orientation, with_size
+from upframe.media.pictures.picture import Samples
 
 ORIENTATION, EXIF_DIRECTORY, GPS_DIRECTORY, EXPOSURE_TIME, MAKER_NOTE = 274, 0x8769, 0x8825, 0x829A, 0x927C
 XMP = b'<x:xmpmeta xmlns:x="adobe:ns:meta/"><rdf:Description tiff:Orientation="6" dc:title="t"/></x:xmpmeta>'
@@ -105,7 +105,7 @@ def test_exif_that_is_rubbish_does_no_harm(tmp_path: Path) -> None:
 
 
 def test_the_thumbnail_of_a_turned_photo_is_dropped_and_that_of_an_upright_one_kept() -> None:
-    from upframe.media.exif import as_upright
+    from upframe.media.pictures.exif import as_upright
 
     def block(turned: int) -> bytes:
         # One directory with an orientation, linked to a second one, which in a photo describes the thumbnail.
@@ -282,7 +282,7 @@ def test_a_cmyk_jpeg_with_a_broken_profile_is_converted_all_the_same(tmp_path: P
 
 
 def test_camera_data_survives_in_a_big_tiff(tmp_path: Path) -> None:
-    from upframe.media.formats import tiff_tags
+    from upframe.media.pictures.formats import tiff_tags
 
     block = exif_block(1).tobytes().removeprefix(b"Exif\0\0")
     tags = tiff_tags.extra_tags(PictureMetadata(exif=block))

@@ -16,7 +16,7 @@ from tests.media.picture_samples import HEIGHT, WIDTH, assert_same_samples, pict
 
 from upframe.errors import OutputError, ShapeError
 from upframe.media import PICTURE_SUFFIXES, Picture, PictureEncoding, read_picture, write_picture
-from upframe.media.picture import Samples, Subsampling
+from upframe.media.pictures.picture import Samples, Subsampling
 
 
 def found_alpha(picture: Picture) -> Samples:

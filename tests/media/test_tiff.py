@@ -14,7 +14,7 @@ from PIL import Image
 from tests.media.picture_samples import assert_same_samples, samples, smooth
 
 from upframe.media import Picture, read_picture, write_picture
-from upframe.media.picture import Samples
+from upframe.media.pictures.picture import Samples
 
 
 def test_a_1_bit_tiff_becomes_8_bit_grey(tmp_path: Path) -> None:

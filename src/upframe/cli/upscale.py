@@ -162,7 +162,7 @@ def upscale(
         from upframe.cli.report import reporter
         from upframe.engine.job import Settings, upscale_files
         from upframe.engine.size import parse_target
-        from upframe.media.encoders import EncoderSettings
+        from upframe.media.films.encoders import EncoderSettings
 
         settings = Settings(
             model=model,

@@ -12,9 +12,9 @@ from torch import Tensor
 
 from upframe.engine.size import Target
 from upframe.engine.upscaler import Upscaler
-from upframe.media.film import PixelLayout, RawFrame
-from upframe.media.film_colour import ColourTags
-from upframe.media.picture import Picture
+from upframe.media.films.colour import ColourTags
+from upframe.media.films.film import PixelLayout, RawFrame
+from upframe.media.pictures.picture import Picture
 from upframe.ops.colour import planes_to_rgb, rgb_to_planes
 
 

@@ -21,14 +21,14 @@ from upframe.engine.size import Target
 from upframe.engine.upscaler import Upscaler
 from upframe.errors import OutputError, UpframeError
 from upframe.media.atomic import atomic_output
-from upframe.media.encoders import EncoderSettings
 from upframe.media.files import FILM_SUFFIXES, Input, find_inputs, frame_paths, output_paths
-from upframe.media.film import CopiedPacket, RawFrame
-from upframe.media.film_probe import MAX_PIXELS as MAX_FRAME_PIXELS
-from upframe.media.film_reader import FilmReader
-from upframe.media.film_writer import FilmWriter
-from upframe.media.picture import Picture
-from upframe.media.picture_file import MAX_PIXELS, read_picture, write_picture
+from upframe.media.films.encoders import EncoderSettings
+from upframe.media.films.film import CopiedPacket, RawFrame
+from upframe.media.films.probe import MAX_PIXELS as MAX_FRAME_PIXELS
+from upframe.media.films.reader import FilmReader
+from upframe.media.films.writer import FilmWriter
+from upframe.media.pictures.file import MAX_PIXELS, read_picture, write_picture
+from upframe.media.pictures.picture import Picture
 from upframe.models.catalog import default_model, load
 
 QUEUE = 6  # frames and packets that wait between two threads: enough for an encoder's uneven pace

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from upframe.engine.size import Target
 from upframe.engine.upscaler import Upscaler
-from upframe.media.picture import Picture
+from upframe.media.pictures.picture import Picture
 
 
 def enlarge_picture(picture: Picture, upscaler: Upscaler, target: Target, on_note: Callable[[str], None]) -> Picture:

@@ -5,8 +5,8 @@ Knows no network and no torch. Pillow and PyAV do the decoding; tifffile and Ope
 
 from upframe.media.atomic import atomic_output
 from upframe.media.files import FILM_SUFFIXES, Input, find_inputs, output_path, output_paths
-from upframe.media.picture import PICTURE_SUFFIXES, Picture, PictureEncoding, PictureFormat, PictureMetadata
-from upframe.media.picture_file import read_picture, write_picture
+from upframe.media.pictures.file import read_picture, write_picture
+from upframe.media.pictures.picture import PICTURE_SUFFIXES, Picture, PictureEncoding, PictureFormat, PictureMetadata
 
 __all__ = [
     "FILM_SUFFIXES",

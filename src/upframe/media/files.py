@@ -14,9 +14,9 @@ from PIL import Image
 from PIL.GifImagePlugin import GifImageFile
 
 from upframe.errors import InputError, OutputError
-from upframe.media.film_containers import result_suffix
-from upframe.media.picture import PICTURE_SUFFIXES
-from upframe.media.picture_file import format_of_content
+from upframe.media.films.containers import result_suffix
+from upframe.media.pictures.file import format_of_content
+from upframe.media.pictures.picture import PICTURE_SUFFIXES
 
 _FILM_NAMES = """
     3g2 3gp asf avi dv f4v flv gif ivf m2ts m2v m4v mkv mov mp4 mpeg mpg mts mxf nut ogg ogm ogv ts vob webm wmv y4m

@@ -10,10 +10,10 @@ from functools import cache
 import av
 
 from upframe.errors import OutputError
-from upframe.media.film import FilmInfo, HdrMetadata, MasteringDisplay, Notes, PixelLayout
-from upframe.media.film_colour import ColourTags
-from upframe.media.film_containers import FilmContainer
-from upframe.media.film_planes import layout_of
+from upframe.media.films.colour import ColourTags
+from upframe.media.films.containers import FilmContainer
+from upframe.media.films.film import FilmInfo, HdrMetadata, MasteringDisplay, Notes, PixelLayout
+from upframe.media.films.planes import layout_of
 
 _PRESET_NAMES = "ultrafast superfast veryfast faster fast medium slow slower veryslow placebo"
 _X26X_PRESETS = tuple(_PRESET_NAMES.split())

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from fractions import Fraction
 
-from upframe.media.film import FilmInfo
+from upframe.media.films.film import FilmInfo
 
 _LARGEST = 65535
 

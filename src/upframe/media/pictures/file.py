@@ -10,11 +10,11 @@ from pathlib import Path
 import numpy as np
 
 from upframe.errors import InputError, OutputError
-from upframe.media import exif
 from upframe.media.atomic import atomic_output
-from upframe.media.fitting import fit
-from upframe.media.formats.exchange import Source, WriteOptions
-from upframe.media.picture import FORMAT_OF_SUFFIX, Depth, Picture, PictureFormat, Samples, Subsampling, format_for
+from upframe.media.pictures import exif
+from upframe.media.pictures.fitting import fit
+from upframe.media.pictures.formats.exchange import Source, WriteOptions
+from upframe.media.pictures.picture import FORMAT_OF_SUFFIX, Depth, Picture, PictureFormat, Samples, Subsampling, format_for
 
 MAX_PIXELS = 300_000_000
 """The default limit: above every camera (about 200 megapixels), 0.9 GB as 8-bit RGB and 3.6 GB enlarged x2."""
@@ -87,7 +87,7 @@ def read_picture(
     note = on_note or (lambda _: None)
     name = _checked_format(path, note)
     module, function = _READERS[name]
-    read = getattr(import_module(f"upframe.media.formats.{module}"), function)
+    read = getattr(import_module(f"upframe.media.pictures.formats.{module}"), function)
     try:
         picture: Picture = read(Source(path, max_pixels, allow_truncated, note))
     except OSError as error:
@@ -185,7 +185,7 @@ def write_picture(
             on_note(f"{path}: {said}")
 
     module, function = _WRITERS[target]
-    write = getattr(import_module(f"upframe.media.formats.{module}"), function)
+    write = getattr(import_module(f"upframe.media.pictures.formats.{module}"), function)
     with atomic_output(path, overwrite=overwrite) as temporary:
         try:
             fitted = fit(picture, target, depth, note)

@@ -8,8 +8,8 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from upframe.errors import OutputError
-from upframe.media import exif
-from upframe.media.colour import (
+from upframe.media.pictures import exif
+from upframe.media.pictures.colour import (
     profile_fits,
     profile_is_linear,
     srgb_decode,
@@ -18,7 +18,7 @@ from upframe.media.colour import (
     to_depth,
     to_float,
 )
-from upframe.media.picture import Depth, Picture, PictureFormat, PictureMetadata, Samples
+from upframe.media.pictures.picture import Depth, Picture, PictureFormat, PictureMetadata, Samples
 
 Note = Callable[[str], None]
 

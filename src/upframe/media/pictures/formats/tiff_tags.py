@@ -7,9 +7,17 @@ from io import BytesIO
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, BinaryIO
 
-from upframe.media.formats.exchange import Source
-from upframe.media.formats.tiff_directory import ASCII, LONG, Directory, Layout, Value, packed_directory, read_directory
-from upframe.media.picture import PictureMetadata
+from upframe.media.pictures.formats.exchange import Source
+from upframe.media.pictures.formats.tiff_directory import (
+    ASCII,
+    LONG,
+    Directory,
+    Layout,
+    Value,
+    packed_directory,
+    read_directory,
+)
+from upframe.media.pictures.picture import PictureMetadata
 
 if TYPE_CHECKING:
     from tifffile import TiffPage

@@ -12,7 +12,7 @@ from av.video.frame import VideoFrame
 from numpy.typing import NDArray
 
 from upframe.errors import InputError, ShapeError
-from upframe.media.film import PixelLayout, Plane
+from upframe.media.films.film import PixelLayout, Plane
 
 _DEPTHS = (8, 9, 10, 12, 14, 16)
 _SEMI_PLANAR = {  # base: (chroma shifts x and y, V before U)

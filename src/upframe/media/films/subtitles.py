@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 
-from upframe.media.film_containers import TextSubtitles
+from upframe.media.films.containers import TextSubtitles
 
 TEXT_CODECS = ("subrip", "text", "webvtt", "ass", "ssa", "mov_text")
 """Codecs whose words can be read here."""

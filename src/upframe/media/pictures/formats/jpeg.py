@@ -9,9 +9,9 @@ import numpy as np
 from PIL import Image
 from PIL.JpegImagePlugin import JpegImageFile, get_sampling
 
-from upframe.media.colour import cmyk_to_rgb
-from upframe.media.formats.exchange import Source, WriteOptions, split_alpha
-from upframe.media.picture import Origin, Picture, PictureEncoding, PictureMetadata, Samples, Subsampling
+from upframe.media.pictures.colour import cmyk_to_rgb
+from upframe.media.pictures.formats.exchange import Source, WriteOptions, split_alpha
+from upframe.media.pictures.picture import Origin, Picture, PictureEncoding, PictureMetadata, Samples, Subsampling
 
 SIGNATURE = b"\xff\xd8\xff"
 _END_OF_IMAGE = b"\xff\xd9"

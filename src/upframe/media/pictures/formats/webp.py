@@ -12,8 +12,8 @@ from PIL import Image
 from PIL.WebPImagePlugin import WebPImageFile
 
 from upframe.errors import InputError
-from upframe.media.formats.exchange import Source, WriteOptions, split_alpha
-from upframe.media.picture import Picture, PictureEncoding, PictureMetadata
+from upframe.media.pictures.formats.exchange import Source, WriteOptions, split_alpha
+from upframe.media.pictures.picture import Picture, PictureEncoding, PictureMetadata
 
 _EXIF_PREFIX = b"Exif\0\0"
 

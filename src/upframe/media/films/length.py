@@ -11,7 +11,7 @@ from av.packet import Packet
 from av.stream import Stream
 from av.video.stream import VideoStream
 
-from upframe.media.film_matroska import segment_is_cut
+from upframe.media.films.matroska import segment_is_cut
 
 _WITH_STATED_LENGTH = ("matroska", "flv", "avi")
 

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from upframe.errors import InputError
-from upframe.media.picture import Samples, Subsampling
+from upframe.media.pictures.picture import Samples, Subsampling
 
 
 @dataclass(frozen=True, slots=True)

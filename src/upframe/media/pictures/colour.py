@@ -13,7 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image, ImageCms
 
-from upframe.media.picture import PictureMetadata, Samples
+from upframe.media.pictures.picture import PictureMetadata, Samples
 
 Float32 = NDArray[np.float32]
 _SPACE = slice(16, 20)  # of an ICC header: the colour space of the samples

@@ -12,8 +12,8 @@ from PIL.BmpImagePlugin import BmpImageFile
 from PIL.GifImagePlugin import GifImageFile
 
 from upframe.errors import InputError
-from upframe.media.formats.exchange import Source, WriteOptions, split_alpha
-from upframe.media.picture import Origin, Picture, PictureEncoding, PictureMetadata
+from upframe.media.pictures.formats.exchange import Source, WriteOptions, split_alpha
+from upframe.media.pictures.picture import Origin, Picture, PictureEncoding, PictureMetadata
 
 _NETPBM_HEADER = re.compile(rb"P([56])" + rb"(?:\s+(?:#[^\n]*\n\s*)*)(\d+)" * 3 + rb"\s")
 

@@ -20,7 +20,8 @@ from av.video.frame import VideoFrame
 from av.video.stream import VideoStream
 
 from upframe.errors import InputError
-from upframe.media.film import (
+from upframe.media.films.colour import CHROMA_LOCATIONS, UNSPECIFIED, ChromaLocation, ColourCodes, ColourTags, read_tags
+from upframe.media.films.film import (
     ContentLight,
     FilmInfo,
     HdrMetadata,
@@ -30,8 +31,7 @@ from upframe.media.film import (
     StreamInfo,
     StreamKind,
 )
-from upframe.media.film_colour import CHROMA_LOCATIONS, UNSPECIFIED, ChromaLocation, ColourCodes, ColourTags, read_tags
-from upframe.media.film_planes import nearest_layout
+from upframe.media.films.planes import nearest_layout
 
 MAX_PIXELS = 2 * 8192 * 8192
 """The largest frame that is decoded unless a higher limit is given."""

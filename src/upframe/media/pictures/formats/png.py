@@ -18,9 +18,9 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL.PngImagePlugin import PngImageFile
 
-from upframe.media.formats.exchange import Source, WriteOptions, split_alpha
-from upframe.media.formats.ffmpeg import decode_16_bit
-from upframe.media.picture import Origin, Picture, PictureEncoding, PictureMetadata, Samples
+from upframe.media.pictures.formats.exchange import Source, WriteOptions, split_alpha
+from upframe.media.pictures.formats.ffmpeg import decode_16_bit
+from upframe.media.pictures.picture import Origin, Picture, PictureEncoding, PictureMetadata, Samples
 
 SIGNATURE = b"\x89PNG\r\n\x1a\n"
 _XMP_KEYWORD = "XML:com.adobe.xmp"

@@ -21,11 +21,11 @@ from av.video.frame import VideoFrame
 from av.video.stream import VideoStream
 
 from upframe.errors import InputError
-from upframe.media.film import CopiedPacket, FilmDamaged, FilmInfo, Notes, Plane, RawFrame, no_notes
-from upframe.media.film_colour import unsupported_matrix
-from upframe.media.film_length import shortfall
-from upframe.media.film_planes import read_planes
-from upframe.media.film_probe import MAX_PIXELS, choose_video, describe_film, frame_side_data, is_still, open_film
+from upframe.media.films.colour import unsupported_matrix
+from upframe.media.films.film import CopiedPacket, FilmDamaged, FilmInfo, Notes, Plane, RawFrame, no_notes
+from upframe.media.films.length import shortfall
+from upframe.media.films.planes import read_planes
+from upframe.media.films.probe import MAX_PIXELS, choose_video, describe_film, frame_side_data, is_still, open_film
 
 _NOT_KEPT = {
     SideDataType.A53_CC: "closed captions inside the pictures",

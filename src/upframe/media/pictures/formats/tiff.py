@@ -14,11 +14,11 @@ from PIL import Image
 from PIL.TiffImagePlugin import TiffImageFile
 
 from upframe.errors import InputError, MissingExtra
-from upframe.media.colour import cmyk_to_rgb, profile_is_linear, to_depth
-from upframe.media.formats import tiff_tags
-from upframe.media.formats.exchange import Source, WriteOptions
-from upframe.media.formats.ffmpeg import decode_16_bit
-from upframe.media.picture import Origin, Picture, PictureEncoding, PictureMetadata, Samples
+from upframe.media.pictures.colour import cmyk_to_rgb, profile_is_linear, to_depth
+from upframe.media.pictures.formats import tiff_tags
+from upframe.media.pictures.formats.exchange import Source, WriteOptions
+from upframe.media.pictures.formats.ffmpeg import decode_16_bit
+from upframe.media.pictures.picture import Origin, Picture, PictureEncoding, PictureMetadata, Samples
 
 if TYPE_CHECKING:
     from tifffile import TiffFile, TiffFrame, TiffPage

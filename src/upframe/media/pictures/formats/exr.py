@@ -19,8 +19,8 @@ from typing import Any, NamedTuple, TextIO
 import numpy as np
 
 from upframe.errors import InputError, MissingExtra
-from upframe.media.formats.exchange import Source, WriteOptions
-from upframe.media.picture import Picture, PictureEncoding, PictureMetadata, Samples
+from upframe.media.pictures.formats.exchange import Source, WriteOptions
+from upframe.media.pictures.picture import Picture, PictureEncoding, PictureMetadata, Samples
 
 SIGNATURE = b"\x76\x2f\x31\x01"
 _LARGEST_HALF = np.float32(65504)

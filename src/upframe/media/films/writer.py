@@ -19,15 +19,15 @@ from av.video.stream import VideoStream
 
 from upframe.errors import OutputError, ShapeError
 from upframe.media.atomic import output_error
-from upframe.media.encoders import EncoderSettings, choose_encoding
-from upframe.media.film import CopiedPacket, Notes, PixelLayout, RawFrame, no_notes
-from upframe.media.film_aspect import result_aspect
-from upframe.media.film_colour import ColourTags
-from upframe.media.film_containers import FilmContainer, container_for
-from upframe.media.film_matroska import ROOM, write_display_shape
-from upframe.media.film_planes import make_frame
-from upframe.media.film_reader import FilmReader
-from upframe.media.film_streams import CopiedStream, StreamPlan, custom_keys, kept_metadata, plan_streams
+from upframe.media.films.aspect import result_aspect
+from upframe.media.films.colour import ColourTags
+from upframe.media.films.containers import FilmContainer, container_for
+from upframe.media.films.encoders import EncoderSettings, choose_encoding
+from upframe.media.films.film import CopiedPacket, Notes, PixelLayout, RawFrame, no_notes
+from upframe.media.films.matroska import ROOM, write_display_shape
+from upframe.media.films.planes import make_frame
+from upframe.media.films.reader import FilmReader
+from upframe.media.films.streams import CopiedStream, StreamPlan, custom_keys, kept_metadata, plan_streams
 
 __all__ = ["EncoderSettings", "FilmWriter"]
 

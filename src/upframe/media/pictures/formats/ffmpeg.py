@@ -7,7 +7,7 @@ from typing import Literal
 import av
 import numpy as np
 
-from upframe.media.picture import Samples
+from upframe.media.pictures.picture import Samples
 
 _CHANNELS = {"gray16": 1, "ya16": 2, "rgb48": 3, "rgba64": 4}
 

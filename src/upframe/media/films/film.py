@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from upframe.errors import InputError
-from upframe.media.film_colour import ColourTags
+from upframe.media.films.colour import ColourTags
 
 if TYPE_CHECKING:
     from av.packet import Packet

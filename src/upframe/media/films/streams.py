@@ -14,9 +14,9 @@ from av.packet import Packet
 from av.stream import Stream
 from av.subtitles.stream import SubtitleStream
 
-from upframe.media.film import FilmInfo, Notes, StreamInfo
-from upframe.media.film_containers import FilmContainer
-from upframe.media.film_subtitles import HEADER, TEXT_CODECS, converted
+from upframe.media.films.containers import FilmContainer
+from upframe.media.films.film import FilmInfo, Notes, StreamInfo
+from upframe.media.films.subtitles import HEADER, TEXT_CODECS, converted
 
 _QUICKTIME_LANGUAGES = {"fre": "fra", "deu": "ger", "nld": "dut", "swe": "sve", "ell": "gre", "isl": "ice"}
 """Where ISO 639-2 has two codes, the one under which FFmpeg finds QuickTime's number of the language."""

@@ -1,0 +1,1 @@
+"""Pictures in and out: one type for all formats, and what surrounds the pixels kept."""
