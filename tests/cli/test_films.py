@@ -18,6 +18,8 @@ from PIL import Image
 from tests.cli.conftest import ENVIRONMENT, Command, start
 from tests.media.film_fixtures import Film, Sound, describe, samples_of, steady, uneven
 
+from upframe.media.films.reader import FilmReader
+
 SAMPLE = Path(__file__).resolve().parents[2] / "examples" / "media" / "bunny.mp4"
 HEIGHT, WIDTH = 48, 64
 
@@ -110,6 +112,22 @@ def test_colours_that_no_network_touches_come_back_the_same(
     assert outcome.code == 0, outcome.err
     for before, after in zip(samples_of(tmp_path / "in.mkv"), samples_of(tmp_path / "out.mkv"), strict=True):
         for a, b in zip(before, after, strict=True):
+            assert abs(a.astype(int) - b.astype(int)).max() <= 1
+
+
+LAYOUTS = """yuv420p yuv422p yuv444p yuv420p10le yuv422p10le yuv444p12le gray gray10le bgr0 gbrp10le gbrp12le yuva420p
+    yuva444p10le bgra"""
+
+
+@pytest.mark.parametrize("pix_fmt", LAYOUTS.split())
+def test_samples_of_every_layout_come_back_the_same_in_the_same_layout(upframe: Command, tmp_path: Path, pix_fmt: str) -> None:
+    Film(codec="ffv1", pix_fmt=pix_fmt, times=steady(2)).make(tmp_path / "in.mkv")
+    outcome = upframe("upscale", "in.mkv", "-o", "out.mkv", "-m", "bicubic", "-s", 1, "--json")
+    assert outcome.code == 0, outcome.err
+    with FilmReader(tmp_path / "in.mkv") as before, FilmReader(tmp_path / "out.mkv") as after:
+        assert after.info.layout == before.info.layout
+    for before_planes, after_planes in zip(samples_of(tmp_path / "in.mkv"), samples_of(tmp_path / "out.mkv"), strict=True):
+        for a, b in zip(before_planes, after_planes, strict=True):
             assert abs(a.astype(int) - b.astype(int)).max() <= 1
 
 
