@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import torch
 from torch import Tensor, nn
 
 from upframe.models.info import ModelInfo
@@ -29,3 +30,7 @@ class Interpolation(nn.Module):
 
     def forward(self, x: Tensor) -> Tensor:
         return upscale(x, self.scale, kernel=self.kernel)
+
+    def example_inputs(self, height: int, width: int) -> tuple[Tensor, ...]:
+        """A random picture (1, 3, height, width), always the same, to profile with."""
+        return (torch.rand(1, 3, height, width, generator=torch.Generator().manual_seed(0)),)

@@ -1,236 +1,290 @@
-"""RT4KSR: towards real-time 4K image super-resolution (Zamfir et al., CVPR Workshops 2023).
+"""RT4KSR: towards real-time 4K image super-resolution (Zamfir et al., CVPR Workshops 2023), and its baseline RTSRN.
 
 The picture is folded to half its size (pixel-unshuffle), passes a few cheap convolution blocks there, and is unfolded to
 ``scale`` times its size. In training every 3x3 convolution of the body is a wider chain of 1x1, 3x3 and 1x1 convolutions
-(section 3.3, structural re-parameterisation), which :meth:`RT4KSR.merge` turns into the one convolution it is equal to.
+(structural re-parameterisation), which :meth:`RT4KSR.merge` turns into the one convolution it is equal to.
 
-The names of the parameters are those of the published checkpoints, in both forms. The high-frequency branch (``hfb``,
-``gamma``) of the released code is computed and thrown away there; here it is neither computed nor kept.
+The names of the parameters are those of the published checkpoints, in both forms. Every switch the published document names
+is a keyword of :class:`RT4KSR`; its defaults are the published checkpoints:
+
+==========================  ===========================================================================================
+of the document             here
+==========================  ===========================================================================================
+``type`` rep | base         ``design``: RT4KSR, with re-parameterisable convolutions and no long connection; or RTSRN, with
+                            plain ones and the head's features added before the upsampling
+``num_blocks``              ``blocks``
+``feature_channels``        ``channels``
+``act_type``                ``activation``: gelu, lrelu (slope 0.05), relu
+``baseblock``               ``block``: what a block convolves with. ``base``: a plain 3x3; ``dconvbase``: a depthwise 3x3,
+                            then a 1x1; ``repbase``: a re-parameterisable 3x3; ``simplified``: the 3x3 of the ``design``;
+                            ``nafbase``: the whole block of NAFNet, which has no activation
+``downscaling``             ``downscaling``: a convolution of stride 2 after the head, so that the body works at half the size
+``use_hfb, use_gaussian``   ``high_frequency`` none | gaussian | pooling: what is subtracted from the picture to leave the
+                            details that get a branch of their own
+``unshuffle``               ``unshuffle``: the side of the blocks that are folded into channels, 1 for none
+``layernorm``               ``layernorm``: of every block and of the tail
+``residual``                ``residual``: every block adds its input
+``squeeze``, ``eca_gamma``  the same: channel attention in every block, and how narrow it is
+``is_train``                ``merged``, its opposite
+none                        ``skip``: adds the bilinear enlargement of the input, so that what is missing from it is learnt
+==========================  ===========================================================================================
+
+The published code holds the block ``simplified``, its attention and the high-frequency branch, which it computes and throws
+away; what it does when the branch is used follows its unreachable line. RTSRN is the baseline the authors gave to the NTIRE
+2023 challenge: ``RT4KSR(scale, design="base", block="base", unshuffle=1, layernorm=False)``, with ReLU there. The other
+switches are in neither; they are built here from their names and from the works they are taken from.
 """
 
 from __future__ import annotations
 
 import math
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, Literal, get_args
 
 import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from upframe.errors import CheckpointError
+from upframe.errors import CheckpointError, ShapeError
 from upframe.models.info import ModelInfo
+from upframe.models.rt4ksr_blocks import (
+    Activation,
+    Block,
+    ChannelNorm,
+    MergedConv,
+    NAFBlock,
+    RepConv,
+    SeparableConv,
+    activation_layer,
+    attention_size,
+)
+
+Design = Literal["rep", "base"]
+BlockKind = Literal["simplified", "base", "dconvbase", "repbase", "nafbase"]
+HighFrequency = Literal["none", "gaussian", "pooling"]
+WORDS: dict[str, tuple[str, ...]] = {
+    "design": get_args(Design),
+    "block": get_args(BlockKind),
+    "activation": get_args(Activation),
+    "high_frequency": get_args(HighFrequency),
+}
 
 
-class ChannelNorm(nn.Module):
-    """Layer normalisation over the channels of each pixel, as in NAFNet: (n, c, h, w) -> (n, c, h, w)."""
-
-    def __init__(self, channels: int, eps: float = 1e-6) -> None:
-        super().__init__()
-        self.weight = nn.Parameter(torch.ones(channels))
-        self.bias = nn.Parameter(torch.zeros(channels))
-        self.eps = eps
-
-    def forward(self, x: Tensor) -> Tensor:
-        # In channels_last memory both permutations are free and the normalised axis is contiguous.
-        return F.layer_norm(x.permute(0, 2, 3, 1), self.weight.shape, self.weight, self.bias, self.eps).permute(0, 3, 1, 2)
-
-
-class RepConv(nn.Module):
-    """The re-parameterisable 3x3 convolution, training form: 1x1 up, 3x3 with identity, 1x1 down, identity around all.
-
-    (n, c, h, w) -> (n, c, h, w). The expanded maps are padded with the first convolution's bias, which is what that
-    convolution makes of a zero pixel: so the chain equals one zero-padded 3x3 convolution at the borders too.
-    """
-
-    def __init__(self, channels: int, ratio: int = 2) -> None:
-        super().__init__()
-        self.expand_conv = nn.Conv2d(channels, ratio * channels, 1)
-        self.fea_conv = nn.Conv2d(ratio * channels, ratio * channels, 3)
-        self.reduce_conv = nn.Conv2d(ratio * channels, channels, 1)
-
-    def forward(self, x: Tensor) -> Tensor:
-        expanded = F.conv2d(F.pad(x, (1, 1, 1, 1)), self.expand_conv.weight, self.expand_conv.bias)  # (n, r*c, h+2, w+2)
-        features = self.fea_conv(expanded) + expanded[..., 1:-1, 1:-1]  # (n, r*c, h, w)
-        reduced: Tensor = self.reduce_conv(features)
-        return reduced + x
-
-    @torch.no_grad()
-    def merge(self) -> MergedConv:
-        """The one 3x3 convolution this chain is equal to, computed in double precision."""
-        up, up_bias = _double(self.expand_conv)
-        mid, mid_bias = _double(self.fea_conv)
-        down, down_bias = _double(self.reduce_conv)
-        mid = mid + _identity(mid)
-        kernel = torch.einsum("om,mnij,nc->ocij", down[..., 0, 0], mid, up[..., 0, 0])
-        bias = down[..., 0, 0] @ (torch.einsum("mnij,n->m", mid, up_bias) + mid_bias) + down_bias
-        merged = MergedConv(kernel.shape[0])
-        merged.rep_conv.weight.copy_(kernel + _identity(kernel))
-        merged.rep_conv.bias.copy_(bias)  # type: ignore[union-attr]
-        return merged
-
-
-class MergedConv(nn.Module):
-    """The re-parameterisable convolution, merged form: one 3x3 convolution."""
-
-    def __init__(self, channels: int) -> None:
-        super().__init__()
-        self.rep_conv = nn.Conv2d(channels, channels, 3, padding=1)
-
-    def forward(self, x: Tensor) -> Tensor:
-        result: Tensor = self.rep_conv(x)
-        return result
-
-
-def _double(conv: nn.Conv2d) -> tuple[Tensor, Tensor]:
-    assert conv.bias is not None
-    return conv.weight.double(), conv.bias.double()
-
-
-def _identity(kernel: Tensor) -> Tensor:
-    """The 3x3 kernel that copies its input, of the shape (c, c, 3, 3) of ``kernel``."""
-    identity = torch.zeros_like(kernel)
-    index = torch.arange(kernel.shape[0])
-    identity[index, index, 1, 1] = 1
-    return identity
-
-
-class Block(nn.Module):
-    """The simplified NAFNet block of the body (section 3.3): normalise, convolve, GELU, with or without the identity."""
-
-    def __init__(self, channels: int, *, merged: bool, layernorm: bool, residual: bool) -> None:
-        super().__init__()
-        self.norm = ChannelNorm(channels) if layernorm else None
-        self.conv1: nn.Module = MergedConv(channels) if merged else RepConv(channels)
-        self.residual = residual
-
-    def forward(self, x: Tensor) -> Tensor:
-        y = x if self.norm is None else self.norm(x)
-        y = F.gelu(self.conv1(y))
-        return y.add_(x) if self.residual else y  # in place: neither gradient needs what was there
+def _smoothing(kind: HighFrequency) -> Tensor:
+    """The 5x5 kernel of what is not high frequency, once a colour: (3, 1, 5, 5). The Gaussian's sigma is 1."""
+    line = torch.exp(-0.5 * torch.arange(-2.0, 3.0) ** 2) if kind == "gaussian" else torch.ones(5)
+    line = line / line.sum()
+    return torch.outer(line, line).expand(3, 1, 5, 5).contiguous()
 
 
 class RT4KSR(nn.Module):
-    """The network, in training form or merged form.
+    """The network, in training form or merged form; the table at the top of this file tells every keyword.
 
-    (n, 3, h, w) in [0, 1], h and w even -> (n, 3, scale*h, scale*w), not clamped. Published: 24 channels, 4 blocks,
-    ``layernorm`` and neither ``residual`` nor ``skip``. ``skip`` adds the bilinear enlargement of the input, so that the
-    network learns what is missing from it; the published checkpoints have none.
+    (n, 3, h, w) in [0, 1], h and w multiples of ``info.multiple`` -> (n, 3, scale*h, scale*w), not clamped. Published are 24
+    channels, 4 blocks, and what the defaults say. Raises ValueError for a word that is not in the table
+    and for ``squeeze`` with an ``eca_gamma`` below 1.
     """
 
-    def __init__(
+    def __init__(  # noqa: PLR0913  # one keyword for each switch of the published document
         self,
         scale: int,
         *,
         channels: int = 24,
         blocks: int = 4,
+        design: Design = "rep",
+        block: BlockKind = "simplified",
+        activation: Activation = "gelu",
         unshuffle: int = 2,
+        downscaling: bool = False,
+        high_frequency: HighFrequency = "none",
         layernorm: bool = True,
         residual: bool = False,
+        squeeze: bool = False,
+        eca_gamma: int = 1,
         skip: bool = False,
         merged: bool = False,
     ) -> None:
         super().__init__()
-        self.scale, self.channels, self.blocks = scale, channels, blocks
-        self.unshuffle, self.layernorm, self.residual, self.skip, self.merged = (
-            unshuffle,
-            layernorm,
-            residual,
-            skip,
-            merged,
-        )
+        self.scale, self.channels, self.blocks, self.unshuffle = scale, channels, blocks, unshuffle
+        self.design, self.high_frequency, self.skip, self.merged = design, high_frequency, skip, merged
+        self.switches: dict[str, Any] = {
+            "channels": channels,
+            "blocks": blocks,
+            "design": design,
+            "block": block,
+            "activation": activation,
+            "unshuffle": unshuffle,
+            "downscaling": downscaling,
+            "high_frequency": high_frequency,
+            "layernorm": layernorm,
+            "residual": residual,
+            "squeeze": squeeze,
+            "eca_gamma": eca_gamma,
+            "skip": skip,
+            "merged": merged,
+        }
+        self._check_switches()
+        self.fold = unshuffle * (2 if downscaling else 1)  # input pixels, each way, to a pixel of the body
+
         self.head = nn.Sequential(nn.Conv2d(3 * unshuffle**2, channels, 3, padding=1))
-        self.body = nn.Sequential(
-            *(Block(channels, merged=merged, layernorm=layernorm, residual=residual) for _ in range(blocks))
-        )
-        self.tail = nn.Sequential(
-            ChannelNorm(channels) if layernorm else nn.Identity(), MergedConv(channels) if merged else RepConv(channels)
-        )
+        self.downscale = nn.Conv2d(channels, channels, 3, stride=2, padding=1) if downscaling else None
+        if high_frequency != "none":
+            self.register_buffer("smoothing", _smoothing(high_frequency), persistent=False)
+            self.hfb = nn.Sequential(self._convolution(design), activation_layer(activation))
+            self.gamma = nn.Parameter(torch.ones(1))  # published as 0, from which the body would learn nothing at first
+        self.body = nn.Sequential(*(self._block(block) for _ in range(blocks)))
+        self.tail = nn.Sequential(ChannelNorm(channels) if layernorm else nn.Identity(), self._convolution(design))
         self.upsample = nn.Sequential(
-            nn.Conv2d(channels, 3 * (unshuffle * scale) ** 2, 3, padding=1), nn.PixelShuffle(unshuffle * scale)
+            nn.Conv2d(channels, 3 * (self.fold * scale) ** 2, 3, padding=1), nn.PixelShuffle(self.fold * scale)
+        )
+
+    def _check_switches(self) -> None:
+        for name, words in WORDS.items():
+            if self.switches[name] not in words:
+                raise ValueError(f"{name} is {self.switches[name]!r}: one of {', '.join(words)} was expected")
+        if self.switches["squeeze"] and self.switches["eca_gamma"] < 1:
+            raise ValueError("eca_gamma must be 1 or more; for no attention leave squeeze out")
+
+    def _convolution(self, design: Design) -> nn.Module:
+        if design == "base":
+            return nn.Conv2d(self.channels, self.channels, 3, padding=1)
+        return MergedConv(self.channels) if self.merged else RepConv(self.channels)
+
+    def _block(self, kind: BlockKind) -> nn.Module:
+        layernorm, residual, squeeze = (self.switches[name] for name in ("layernorm", "residual", "squeeze"))
+        if kind == "nafbase":
+            return NAFBlock(self.channels, layernorm=layernorm, residual=residual, squeeze=squeeze)
+        if kind == "dconvbase":
+            convolution: nn.Module = SeparableConv(self.channels)
+        else:
+            designs: dict[str, Design] = {"base": "base", "repbase": "rep", "simplified": self.design}
+            convolution = self._convolution(designs[kind])
+        gamma = self.switches["eca_gamma"] if squeeze else None
+        return Block(
+            convolution, self.channels, self.switches["activation"], layernorm=layernorm, residual=residual, gamma=gamma
         )
 
     def forward(self, x: Tensor) -> Tensor:
-        features = self.head(F.pixel_unshuffle(x, self.unshuffle))  # (n, c, h/2, w/2)
-        features = self.tail(self.body(features))  # (n, c, h/2, w/2)
-        output: Tensor = self.upsample(features)  # (n, 3, s*h, s*w)
+        features = self._features(x)  # (n, c, h/fold, w/fold)
+        deep = self.body(features)  # (n, c, h/fold, w/fold)
+        if self.high_frequency != "none":
+            deep = self.gamma * deep + self.hfb(self._features(self._details(x)))
+        deep = self.tail(deep)
+        if self.design == "base":
+            deep = deep + features
+        output: Tensor = self.upsample(deep)  # (n, 3, s*h, s*w)
         if self.skip:
             output += F.interpolate(x, scale_factor=self.scale, mode="bilinear", align_corners=False)
         return output
+
+    def _features(self, x: Tensor) -> Tensor:
+        features: Tensor = self.head(F.pixel_unshuffle(x, self.unshuffle))  # (n, c, h/unshuffle, w/unshuffle)
+        return features if self.downscale is None else self.downscale(features)
+
+    def _details(self, x: Tensor) -> Tensor:
+        """What a picture loses when it is smoothed: (n, 3, h, w) -> (n, 3, h, w)."""
+        if min(x.shape[-2:]) < 3:
+            raise ShapeError(f"{x.shape[-1]}x{x.shape[-2]} pixels are too few: the high-frequency branch needs 3x3")
+        return x - F.conv2d(F.pad(x, (2, 2, 2, 2), mode="reflect"), self.get_buffer("smoothing"), groups=3)
 
     def merge(self) -> RT4KSR:
         """A copy in merged form, equal up to rounding; the network itself if it is merged already."""
         if self.merged:
             return self
-        merged = RT4KSR(
-            self.scale,
-            channels=self.channels,
-            blocks=self.blocks,
-            unshuffle=self.unshuffle,
-            layernorm=self.layernorm,
-            residual=self.residual,
-            skip=self.skip,
-            merged=True,
-        )
+        like = next(self.parameters())
+        merged = RT4KSR(self.scale, **self.switches | {"merged": True}).to(like.device, like.dtype)
         state = {name: value for name, value in self.state_dict().items() if name in merged.state_dict()}
         for name, module in self.named_modules():
             if isinstance(module, RepConv):
                 state |= {f"{name}.{key}": value for key, value in module.merge().state_dict().items()}
         merged.load_state_dict(state)
-        return merged.to(next(self.parameters()).device).train(self.training)
+        return merged.train(self.training)
+
+    def example_inputs(self, height: int, width: int) -> tuple[Tensor, ...]:
+        """A random picture (1, 3, height, width), always the same, to profile and to export with."""
+        picture = torch.rand(1, 3, height, width, generator=torch.Generator().manual_seed(0))
+        return (picture.to(next(self.parameters()).device),)
 
     @property
     def info(self) -> ModelInfo:
         """The card of this network, without the name, licence and degradation of a particular training."""
         convolutions = self.blocks + 3  # head, body, tail, upsample: each reaches one folded pixel further
+        smoothing = 0 if self.high_frequency == "none" else 2
         return ModelInfo(
             name=f"rt4ksr-x{self.scale}",
             family="rt4ksr",
             kind="image",
             scale=self.scale,
-            multiple=self.unshuffle,
-            radius=self.unshuffle * (convolutions + 1),
+            multiple=self.fold,
+            radius=None if self.switches["squeeze"] else self.fold * (convolutions + 1) + smoothing,
             parameters=sum(p.numel() for p in self.parameters()),
         )
 
     @property
-    def configuration(self) -> dict[str, bool]:
+    def configuration(self) -> dict[str, Any]:
         """The switches that a checkpoint's shapes do not tell."""
-        return {"residual": self.residual, "skip": self.skip}
+        return {name: self.switches[name] for name in ("activation", "high_frequency", "residual", "skip")}
 
 
-UNUSED_KEYS = ("gamma", "hfb.")  # the branch the released forward pass throws away
+BRANCH_KEYS = ("gamma", "hfb.")  # in every published checkpoint; the released forward pass throws the branch away
 
 
 def recognises(state: Mapping[str, Tensor]) -> bool:
-    """Whether a state dict (prefixes stripped) is an RT4KSR, of either form."""
-    body = "body.0.conv1.rep_conv.weight" in state or "body.0.conv1.expand_conv.weight" in state
-    return body and "head.0.weight" in state and "upsample.0.weight" in state
+    """Whether a state dict (prefixes stripped) is an RT4KSR, of any variant and either form."""
+    parts = ("head.0.weight", "upsample.0.weight")
+    return all(name in state for name in parts) and all(
+        any(name.startswith(part) for name in state) for part in ("body.0.conv1.", "tail.1.")
+    )
 
 
 def build(state: Mapping[str, Tensor], configuration: Mapping[str, Any]) -> RT4KSR:
     """The network a state dict was saved from, its sizes read off the shapes.
 
-    ``configuration`` may hold ``residual`` and ``skip``; without them the published defaults (neither) are taken.
+    ``configuration`` may hold what :attr:`RT4KSR.configuration` does; what is missing from it is as published.
     Raises CheckpointError when tensors are missing, left over or of another shape.
     """
-    kept = {name: value for name, value in state.items() if not name.startswith(UNUSED_KEYS)}
-    channels = kept["head.0.weight"].shape[0]
-    unshuffle = math.isqrt(kept["head.0.weight"].shape[1] // 3)
-    scale = math.isqrt(kept["upsample.0.weight"].shape[0] // 3) // max(unshuffle, 1)
-    network = RT4KSR(
-        scale,
-        channels=channels,
-        blocks=1 + max(int(name.split(".")[1]) for name in kept if name.startswith("body.")),
-        unshuffle=unshuffle,
-        layernorm="body.0.norm.weight" in kept,
-        residual=bool(configuration.get("residual", False)),
-        skip=bool(configuration.get("skip", False)),
-        merged="body.0.conv1.rep_conv.weight" in kept,
-    )
+    given = {
+        name: configuration[name] for name in ("activation", "high_frequency", "residual", "skip") if name in configuration
+    }
+    kept = dict(state)
+    if given.get("high_frequency", "none") == "none":
+        kept = {name: value for name, value in state.items() if not name.startswith(BRANCH_KEYS)}
     try:
+        network = RT4KSR(_scale(kept), **_switches(kept), **given)
         network.load_state_dict(kept)
-    except RuntimeError as error:
+    except (RuntimeError, ValueError) as error:
         first = str(error).splitlines()[-1].strip()
         raise CheckpointError(f"looks like an RT4KSR but is a variant this version does not build: {first}") from error
     return network
+
+
+def _unshuffle(state: Mapping[str, Tensor]) -> int:
+    return max(math.isqrt(state["head.0.weight"].shape[1] // 3), 1)
+
+
+def _scale(state: Mapping[str, Tensor]) -> int:
+    shuffle = math.isqrt(state["upsample.0.weight"].shape[0] // 3)
+    return max(shuffle // _unshuffle(state) // (2 if "downscale.weight" in state else 1), 1)
+
+
+def _switches(state: Mapping[str, Tensor]) -> dict[str, Any]:
+    """The keywords of :class:`RT4KSR` that names and shapes tell."""
+    channels = state["head.0.weight"].shape[0]
+    design = "base" if "tail.1.weight" in state else "rep"
+    blocks = {"body.0.conv2.weight": "nafbase", "body.0.conv1.depthwise.weight": "dconvbase", "body.0.conv1.weight": "base"}
+    re_parameterisable = "simplified" if design == "rep" else "repbase"
+    switches = {
+        "channels": channels,
+        "blocks": len({name.split(".")[1] for name in state if name.startswith("body.")}),
+        "design": design,
+        "block": next((block for name, block in blocks.items() if name in state), re_parameterisable),
+        "unshuffle": _unshuffle(state),
+        "downscaling": "downscale.weight" in state,
+        "layernorm": "tail.0.weight" in state,
+        "squeeze": "body.0.ca.conv.weight" in state or "body.0.sca.1.weight" in state,
+        "merged": any(".rep_conv." in name for name in state),
+    }
+    if "body.0.ca.conv.weight" in state:
+        size = state["body.0.ca.conv.weight"].shape[-1]
+        switches["eca_gamma"] = next((gamma for gamma in range(1, 64) if attention_size(channels, gamma) == size), 1)
+    return switches

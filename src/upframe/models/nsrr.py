@@ -1,0 +1,249 @@
+"""NSRR: neural supersampling for real-time rendering (Xiao et al., SIGGRAPH 2020), in the form of an open re-implementation.
+
+Of the current frame and four past ones, small features are computed, spread over the large grid (zero-upsampling), moved
+to where the current frame has them (backward warp along the motion), weighted pixel by pixel (feature reweighting) and
+joined by a U-Net (reconstruction). Colours are YCbCr inside, depth is disparity.
+
+No weights were ever published. The names of the parameters are those of the open re-implementation, the repository
+timmh/neural-supersampling (MIT); what it does otherwise than the paper or than one would expect is named where it happens.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional as F
+
+from upframe.errors import CheckpointError, ShapeError
+from upframe.models.info import ModelInfo
+from upframe.ops.shuffle import zero_upsample
+from upframe.ops.warp import warp
+from upframe.ops.ycbcr import rgb_to_ycbcr_full, ycbcr_full_to_rgb
+
+WEIGHT_LIMIT = 20.0  # of a reweighting map, (tanh + 1) x 10 as published; the paper's is 10
+
+
+def disparity(depth: Tensor, longest_side: int | None = None) -> Tensor:
+    """What NSRR takes for depth: 1 / max(depth, 1 / longest side), so in [0, longest side].
+
+    ``depth``: any shape (..., h, w), the distance along the view axis in scene units; infinity becomes 0. ``longest_side``
+    in pixels: of the frame unless it is given. The published code takes that of the crop in training (64) and that of the
+    frame in testing (480), so that very near surfaces look different to the two.
+    """
+    side = max(depth.shape[-2:]) if longest_side is None else longest_side
+    return 1 / depth.clamp_min(1 / side)
+
+
+def _conv(channels: int, width: int) -> nn.Conv2d:
+    return nn.Conv2d(channels, width, 3, padding=1)
+
+
+class FeatureExtraction(nn.Module):
+    """A frame's YCbCr and disparity, and eight features of them behind: (n, 4, h, w) -> (n, 12, h, w)."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.conv1, self.conv2, self.conv3 = _conv(4, 32), _conv(32, 32), _conv(32, 8)
+
+    def forward(self, x: Tensor) -> Tensor:
+        features = F.relu(self.conv3(F.relu(self.conv2(F.relu(self.conv1(x))))))  # (n, 8, h, w)
+        return torch.cat((x, features), dim=1)
+
+
+class FeatureReweighting(nn.Module):
+    """How much each past pixel counts: (n, history*4, h, w) -> (n, history, h, w) in [0, 20].
+
+    The published code takes the frames as they are, not warped as in the paper. The last map, the current frame's, is 1.
+    """
+
+    def __init__(self, history: int) -> None:
+        super().__init__()
+        self.conv1, self.conv2, self.conv3 = _conv(4 * history, 32), _conv(32, 32), _conv(32, history - 1)
+
+    def forward(self, x: Tensor) -> Tensor:
+        x = torch.tanh(self.conv3(F.relu(self.conv2(F.relu(self.conv1(x))))))  # (n, history-1, h, w)
+        past = (x + 1) * (WEIGHT_LIMIT / 2)
+        return torch.cat((past, torch.ones_like(x[:, :1])), dim=1)
+
+
+class Reconstruction(nn.Module):
+    """The U-Net: (n, history*12, h, w) -> YCbCr (n, 3, h, w); h and w are multiples of 4.
+
+    Published: twice as large means a transposed convolution that leaves out the last row and column, which are then
+    repeated (``output_padding`` would compute them); and a ReLU after the last layer, though it is YCbCr.
+    """
+
+    def __init__(self, history: int) -> None:
+        super().__init__()
+        self.block1, self.block2 = self._block(history * 12, 64), self._block(64, 32)
+        self.block3, self.block4 = self._block(32, 64), self._block(64, 64)
+        self.block5, self.block6 = self._block(64, 128), self._block(128, 128, enlarge=True)
+        self.block7, self.block8 = self._block(128 + 64, 64), self._block(64, 64, enlarge=True)
+        self.block9, self.block10 = self._block(64 + 32, 32), self._block(32, 3)
+
+    @staticmethod
+    def _block(channels: int, width: int, *, enlarge: bool = False) -> nn.Sequential:
+        layers: list[nn.Module] = [_conv(channels, width), nn.ReLU(inplace=True)]
+        if enlarge:
+            layers += [nn.ConvTranspose2d(width, width, 3, stride=2, padding=1), nn.ReplicationPad2d((0, 1, 0, 1))]
+        return nn.Sequential(*layers)
+
+    def forward(self, x: Tensor) -> Tensor:
+        whole = self.block2(self.block1(x))  # (n, 32, h, w)
+        half = self.block4(self.block3(F.max_pool2d(whole, 2)))  # (n, 64, h/2, w/2)
+        y = self.block6(self.block5(F.max_pool2d(half, 2)))  # (n, 128, h/2, w/2)
+        y = self.block8(self.block7(torch.cat((half, y), dim=1)))  # (n, 64, h, w)
+        result: Tensor = self.block10(self.block9(torch.cat((whole, y), dim=1)))
+        return result
+
+
+class NSRR(nn.Module):
+    """The network. Frames are in order of time: 0 is the oldest, the last one the current.
+
+    * ``colour`` (n, history, 3, h, w), RGB in [0, 1]
+    * ``depth`` (n, history, 1, h, w), as :func:`disparity` makes it
+    * ``motion`` (n, history, 2, h, w): from each pixel of the current frame to its place in that frame, in pixels of
+      (h, w), x to the right then y down; accumulated over the frames between; of the current frame 0
+
+    Returns (n, 3, scale*h, scale*w), where both sides must be multiples of 4. In evaluation it is clamped to [0, 1], as
+    kornia's conversion to RGB has it since; in training it is not, as at the time: a clamped pixel teaches nothing.
+
+    :meth:`forward` is :meth:`features` of each frame, then :meth:`reconstruct`. A stream keeps the features of past frames.
+    """
+
+    def __init__(self, scale: int = 4, history: int = 5) -> None:
+        super().__init__()
+        if scale < 1 or history < 2:
+            raise ValueError(f"NSRR enlarges from at least two frames, not x{scale} from {history}")
+        self.scale, self.history = scale, history
+        self.feature_extraction = FeatureExtraction()
+        self.feature_reweighting = FeatureReweighting(history)
+        self.reconstruction = Reconstruction(history)
+
+    def forward(self, colour: Tensor, depth: Tensor, motion: Tensor) -> Tensor:
+        features = self.features(colour.flatten(0, 1), depth.flatten(0, 1))  # (n*history, 12, h, w)
+        return self.reconstruct(features.reshape(*colour.shape[:2], *features.shape[1:]), motion)
+
+    def features(self, colour: Tensor, depth: Tensor) -> Tensor:
+        """What is kept of a frame: colour (n, 3, h, w) in RGB, depth (n, 1, h, w) -> YCbCr, depth, features (n, 12, h, w)."""
+        _check("depth", depth, (colour.shape[0], 1, *colour.shape[-2:]))
+        result: Tensor = self.feature_extraction(torch.cat((rgb_to_ycbcr_full(colour), depth), dim=1))
+        return result
+
+    def reweighting(self, features: Tensor) -> Tensor:
+        """The reweighting maps of features (n, history, 12, h, w): (n, history, scale*h, scale*w) in [0, 20]."""
+        frames = zero_upsample(features[:, :, :4].flatten(1, 2), self.scale)  # (n, history*4, s*h, s*w)
+        result: Tensor = self.feature_reweighting(frames)
+        return result
+
+    def reconstruct(self, features: Tensor, motion: Tensor) -> Tensor:
+        """The large current frame: features (n, history, 12, h, w), motion (n, history, 2, h, w) -> (n, 3, s*h, s*w)."""
+        n, _, _, height, width = features.shape
+        _check("features", features, (n, self.history, 12, height, width))
+        _check("motion", motion, (n, self.history, 2, height, width))
+        if height % self.multiple or width % self.multiple:
+            raise ShapeError(
+                f"NSRR: {height}x{width} (h x w) is no multiple of {self.multiple}: pad it by repeating the last row and column"
+            )
+        large = zero_upsample(features.flatten(0, 1), self.scale)  # (n*history, 12, s*h, s*w)
+        flow = F.interpolate(motion.flatten(0, 1), scale_factor=self.scale, mode="bilinear", align_corners=False)
+        warped = warp(large, flow * self.scale, padding="zeros")  # (n*history, 12, s*h, s*w)
+        weighted = warped * self.reweighting(features).flatten(0, 1).unsqueeze(1)
+        output = ycbcr_full_to_rgb(self.reconstruction(weighted.reshape(n, -1, *warped.shape[-2:])))  # (n, 3, s*h, s*w)
+        return output if self.training else output.clamp(0, 1)
+
+    @property
+    def multiple(self) -> int:
+        """What the sides of a frame must be multiples of, so that the U-Net can halve the large ones twice."""
+        return 4 // math.gcd(self.scale, 4)
+
+    def example_inputs(self, height: int, width: int) -> tuple[Tensor, Tensor, Tensor]:
+        """Random arguments of :meth:`forward` for one frame, the same at every call."""
+        generator = torch.Generator().manual_seed(0)
+        colour, depth, motion = (torch.rand(1, self.history, c, height, width, generator=generator) for c in (3, 1, 2))
+        motion = 4 * motion - 2
+        motion[:, -1] = 0
+        device = self.feature_extraction.conv1.weight.device
+        return colour.to(device), depth.to(device), motion.to(device)
+
+    @property
+    def info(self) -> ModelInfo:
+        """The card of this network, without the name, licence and degradation of a particular training."""
+        return ModelInfo(
+            name=f"nsrr-x{self.scale}",
+            family="nsrr",
+            kind="rendered",
+            scale=self.scale,
+            inputs=("colour", "depth", "motion"),
+            multiple=self.multiple,
+            radius=None,  # motion reaches anywhere
+            past=self.history - 1,
+            parameters=sum(p.numel() for p in self.parameters()),
+        )
+
+    @property
+    def configuration(self) -> dict[str, int]:
+        """What the parameters' shapes do not tell: the scale."""
+        return {"scale": self.scale}
+
+
+def _check(name: str, tensor: Tensor, shape: tuple[int, ...]) -> None:
+    if tensor.shape != shape:
+        raise ShapeError(f"NSRR: {name} must be {shape}, not {tuple(tensor.shape)}")
+
+
+# Constants that published files hold as tensors beside the weights.
+SCALE_KERNEL = "feature_zero_upsampling.kernel"  # (12, 1, scale, scale)
+CONSTANTS = {
+    SCALE_KERNEL,
+    "rgbd_zero_upsampling.kernel",
+    "upsampling_factor_tensor",
+    "feature_reweighting.factor",
+    "feature_reweighting.summand",
+}
+
+
+def recognises(state: Mapping[str, Tensor]) -> bool:
+    """Whether a state dict (prefixes stripped) is an NSRR of this form."""
+    return {
+        "feature_extraction.conv1.weight",
+        "feature_reweighting.conv1.weight",
+        "reconstruction.block6.2.weight",
+    } <= state.keys()
+
+
+def build(state: Mapping[str, Tensor], configuration: Mapping[str, Any]) -> NSRR:
+    """The network a state dict was saved from: history off the shapes, scale off the zero-upsampling kernel.
+
+    Files without that kernel, as this project writes them, have ``scale`` in ``configuration``. Raises CheckpointError when
+    neither says it, when tensors are missing, left over or of another shape, and for other constants than the published.
+    """
+    scale = _scale(state, configuration)
+    try:
+        network = NSRR(scale, history=state["feature_reweighting.conv1.weight"].shape[1] // 4)
+        network.load_state_dict({name: value for name, value in state.items() if name not in CONSTANTS})
+    except (RuntimeError, IndexError, ValueError) as error:
+        first = str(error).splitlines()[-1].strip()
+        raise CheckpointError(f"looks like an NSRR but is a variant this version does not build: {first}") from error
+    return network
+
+
+def _scale(state: Mapping[str, Tensor], configuration: Mapping[str, Any]) -> int:
+    factor, summand = (state.get(f"feature_reweighting.{name}") for name in ("factor", "summand"))
+    if (factor is not None and factor.tolist() != [WEIGHT_LIMIT / 2]) or (summand is not None and summand.tolist() != [1]):
+        raise CheckpointError("looks like an NSRR but scales its reweighting in another way than (tanh + 1) x 10")
+    kernel = state.get(SCALE_KERNEL)
+    if kernel is None:
+        scale = configuration.get("scale")
+        if not isinstance(scale, int) or scale < 1:
+            raise CheckpointError(f"an NSRR that does not say its scale: neither {SCALE_KERNEL} nor metadata is in the file")
+        return scale
+    if kernel.ndim != 4 or kernel.shape[2] != kernel.shape[3]:
+        raise CheckpointError(
+            f"an NSRR of another scale across than down ({SCALE_KERNEL} is {tuple(kernel.shape)}) cannot be built"
+        )
+    return int(kernel.shape[2])
