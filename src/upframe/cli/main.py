@@ -8,7 +8,7 @@ from typing import Annotated
 
 import typer
 
-from upframe.cli import models, upscale
+from upframe.cli import models, profile, upscale
 
 app = typer.Typer(
     name="upframe",
@@ -24,6 +24,7 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
 )
 app.command(name="upscale")(upscale.upscale)
+app.command(name="profile")(profile.profile)
 app.add_typer(models.app, name="models")
 
 
