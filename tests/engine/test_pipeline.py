@@ -20,12 +20,12 @@ def no_thread_is_left() -> Iterator[None]:
 
 def test_every_item_is_written_in_order() -> None:
     written: list[int] = []
-    assert list(overlap(range(100), lambda x: x * x, written.append)) == [x * x for x in range(100)]
+    assert list(overlap(range(100), lambda items: (x * x for x in items), written.append)) == [x * x for x in range(100)]
     assert written == [x * x for x in range(100)]
 
 
 def test_nothing_in_is_nothing_out() -> None:
-    assert list(overlap([], lambda x: x, print)) == []
+    assert list(overlap([], lambda items: items, print)) == []
 
 
 def test_no_more_items_are_alive_than_told() -> None:
@@ -46,7 +46,7 @@ def test_no_more_items_are_alive_than_told() -> None:
         with lock:
             alive -= 1
 
-    for _ in overlap(source(), lambda x: x, sink, capacity=3):
+    for _ in overlap(source(), lambda items: items, sink, capacity=3):
         pass
     assert most <= 2 * 3 + 3
 
@@ -60,7 +60,7 @@ def test_the_three_overlap() -> None:
             order.append("read")
             yield number
 
-    list(overlap(source(), lambda x: x, lambda _: order.append("write"), capacity=2))
+    list(overlap(source(), lambda items: items, lambda _: order.append("write"), capacity=2))
     assert "write" in order[:15]
 
 
@@ -76,7 +76,7 @@ def test_an_error_anywhere_ends_everything_and_is_raised(place: str) -> None:
 
     source = (fail("source", number) for number in range(10_000))
     with pytest.raises(ValueError, match=place):
-        list(overlap(source, lambda x: fail("stage", x), sink))
+        list(overlap(source, lambda items: (fail("stage", x) for x in items), sink))
 
 
 def test_an_error_in_the_last_write_is_raised() -> None:
@@ -86,11 +86,11 @@ def test_an_error_in_the_last_write_is_raised() -> None:
             raise ValueError("the disk is full")
 
     with pytest.raises(ValueError, match="disk is full"):
-        list(overlap(range(10), lambda x: x, sink))
+        list(overlap(range(10), lambda items: items, sink))
 
 
 def test_closing_early_ends_the_threads() -> None:
-    results = overlap(iter(int, 1), lambda x: x, lambda _: time.sleep(0.001))
+    results = overlap(iter(int, 1), lambda items: items, lambda _: time.sleep(0.001))
     for _ in range(5):
         next(results)
     results.close()
@@ -103,4 +103,4 @@ def test_an_interrupt_between_items_ends_the_threads() -> None:
         return number
 
     with pytest.raises(KeyboardInterrupt):
-        list(overlap(range(1000), stage, lambda _: None))
+        list(overlap(range(1000), lambda items: map(stage, items), lambda _: None))

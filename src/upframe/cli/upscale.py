@@ -71,6 +71,15 @@ def upscale(
             "--tile", metavar="auto|N", help="Side of a tile in input pixels; the result is the same.", rich_help_panel=RUNNING
         ),
     ] = "auto",
+    cuts: Annotated[
+        str,
+        typer.Option(
+            "--cuts",
+            metavar="auto|off|FILE",
+            help="Where a model for video forgets what it has seen: found, never, or a list of frame numbers.",
+            rich_help_panel=RUNNING,
+        ),
+    ] = "auto",
     threads: Annotated[
         int | None,
         typer.Option("--threads", min=1, help="Processor threads for the model.", show_default=False, rich_help_panel=RUNNING),
@@ -170,6 +179,7 @@ def upscale(
             device=device,
             precision=precision,
             tile="auto" if tile == "auto" else int(tile),
+            cuts=cuts,
             threads=threads,
             encoder=EncoderSettings(codec=codec, crf=crf, preset=preset, pix_fmt=pix_fmt),
             frames=frames,

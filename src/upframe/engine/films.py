@@ -1,7 +1,8 @@
-"""The frames of a film, enlarged one by one in the planes they came in."""
+"""The frames of a film, enlarged in the planes they came in."""
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Iterator
 from dataclasses import replace
 from typing import Any
 
@@ -10,10 +11,12 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
+from upframe.engine.clips import enlarge_in_order
+from upframe.engine.cuts import Cuts
 from upframe.engine.size import Target
 from upframe.engine.upscaler import Upscaler
 from upframe.media.films.colour import ColourTags
-from upframe.media.films.film import PixelLayout, RawFrame
+from upframe.media.films.film import CopiedPacket, PixelLayout, RawFrame
 from upframe.media.pictures.picture import Picture
 from upframe.ops.colour import planes_to_rgb, rgb_to_planes
 
@@ -38,17 +41,29 @@ class FrameEnlarger:
         self._from_planes = _conversion(*source)
         self._to_planes = _conversion(*result)
 
-    @torch.inference_mode()
-    def __call__(self, frame: RawFrame) -> RawFrame:
-        """The same frame, larger: same time, same duration."""
-        planes = [torch.from_numpy(plane).to(self.upscaler.device) for plane in frame.planes]
-        enlarged = self._enlarge(planes[: self._colours], self._from_planes, self._to_planes)
-        if self._transparent:
-            enlarged += self._enlarge(planes[self._colours :], _opacity(self._source_depth), _opacity(self._result_depth))
-        return replace(frame, planes=tuple(plane.cpu().numpy() for plane in enlarged))
+    def __call__(self, items: Iterable[RawFrame | CopiedPacket], cuts: Cuts) -> Iterator[RawFrame | CopiedPacket]:
+        """The same items in the same order, the frames larger: same time, same duration."""
+        clip = self.upscaler.open_clip(self.target, layers=1 + self._transparent, cuts=cuts)
+        return enlarge_in_order(items, clip, self._layers, self._result)
 
-    def _enlarge(self, planes: list[Tensor], source: dict[str, Any], result: dict[str, Any]) -> tuple[Tensor, ...]:
-        return rgb_to_planes(self.upscaler.enlarge(planes_to_rgb(planes, **source), self.target), **result)
+    @torch.inference_mode()
+    def _layers(self, item: RawFrame | CopiedPacket) -> list[Tensor]:
+        if not isinstance(item, RawFrame):
+            return []
+        planes = [torch.from_numpy(plane).to(self.upscaler.device) for plane in item.planes]
+        layers = [planes_to_rgb(planes[: self._colours], **self._from_planes)]
+        if self._transparent:
+            layers.append(planes_to_rgb(planes[self._colours :], **_opacity(self._source_depth)))
+        return layers
+
+    @torch.inference_mode()
+    def _result(self, item: RawFrame | CopiedPacket, layers: tuple[Tensor, ...]) -> RawFrame | CopiedPacket:
+        if not isinstance(item, RawFrame):
+            return item
+        planes = rgb_to_planes(layers[0], **self._to_planes)
+        if self._transparent:
+            planes += rgb_to_planes(layers[1], **_opacity(self._result_depth))
+        return replace(item, planes=tuple(plane.cpu().numpy() for plane in planes))
 
 
 class FramePainter:
@@ -60,15 +75,21 @@ class FramePainter:
         self._from_planes = _conversion(*source)
         self._depth = depth or (8 if source[0].depth == 8 else 16)
 
+    def __call__(self, frames: Iterable[RawFrame], cuts: Cuts) -> Iterator[tuple[RawFrame, Picture]]:
+        """Each frame, and a PNG-ready picture of it."""
+        return enlarge_in_order(frames, self.upscaler.open_clip(self.target, cuts=cuts), self._layers, self._picture)
+
     @torch.inference_mode()
-    def __call__(self, frame: RawFrame) -> Picture:
-        """A PNG-ready picture of one frame."""
+    def _layers(self, frame: RawFrame) -> list[Tensor]:
         planes = [torch.from_numpy(plane).to(self.upscaler.device) for plane in frame.planes[: self._colours]]
-        rgb = self.upscaler.enlarge(planes_to_rgb(planes, **self._from_planes), self.target)
-        codes = rgb_to_planes(rgb, matrix="rgb", full_range=True, depth=self._depth)
+        return [planes_to_rgb(planes, **self._from_planes)]
+
+    @torch.inference_mode()
+    def _picture(self, frame: RawFrame, layers: tuple[Tensor, ...]) -> tuple[RawFrame, Picture]:
+        codes = rgb_to_planes(layers[0], matrix="rgb", full_range=True, depth=self._depth)
         green, blue, red = (plane.cpu().numpy() for plane in codes)
         pixels: NDArray[Any] = np.stack((red, green, blue), axis=2)
-        return Picture(pixels)
+        return frame, Picture(pixels)
 
 
 def _conversion(layout: PixelLayout, colour: ColourTags) -> dict[str, Any]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Generator, Iterator, Sequence
+from collections.abc import Generator, Iterable, Iterator, Sequence
 from contextlib import closing
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -11,11 +11,12 @@ from typing import Literal
 import torch
 
 from upframe.engine import events
+from upframe.engine.cuts import choose_cuts
 from upframe.engine.device import Precision
 from upframe.engine.events import Event
 from upframe.engine.films import FrameEnlarger, FramePainter
 from upframe.engine.memory import keep_freed_memory
-from upframe.engine.pictures import enlarge_picture
+from upframe.engine.pictures import enlarge_picture, enlarge_pictures
 from upframe.engine.pipeline import in_background, overlap
 from upframe.engine.size import Target
 from upframe.engine.upscaler import Upscaler
@@ -43,6 +44,7 @@ class Settings:
     device: str = "auto"
     precision: Precision = "auto"
     tile: int | Literal["auto"] = "auto"
+    cuts: str = "auto"
     threads: int | None = None
     encoder: EncoderSettings = field(default_factory=EncoderSettings)
     frames: Path | None = None
@@ -78,6 +80,7 @@ class _Job:
     def __init__(self, settings: Settings) -> None:
         self.settings = settings
         self._upscalers: dict[str, Upscaler] = {}
+        self._cuts = choose_cuts(settings.cuts)
         keep_freed_memory()
         self._notes: list[str] = []
         self._upscaler(1, 1)  # a model or device that is not there is found before anything is begun
@@ -143,8 +146,8 @@ class _Job:
         source = ((self._read(frame), path) for frame, path in zip(item.frames, targets, strict=True))
         meter = events.Meter(str(item.path), len(targets))
 
-        def stage(pair: tuple[Picture, Path]) -> tuple[Picture, Path]:
-            return self._enlarge(pair[0], upscaler), pair[1]
+        def stage(pairs: Iterable[tuple[Picture, Path]]) -> Iterator[tuple[Picture, Path]]:
+            return enlarge_pictures(pairs, upscaler, self.settings.target, self._cuts(), self._notes.append)
 
         with closing(overlap(source, stage, lambda pair: self._write(pair[1], pair[0]), capacity=2)) as results:
             for _ in results:
@@ -179,8 +182,8 @@ class _Job:
         ):
             enlarge = FrameEnlarger(upscaler, settings.target, (info.layout, info.colour), (writer.layout, writer.colour))
 
-            def stage(item: RawFrame | CopiedPacket) -> RawFrame | CopiedPacket:
-                return enlarge(item) if isinstance(item, RawFrame) else item
+            def stage(items: Iterable[RawFrame | CopiedPacket]) -> Iterator[RawFrame | CopiedPacket]:
+                return enlarge(items, self._cuts())
 
             def sink(item: RawFrame | CopiedPacket) -> None:
                 if isinstance(item, RawFrame):
@@ -209,10 +212,11 @@ class _Job:
             times = ["# timestamp format v2"]
             frames = (item for item in reader if isinstance(item, RawFrame))
 
-            def stage(frame: RawFrame) -> tuple[Picture, Path]:
-                times.append(f"{float(1000 * frame.pts * frame.time_base):.6f}")
-                (name,) = frame_paths(Path(pattern.name), (frame.index,))
-                return paint(frame), folder / name
+            def stage(frames: Iterable[RawFrame]) -> Iterator[tuple[Picture, Path]]:
+                for frame, picture in paint(frames, self._cuts()):
+                    times.append(f"{float(1000 * frame.pts * frame.time_base):.6f}")
+                    (name,) = frame_paths(Path(pattern.name), (frame.index,))
+                    yield picture, folder / name
 
             with closing(overlap(frames, stage, lambda pair: self._write(pair[1], pair[0]), capacity=QUEUE)) as results:
                 yield from (number for number, _ in enumerate(results))

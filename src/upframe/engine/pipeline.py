@@ -108,12 +108,17 @@ class _Worker(threading.Thread):
 
 
 def overlap(
-    source: Iterable[Item], stage: Callable[[Item], Result], sink: Callable[[Result], None], *, capacity: int = 4
+    source: Iterable[Item],
+    stage: Callable[[Iterable[Item]], Iterable[Result]],
+    sink: Callable[[Result], None],
+    *,
+    capacity: int = 4,
 ) -> Generator[Result, None, None]:
-    """Pass every item of ``source`` through ``stage`` to ``sink``, in order, and yield each result once it is handed on.
+    """Pass the items of ``source`` through ``stage`` to ``sink``, in order, and yield each result once it is handed on.
 
-    ``stage`` runs in the calling thread. The generator ends when the last item has been written. Up to ``2 * capacity + 3``
-    items are alive at a time. The first error of the source, else of the sink, else of the stage is raised, threads joined.
+    ``stage`` makes results of the items as they come, and runs in the calling thread. The generator ends when the last
+    result has been written. Up to ``2 * capacity + 3`` items are alive at a time, and those that ``stage`` holds. The first
+    error of the source, else of the sink, else of the stage is raised, threads joined.
     """
     read: Channel[Item] = Channel(capacity)
     done: Channel[Result] = Channel(capacity)
@@ -132,8 +137,7 @@ def overlap(
         worker.start()
     try:
         with suppress(Closed):
-            for item in read:
-                result = stage(item)
+            for result in stage(read):
                 done.put(result)
                 yield result
         done.close()

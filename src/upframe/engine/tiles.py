@@ -12,9 +12,9 @@ from dataclasses import dataclass
 
 import torch
 from torch import Tensor
-from torch.nn import functional as F
 
 from upframe.engine.device import out_of_memory, release_memory
+from upframe.engine.fitting import fit
 from upframe.errors import DeviceError
 from upframe.models.info import ModelInfo
 
@@ -51,12 +51,12 @@ class Tiler:
         self.network, self.info, self.tile, self.on_note = network, info, tile, on_note
 
     def __call__(self, picture: Tensor) -> Tensor:
-        """(n, c, h, w), any size -> (n, c, scale*h, scale*w). Sizes are made a multiple by repeating the last row and column.
+        """(n, c, h, w), any size -> (n, c, scale*h, scale*w). Pictures are made to fit by repeating the last row and column.
 
         Raises DeviceError when not even the smallest tile fits.
         """
         height, width = picture.shape[-2:]
-        padded = self._pad(picture)
+        padded = fit(picture, self.info)
         while True:
             try:
                 enlarged = self._run(padded)
@@ -67,10 +67,6 @@ class Tiler:
             # Outside the except block, where the traceback no longer keeps the failed attempt's tensors alive.
             release_memory(picture.device)
             self._halve(max(padded.shape[-2:]))
-
-    def _pad(self, picture: Tensor) -> Tensor:
-        bottom, right = (-length % self.info.multiple for length in picture.shape[-2:])
-        return F.pad(picture, (0, right, 0, bottom), mode="replicate") if bottom or right else picture
 
     def _run(self, picture: Tensor) -> Tensor:
         height, width = picture.shape[-2:]

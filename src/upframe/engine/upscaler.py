@@ -13,8 +13,12 @@ from PIL import Image
 from torch import Tensor
 
 from upframe.engine.arrays import Pixels, to_pixels, to_tensor
+from upframe.engine.clips import ClipStream, enlarge_in_order
+from upframe.engine.cuts import Cuts, choose_cuts, no_cuts
 from upframe.engine.device import Precision, choose_device, choose_dtype, memory_format
+from upframe.engine.layers import from_layers, join_channels, peek, split_channels, to_layers
 from upframe.engine.size import Target
+from upframe.engine.streams import FittedStream, ImageStream, Stream, video_stream
 from upframe.engine.tiles import Tiler, automatic_tile, spans
 from upframe.errors import InputError
 from upframe.models.catalog import Model, load
@@ -36,7 +40,7 @@ class Upscaler:
     ``model``: a shipped name, a checkpoint file, or what :func:`upframe.load` returned. ``tile``: ``"auto"``, the side of a
     tile in input pixels, or None for whole pictures. ``scale``: the enlargement of the results where it is not the model's;
     the model's result is resized to it. ``on_note`` is told what a user should know, such as smaller tiles for want of memory.
-    Raises CheckpointError and DeviceError.
+    Raises CheckpointError and DeviceError, and InputError for a network that needs more than pictures.
     """
 
     def __init__(
@@ -51,6 +55,10 @@ class Upscaler:
     ) -> None:
         loaded = model if isinstance(model, Model) else load(model)
         self.info = loaded.info
+        if self.info.kind == "rendered":
+            raise InputError(
+                f"{self.info.name}: enlarges rendered frames, from their depth and motion; it is for upframe.Supersampler"
+            )
         self.target = Target(scale=scale)
         self.device = choose_device(device)
         self.dtype = choose_dtype(precision, self.device)
@@ -64,6 +72,9 @@ class Upscaler:
         """Enlarge (n, 3, h, w) RGB, nominally in [0, 1] -> (n, 3, height, width) float32, not clamped, on the device."""
         height, width = (target or self.target).of(rgb.shape[-2], rgb.shape[-1], self.info.scale)
         rgb = rgb.to(self.device, torch.float32)
+        if self.info.kind == "video":  # a clip of one frame
+            stream = self._video_stream(target)
+            return torch.cat(stream.feed(rgb) + stream.finish())
         if isinstance(self.network, Interpolation):  # one step to any size
             return resize(rgb, (height, width), kernel=self.network.kernel)
         enlarged = self._tiler(rgb.to(self.dtype)).float()
@@ -82,14 +93,7 @@ class Upscaler:
         """
         if isinstance(image, Image.Image):
             return self._upscale_pil(image, target)
-        if image.ndim == 2:
-            return self.upscale(image[..., None], target)[..., 0]
-        if image.ndim != 3 or image.shape[2] not in (1, 2, 3, 4) or 0 in image.shape:
-            raise InputError(f"an image must be (height, width) or (height, width, 1 to 4), not {image.shape}")
-        colours = image.shape[2] - 1 + image.shape[2] % 2
-        alpha = image[..., colours:] if colours < image.shape[2] else None
-        colour, alpha = self.upscale_layers(image[..., :colours], alpha, target)
-        return colour if alpha is None else np.concatenate((colour, alpha), axis=2)
+        return join_channels(self.upscale_layers(*split_channels(image), target), like=image)
 
     def _upscale_pil(self, image: Image.Image, target: Target | None) -> Image.Image:
         if image.mode not in ("L", "LA", "RGB", "RGBA"):
@@ -148,7 +152,30 @@ class Upscaler:
             rows = slice(span.start * scale, span.stop * scale)
             yield slice(span.halo_start, span.halo_stop), rows, slice(first, first + rows.stop - rows.start)
 
-    def stream(self, frames: Iterable[Pixels], target: Target | None = None) -> Iterator[Pixels]:
-        """Enlarge the frames of a clip one after the other, as they come; arrays as for :meth:`upscale`."""
-        for frame in frames:
-            yield self.upscale(frame, target)
+    def open_clip(self, target: Target | None = None, *, layers: int = 1, cuts: Cuts = no_cuts) -> ClipStream:
+        """Streams for a clip of frames of ``layers`` layers; ``cuts`` matters to networks that remember."""
+        if self.info.kind != "video":
+            return ClipStream([ImageStream(lambda frame: self.enlarge(frame, target))] * layers, no_cuts)
+        return ClipStream([self._video_stream(target) for _ in range(layers)], cuts)
+
+    def _video_stream(self, target: Target | None) -> Stream:
+        return FittedStream(video_stream(self.network), self.info, self.dtype, target or self.target)
+
+    def stream(self, frames: Iterable[Pixels], target: Target | None = None, *, cuts: str | Path = "auto") -> Iterator[Pixels]:
+        """Enlarge the frames of a clip one after the other; arrays as for :meth:`upscale`, all of the same kind.
+
+        A network for video remembers the frames before, and may look ahead: its results then come later, in order. ``cuts``:
+        where it is to forget, ``auto``, ``off`` or a file (:func:`upframe.engine.cuts.choose_cuts`). Raises InputError.
+        """
+        if self.info.kind != "video":
+            yield from (self.upscale(frame, target) for frame in frames)
+            return
+        first, frames = peek(frames)
+        if first is None:
+            return
+        clip = self.open_clip(target, layers=1 if split_channels(first)[1] is None else 2, cuts=choose_cuts(cuts)())
+
+        def result(image: Pixels, layers: tuple[Tensor, ...]) -> Pixels:
+            return join_channels(from_layers(layers, *split_channels(image)), like=image)
+
+        yield from enlarge_in_order(frames, clip, lambda image: to_layers(*split_channels(image), self.device), result)

@@ -1,0 +1,160 @@
+"""One way to run every network over the frames of a shot, whatever it remembers of them.
+
+A stream is fed the frames one by one and gives back larger ones in the same order, some at once, some later: a network that
+looks ahead waits until it has seen enough. ``finish`` gives what is still owed and forgets everything, for the next shot.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Protocol
+
+import torch
+from torch import Tensor, nn
+
+from upframe.engine.device import out_of_memory
+from upframe.engine.fitting import fit
+from upframe.engine.size import Target
+from upframe.errors import DeviceError
+from upframe.models.frvsr import FRVSR, State
+from upframe.models.info import ModelInfo
+from upframe.models.ttvsr import LOOK_AHEAD, TTVSR
+from upframe.models.ttvsr import State as Trajectories
+from upframe.ops.resize import resize
+
+WARM_UP = 5  # frames, reflected, that the published evaluation of FRVSR runs before the first
+CHUNK = 20  # results of TTVSR at a time
+
+
+class Stream(Protocol):
+    """The frames of one shot after the other, through one network."""
+
+    def feed(self, frame: Tensor) -> list[Tensor]:
+        """One more frame (1, 3, h, w) -> the results that are ready, (1, 3, scale*h, scale*w) each, not clamped."""
+
+    def finish(self) -> list[Tensor]:
+        """The shot is over: the results that are still owed. The next frame begins anew."""
+
+
+class ImageStream:
+    """A network without memory: each frame by itself, at once."""
+
+    def __init__(self, network: Callable[[Tensor], Tensor]) -> None:
+        self._network = network
+
+    def feed(self, frame: Tensor) -> list[Tensor]:
+        return [self._network(frame)]
+
+    def finish(self) -> list[Tensor]:
+        return []
+
+
+class RecurrentStream:
+    """FRVSR: each frame leans on the result before it.
+
+    A shot begins with up to ``warm_up`` of its first frames in reverse order, whose results are dropped, as the published
+    evaluation does: so its first frames are waited for. 0 begins from black.
+    """
+
+    def __init__(self, network: FRVSR, warm_up: int = WARM_UP) -> None:
+        self._network, self._warm_up = network, warm_up
+        self._state: State | None = None
+        self._first: list[Tensor] = []
+
+    def feed(self, frame: Tensor) -> list[Tensor]:
+        if self._state is not None:
+            return [self._step(frame)]
+        self._first.append(frame)
+        return self._begin() if len(self._first) > self._warm_up else []
+
+    def finish(self) -> list[Tensor]:
+        owed = self._begin()
+        self._state = None
+        return owed
+
+    def _begin(self) -> list[Tensor]:
+        for frame in reversed(self._first[1:]):
+            self._step(frame)
+        results = [self._step(frame) for frame in self._first]
+        self._first = []
+        return results
+
+    def _step(self, frame: Tensor) -> Tensor:
+        result, self._state = self._network.step(frame, self._state)
+        return result
+
+
+class ChunkStream:
+    """TTVSR: looks back along the whole shot, and ahead as far as ``ahead`` frames, in chunks of ``chunk`` results.
+
+    A shot of at most ``chunk + ahead`` frames is one chunk, and equal to the published result for the whole clip.
+    """
+
+    def __init__(self, network: TTVSR, *, chunk: int = CHUNK, ahead: int = LOOK_AHEAD) -> None:
+        self._network, self._chunk, self._ahead = network, chunk, ahead
+        self._state: Trajectories | None = None
+        self._frames: list[Tensor] = []
+
+    def feed(self, frame: Tensor) -> list[Tensor]:
+        ready = self._run(self._chunk) if len(self._frames) == self._chunk + self._ahead else []
+        self._frames.append(frame)
+        return ready
+
+    def finish(self) -> list[Tensor]:
+        owed = self._run(len(self._frames)) if self._frames else []
+        self._state = None
+        return owed
+
+    def _run(self, keep: int) -> list[Tensor]:
+        """The results of the first ``keep`` frames that wait; the others are looked at, and wait on."""
+        results, self._state = self._network.chunk(torch.stack(self._frames, dim=1), self._state, keep=keep)
+        del self._frames[:keep]
+        return list(results.unbind(dim=1))
+
+
+class FittedStream:
+    """A stream for frames of any size and type: each is made to fit the network, its result cut back and resized.
+
+    Results are float32, (1, 3, height, width) as ``target`` says. Raises DeviceError where the memory runs out.
+    """
+
+    def __init__(self, stream: Stream, info: ModelInfo, dtype: torch.dtype, target: Target) -> None:
+        self._stream, self._info, self._dtype, self._target = stream, info, dtype, target
+        self._size = (0, 0)
+
+    @torch.inference_mode()
+    def feed(self, frame: Tensor) -> list[Tensor]:
+        self._size = (frame.shape[-2], frame.shape[-1])
+        return self._run(lambda: self._stream.feed(fit(frame.to(self._dtype), self._info)))
+
+    @torch.inference_mode()
+    def finish(self) -> list[Tensor]:
+        return self._run(self._stream.finish)
+
+    def _run(self, results: Callable[[], list[Tensor]]) -> list[Tensor]:
+        try:
+            return [self._cut(result.float()) for result in results()]
+        except (RuntimeError, MemoryError) as error:
+            if not out_of_memory(error):
+                raise
+            height, width = self._size
+            raise DeviceError(
+                f"{self._info.name}: no memory left for frames of {width}x{height}. Close other programs, use --device cpu, "
+                "or enlarge a smaller film"
+            ) from error
+
+    def _cut(self, result: Tensor) -> Tensor:
+        height, width = (side * self._info.scale for side in self._size)
+        size = self._target.of(*self._size, self._info.scale)
+        whole = result[..., :height, :width]
+        return whole if size == (height, width) else resize(whole, size)
+
+
+def video_stream(network: nn.Module) -> Stream:
+    """The stream that a network for video wants."""
+    match network:
+        case FRVSR():
+            return RecurrentStream(network)
+        case TTVSR():
+            return ChunkStream(network)
+    raise TypeError(f"{type(network).__name__} is no network for video")
