@@ -1,83 +1,234 @@
-"""``upframe models``: what is built in, and what a file is."""
+"""``upframe models``: what there is, what a file is, and how a file becomes a model with a name."""
 
 from __future__ import annotations
 
 import json
-from typing import Annotated
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager, suppress
+from dataclasses import replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from upframe.cli.errors import one_line
+from upframe.errors import OutputError
 
-app = typer.Typer(help="List the built-in models, or show one model or weights file.", invoke_without_command=True)
+if TYPE_CHECKING:
+    from upframe.models.catalog import Model
+    from upframe.models.info import ModelInfo
+
+app = typer.Typer(
+    help="List the models there are, show one, import a weights file, or fetch a published one.", invoke_without_command=True
+)
 
 AsJson = Annotated[bool, typer.Option("--json", help="One JSON object a line on standard output, nothing else.")]
 Debug = Annotated[bool, typer.Option("--debug", help="Show the traceback of an error.")]
+Overwrite = Annotated[bool, typer.Option("--overwrite", help="Replace a model of this name.")]
 
 
 @app.callback()
 def models(context: typer.Context, as_json: AsJson = False, debug: Debug = False) -> None:
-    """List the built-in models, or show one model or weights file."""
+    """List the models there are, show one, import a weights file, or fetch a published one."""
     if context.invoked_subcommand is None:
         list_models(as_json=as_json, debug=debug)
 
 
 @app.command("list")
-def list_models(as_json: AsJson = False, debug: Debug = False) -> None:
-    """List the models that are built in."""
+def list_models(
+    published: Annotated[
+        bool, typer.Option("--published", help="List the checkpoints that others have published, for `models fetch`.")
+    ] = False,
+    as_json: AsJson = False,
+    debug: Debug = False,
+) -> None:
+    """List the models that are built in and those that were imported."""
     with one_line(debug=debug):
-        from upframe.models.catalog import shipped
-
-        cards = shipped()
-        if as_json:
-            for card in cards:
-                print(json.dumps(card.as_dict()))
+        if published:
+            _list_published(as_json=as_json)
             return
+        from upframe.models.catalog import imported, shipped
 
-        from rich.console import Console
-        from rich.table import Table
+        origins = {"built in": shipped(), "imported": imported()}
+        for origin, cards in origins.items():
+            if as_json:
+                for card in cards:
+                    print(json.dumps(card.as_dict() | {"origin": origin}))
+            elif cards:
+                _print_table((origin, "kind", "scale", "parameters", "trained for", "licence", ""), map(_row, cards))
 
-        table = Table(box=None, header_style="bold")
-        for heading in ("model", "kind", "scale", "parameters", "trained for", "licence", ""):
-            table.add_column(heading, overflow="fold")
-        for card in cards:
-            scale = f"x{card.scale}" if card.degradation != "none" else "any"
-            parameters = f"{card.parameters:,}" if card.parameters else "-"
-            summary = f"(experimental) {card.summary}" if card.experimental else card.summary
-            table.add_row(
-                card.name if scale != "any" else card.family,
-                card.kind,
-                scale,
-                parameters,
-                card.degradation,
-                card.licence,
-                summary,
-            )
-        Console().print(table)
+
+def _row(card: ModelInfo) -> tuple[str, ...]:
+    summary = f"(experimental) {card.summary}" if card.experimental else card.summary
+    trained = card.degradation != "none"
+    name, scale = (card.name, f"x{card.scale}") if trained else (card.family, "any")
+    parameters = f"{card.parameters:,}" if card.parameters else "-"
+    return name, card.kind, scale, parameters, card.degradation, card.licence, summary
+
+
+def _list_published(*, as_json: bool) -> None:
+    from upframe.models.published import PUBLISHED
+
+    if as_json:
+        for entry in PUBLISHED:
+            print(json.dumps(entry.as_dict()))
+        return
+    rows = [
+        (
+            entry.name,
+            f"x{entry.scale}",
+            entry.degradation,
+            entry.licence,
+            entry.summary if entry.address else f"{entry.summary} By hand, from {entry.page}",
+        )
+        for entry in PUBLISHED
+    ]
+    _print_table(("name", "scale", "trained for", "licence", ""), rows)
 
 
 @app.command("show")
 def show(
-    name: Annotated[str, typer.Argument(help="A built-in name, or a weights file (.safetensors, .pth, .ckpt, ...).")],
+    name: Annotated[str, typer.Argument(help="The name of a model, or a weights file (.safetensors, .pth, .ckpt, ...).")],
     as_json: AsJson = False,
     debug: Debug = False,
 ) -> None:
-    """Show all that is known of a model, and its card if it has one."""
+    """Show all that is known of a model, what was found in its file, and its card if it has one."""
     with one_line(debug=debug):
         from upframe.models.catalog import card_text, load
 
-        info = load(name).info
+        model = load(name)
         if as_json:
-            print(json.dumps(info.as_dict()))
+            print(json.dumps(model.info.as_dict() | {"found": model.found}))
             return
 
         from rich.console import Console
         from rich.markdown import Markdown
 
         console = Console()
-        for key, value in info.as_dict().items():
-            console.print(f"[bold]{key:12}[/] {value}", highlight=False)
-        text = card_text(info.name)
+        for key, value in model.info.as_dict().items():
+            console.print(f"{key:12} {value}", highlight=False, markup=False, soft_wrap=True)
+        for sentence in model.found:
+            console.print(f"{'found':12} {sentence}", highlight=False, markup=False, soft_wrap=True)
+        text = card_text(model.info.name)
         if text:
             console.print()
             console.print(Markdown(text))
+
+
+@app.command("import")
+def import_file(
+    file: Annotated[Path, typer.Argument(help="A weights file of a known network, as its authors published it.")],
+    output: Annotated[
+        Path | None,
+        typer.Option("-o", "--output", help="Where to write: a folder or a .safetensors file. Without it: the user's models."),
+    ] = None,
+    name: Annotated[str | None, typer.Option(help="The name it is to have. Without it: the file's own.")] = None,
+    degradation: Annotated[
+        str | None, typer.Option(help="How the small pictures of its training were made: BI, BD, rendered, ...")
+    ] = None,
+    licence: Annotated[str | None, typer.Option(help="What it may be used for.")] = None,
+    overwrite: Overwrite = False,
+    as_json: AsJson = False,
+    debug: Debug = False,
+) -> None:
+    """Write a weights file as safetensors with its card, so that its name works wherever a model is asked for."""
+    with one_line(debug=debug):
+        from upframe.models.catalog import load_file, name_for
+
+        model = load_file(file, merge=False)
+        info = replace(
+            model.info,
+            name=name_for(model, name),
+            degradation=degradation or model.info.degradation,
+            licence=licence or model.info.licence,
+        )
+        _keep(replace(model, info=info), file, output, overwrite=overwrite, as_json=as_json)
+
+
+@app.command("fetch")
+def fetch(
+    name: Annotated[str, typer.Argument(help="A name of `upframe models list --published`.")],
+    output: Annotated[
+        Path | None,
+        typer.Option("-o", "--output", help="Where to write: a folder or a .safetensors file. Without it: the user's models."),
+    ] = None,
+    overwrite: Overwrite = False,
+    as_json: AsJson = False,
+    debug: Debug = False,
+) -> None:
+    """Download a published checkpoint, verify it, and import it. A download that broke off goes on where it was."""
+    with one_line(debug=debug):
+        from upframe.models import catalog
+        from upframe.models.published import published_name
+
+        target = _target(output, published_name(name).name)
+        if not overwrite and target.is_file():
+            model = catalog.load_file(target, merge=False)
+            _tell(model, target, f"{name} is here already", as_json=as_json)
+            return
+        with _progress(name, quiet=as_json) as on_progress:
+            original, model = catalog.fetch(name, on_progress)
+        _keep(model, original, output, overwrite=overwrite, as_json=as_json)
+        original.unlink()
+        with suppress(OSError):  # other downloads are on their way
+            original.parent.rmdir()
+
+
+def _target(output: Path | None, name: str) -> Path:
+    """The file to write for ``-o``: a folder's NAME.safetensors, or the file itself."""
+    from upframe.models.catalog import models_folder
+
+    if output is not None and output.suffix and not output.is_dir():
+        if output.suffix != ".safetensors":
+            raise OutputError(f"{output}: models are written as .safetensors: give such a name, or a folder that is there")
+        return output
+    return (output or models_folder()) / f"{name}.safetensors"
+
+
+def _keep(model: Model, original: Path, output: Path | None, *, overwrite: bool, as_json: bool) -> None:
+    from upframe.media.atomic import atomic_output
+    from upframe.models.catalog import save
+    from upframe.models.checkpoint import sha256
+
+    target = _target(output, model.info.name)
+    with atomic_output(target, overwrite=overwrite) as temporary:
+        save(model, temporary, source=f"{original.name}, SHA-256 {model.info.sha256}")
+    model = replace(model, info=replace(model.info, name=target.stem, sha256=sha256(target)))
+    _tell(model, target, f"imported as {model.info.name}", as_json=as_json)
+
+
+def _tell(model: Model, target: Path, what: str, *, as_json: bool) -> None:
+    if as_json:
+        print(json.dumps(model.info.as_dict() | {"path": str(target), "found": model.found}))
+        return
+    print(f"{what}: {target}")
+    for sentence in model.found:
+        print(f"  {sentence}")
+    print(f"  trained for {model.info.degradation}, licence {model.info.licence}")
+    print(f"  SHA-256 {model.info.sha256}")
+
+
+@contextmanager
+def _progress(name: str, *, quiet: bool) -> Iterator[Callable[[int, int | None], None]]:
+    """A bar on standard error while a file is on its way."""
+    from rich.console import Console
+    from rich.progress import BarColumn, DownloadColumn, Progress, TextColumn, TransferSpeedColumn
+
+    columns: tuple[Any, ...] = (TextColumn("{task.description}"), BarColumn(), DownloadColumn(), TransferSpeedColumn())
+    with Progress(*columns, console=Console(stderr=True), transient=True, disable=quiet) as progress:
+        task = progress.add_task(name, total=None)
+        yield lambda done, total: progress.update(task, completed=done, total=total)
+
+
+def _print_table(headings: tuple[str, ...], rows: Iterable[tuple[str, ...]]) -> None:
+    """Print a table whose last column alone is broken where the terminal is narrow."""
+    from rich.console import Console
+    from rich.table import Table
+    from rich.text import Text
+
+    table = Table(box=None, header_style="bold")
+    for heading in headings:
+        table.add_column(heading, overflow="fold", no_wrap=bool(heading))
+    for row in rows:
+        table.add_row(*map(Text, row))
+    Console().print(table)

@@ -1,13 +1,20 @@
-"""Reading checkpoints of strangers: tensors only, nothing is ever run, sizes are checked before memory is taken."""
+"""Reading checkpoints of strangers: tensors only, nothing is ever run, sizes are checked before memory is taken.
+
+A training script may have wrapped the weights of a network in anything: dictionaries in dictionaries, prefixes before every
+name, a moving average beside the weights themselves, counters, losses and optimisers. All sets of named tensors that a file
+holds are found here; which of them is a network is for the catalogue to say.
+"""
 
 from __future__ import annotations
 
 import hashlib
 import pickle
+import re
 import warnings
 import zipfile
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -16,42 +23,141 @@ from safetensors import SafetensorError, safe_open
 from torch import Tensor
 
 from upframe.errors import CheckpointError
+from upframe.models.info import METADATA_KEY
 
 SIZE_LIMIT = 4 * 2**30  # bytes; the largest published networks of the field are a few hundred megabytes
-WRAPPERS = ("params_ema", "params", "state_dict", "model_state_dict", "generator", "model", "ema")
-PREFIXES = ("module.", "model.", "generator.", "network.")
+DEPTH = 5  # of dictionaries in one another, and of prefixes before one another
+SLACK = 2**20  # bytes a tensor may claim beyond what is stored: a small constant may be one number repeated
+
+_AVERAGED = re.compile(r"(^|[._-])ema([._-]|$)", re.IGNORECASE)
+
+RECORDS = (
+    "argparse.Namespace",
+    "parse_config.ConfigParser",  # the configuration object of the common PyTorch project template, NSRR's among others
+    *(f"{module}.{name}" for module in ("pathlib", "pathlib._local") for name in ("Path", "PosixPath", "WindowsPath")),
+    *(f"{module}.multiarray.{name}" for module in ("numpy.core", "numpy._core") for name in ("scalar", "_reconstruct")),
+    "numpy.dtype",
+    "numpy.ndarray",
+)
+"""What training scripts leave beside the weights, by full name. An empty stand-in takes the place of each."""
+
+
+@dataclass(frozen=True, slots=True)
+class Weights:
+    """One set of named tensors in a file. ``place``: the keys and prefixes that lead to it; ``beside``: what else lay there."""
+
+    state: dict[str, Tensor]
+    place: tuple[str, ...] = ()
+    beside: tuple[str, ...] = ()
+
+    @property
+    def averaged(self) -> bool:
+        """Whether these are a moving average (EMA) of the weights, which is what gives the better pictures."""
+        return any(_AVERAGED.search(part) for part in self.place)
+
+    @property
+    def values(self) -> int:
+        """How many numbers there are, in all tensors."""
+        return sum(value.numel() for value in self.state.values())
 
 
 @dataclass(frozen=True, slots=True)
 class Checkpoint:
-    """The tensors of a file by name, prefixes stripped; its text metadata (safetensors) and its SHA-256."""
+    """All sets of named tensors of a file, averaged ones first, outer before inner; its text metadata and its SHA-256."""
 
     path: Path
-    state: dict[str, Tensor]
+    sets: tuple[Weights, ...]
     metadata: dict[str, str]
     sha256: str
 
+    @property
+    def largest(self) -> Weights:
+        """The set with the most numbers."""
+        return max(self.sets, key=lambda weights: weights.values)
+
 
 def read_checkpoint(path: Path) -> Checkpoint:
-    """Read ``.safetensors`` or any file ``torch.save`` wrote, with ``weights_only``.
+    """Read ``.safetensors`` or any file ``torch.save`` wrote, with ``weights_only``, whatever their names end in.
 
     Raises CheckpointError for a missing, oversized or damaged file, for one that would run code, and for one without tensors.
     """
     if not path.is_file():
-        raise CheckpointError(f"{path}: no such file. `upframe models` lists the models that are built in")
+        raise CheckpointError(f"{path}: no such file. `upframe models` lists the models there are")
     if path.stat().st_size > SIZE_LIMIT:
         raise CheckpointError(f"{path}: {path.stat().st_size / 2**30:.1f} GiB is more than the {SIZE_LIMIT >> 30} GiB allowed")
-    if path.suffix == ".safetensors":
-        state, metadata = _read_safetensors(path)
+    try:
+        with path.open("rb") as file:
+            head = file.read(512)
+    except OSError as error:
+        raise CheckpointError(f"{path}: cannot be read ({error.strerror})") from error
+    _refuse_other_kinds(path, head)
+    content: Any
+    metadata: dict[str, str] = {}
+    if path.suffix == ".safetensors" or head[8:9] == b"{":
+        content, metadata = _read_safetensors(path)
     else:
-        state, metadata = _state_dict(_read_torch(path), path), {}
-    return Checkpoint(path, _strip(state), metadata, sha256(path))
+        content = _read_torch(path)
+        if isinstance(content, Mapping) and isinstance(own := content.get(METADATA_KEY), str):
+            metadata = {METADATA_KEY: own}
+    sets = sorted(_sets(content), key=lambda weights: (not weights.averaged, len(weights.place)))
+    if not sets:
+        raise CheckpointError(f"{path}: holds no network weights (a dictionary of named tensors was expected)")
+    return Checkpoint(path, tuple(sets), metadata, sha256(path))
 
 
 def sha256(path: Path) -> str:
     """The SHA-256 of a file, in hexadecimal."""
     with path.open("rb") as file:
         return hashlib.file_digest(file, "sha256").hexdigest()
+
+
+def check_sound(state: Mapping[str, Tensor]) -> None:
+    """Refuse tensors that claim more than the file holds, before a network of the claimed size is built.
+
+    Raises CheckpointError for a tensor that is not a plain array, for one whose size is not backed by stored values, and for
+    numbered names (``body.999999999.weight``) far beyond the number of tensors.
+    """
+    highest = 4 * len(state) + 16  # activations and the like have a number of their own and no tensors
+    for name, value in state.items():
+        if value.layout != torch.strided or value.is_meta or value.is_quantized or value.is_complex():
+            raise CheckpointError(f"{name} is a sparse, quantised, complex or empty tensor, which no network here has")
+        if value.numel() * value.element_size() > value.untyped_storage().nbytes() + SLACK:
+            raise CheckpointError(f"{name} claims {value.numel():,} values, and the file holds fewer")
+        for part in name.split("."):
+            if part.isdecimal() and (len(part) > 9 or int(part) > highest):
+                raise CheckpointError(f"{name} counts to {part[:12]}, and the file holds {len(state)} tensors")
+
+
+def check_finite(state: Mapping[str, Tensor]) -> None:
+    """Raises CheckpointError for weights that hold NaN or infinity, which would make every picture black."""
+    for name, value in state.items():
+        if value.is_floating_point() and not torch.isfinite(value).all():
+            raise CheckpointError(f"{name} holds values that are no numbers: the training broke down. Take an earlier file")
+
+
+def _refuse_other_kinds(path: Path, head: bytes) -> None:
+    """A word on files that are often taken for weights."""
+    if head.startswith(b"version https://git-lfs"):
+        raise CheckpointError(f"{path}: is a Git LFS pointer, not the weights themselves: fetch them with `git lfs pull`")
+    if head.lstrip().startswith(b"<"):
+        raise CheckpointError(f"{path}: is a web page, not weights: open the address it came from in a browser")
+    if head[257:262] == b"ustar" or head.startswith((b"\x1f\x8b", b"7z\xbc\xaf", b"Rar!")):
+        raise CheckpointError(f"{path}: is an archive of files: unpack it and give the weights file that is inside")
+    if zipfile.is_zipfile(path):
+        try:
+            with zipfile.ZipFile(path) as archive:
+                entries = archive.infolist()
+        except (zipfile.BadZipFile, OSError, ValueError) as error:
+            raise CheckpointError(f"{path}: not a PyTorch checkpoint, or a damaged one ({error})") from error
+        names = {Path(entry.filename).name for entry in entries}
+        if "constants.pkl" in names:
+            raise CheckpointError(f"{path}: is a TorchScript program, which would be run: ask its author for a state dict")
+        if "data.pkl" not in names:
+            raise CheckpointError(f"{path}: is an archive of files: unpack it and give the weights file that is inside")
+        if (unpacked := sum(entry.file_size for entry in entries)) > SIZE_LIMIT:
+            raise CheckpointError(
+                f"{path}: unpacks to {unpacked / 2**30:.1f} GiB, more than the {SIZE_LIMIT >> 30} GiB allowed"
+            )
 
 
 def _read_safetensors(path: Path) -> tuple[dict[str, Tensor], dict[str, str]]:
@@ -63,15 +169,8 @@ def _read_safetensors(path: Path) -> tuple[dict[str, Tensor], dict[str, str]]:
 
 
 def _read_torch(path: Path) -> Any:
-    if zipfile.is_zipfile(path):
-        with zipfile.ZipFile(path) as archive:
-            unpacked = sum(entry.file_size for entry in archive.infolist())
-        if unpacked > SIZE_LIMIT:
-            raise CheckpointError(
-                f"{path}: unpacks to {unpacked / 2**30:.1f} GiB, more than the {SIZE_LIMIT >> 30} GiB allowed"
-            )
     try:
-        with warnings.catch_warnings():
+        with warnings.catch_warnings(), torch.serialization.safe_globals(_stand_ins()):
             warnings.simplefilter("ignore")  # on pickle protocols torch does not write itself
             return torch.load(path, map_location="cpu", weights_only=True)
     except pickle.UnpicklingError as error:
@@ -81,9 +180,9 @@ def _read_torch(path: Path) -> Any:
                 f"{path}: refused, because reading it would run code stored inside it. {_short(reason)}"
                 "Ask its author for a safetensors file or a plain state dict"
             ) from error
-        raise CheckpointError(f"{path}: not a PyTorch checkpoint ({_short(str(error))})") from error
-    except (RuntimeError, EOFError, OSError, ValueError, KeyError, AttributeError, IndexError, TypeError) as error:
-        raise CheckpointError(f"{path}: not a PyTorch checkpoint, or a damaged one ({_short(str(error))})") from error
+        raise CheckpointError(f"{path}: not a PyTorch checkpoint ({_short(str(error)).strip()})") from error
+    except (RuntimeError, EOFError, OSError, ValueError, LookupError, AttributeError, TypeError, AssertionError) as error:
+        raise CheckpointError(f"{path}: not a PyTorch checkpoint, or a damaged one ({_short(str(error)).strip()})") from error
 
 
 def _short(text: str) -> str:
@@ -91,20 +190,53 @@ def _short(text: str) -> str:
     return f"{line[:160]}{'...' if len(line) > 160 else ''} " if line else ""
 
 
-def _state_dict(content: Any, path: Path) -> dict[str, Tensor]:
-    """The names and tensors inside whatever a training script saved."""
-    for _ in range(4):
-        if not isinstance(content, Mapping):
-            break
-        tensors = {str(name): value for name, value in content.items() if isinstance(value, Tensor)}
-        if tensors:
-            return tensors
-        content = next((content[key] for key in WRAPPERS if isinstance(content.get(key), Mapping)), None)
-    raise CheckpointError(f"{path}: holds no network weights (a dictionary of named tensors was expected)")
+class _Record:
+    """Stands where a record of :data:`RECORDS` was: takes whatever the file says of it, and keeps nothing."""
+
+    def __new__(cls, *_: object) -> _Record:
+        return object.__new__(cls)
+
+    def __init__(self, *_: object) -> None:
+        pass
+
+    def __setstate__(self, _: object) -> None:
+        pass
 
 
-def _strip(state: dict[str, Tensor]) -> dict[str, Tensor]:
-    """Take off the prefixes that wrappers put before every name."""
-    while prefix := next((p for p in PREFIXES if state and all(name.startswith(p) for name in state)), ""):
-        state = {name.removeprefix(prefix): value for name, value in state.items()}
-    return state
+@cache
+def _stand_ins() -> list[Any]:
+    """A class of our own under the full name of each record, so that neither their code nor the file's is ever run."""
+    names = (name.rpartition(".") for name in RECORDS)
+    return [type(name, (_Record,), {"__module__": module, "__qualname__": name}) for module, _, name in names]
+
+
+def _sets(content: Any, place: tuple[str, ...] = (), beside: tuple[str, ...] = ()) -> Iterator[Weights]:
+    """Every set of named tensors inside whatever a training script saved."""
+    if not isinstance(content, Mapping) or len(place) > DEPTH:
+        return
+    tensors = {name: value for name, value in content.items() if isinstance(name, str) and isinstance(value, Tensor)}
+    others = tuple(str(name) for name, value in content.items() if name not in tensors)
+    if tensors:
+        yield from _groups(Weights(tensors, place, beside + others))
+    for name, inner in content.items():
+        if isinstance(name, str):
+            siblings = tuple(other for other in (*others, *_first_parts(tensors)) if other != name)
+            yield from _sets(inner, (*place, name), beside + siblings)
+
+
+def _groups(weights: Weights) -> Iterator[Weights]:
+    """A set, and the smaller ones of the tensors that share the beginning of their names, without that beginning."""
+    yield weights
+    if len(weights.place) > DEPTH:
+        return
+    parts = _first_parts(weights.state)
+    for part in parts:
+        start = f"{part}."
+        inner = {name.removeprefix(start): value for name, value in weights.state.items() if name.startswith(start)}
+        if inner:
+            siblings = tuple(other for other in parts if other != part)
+            yield from _groups(Weights(inner, (*weights.place, part), weights.beside + siblings))
+
+
+def _first_parts(state: Mapping[str, Tensor]) -> tuple[str, ...]:
+    return tuple(dict.fromkeys(name.partition(".")[0] for name in state))

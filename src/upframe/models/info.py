@@ -15,10 +15,11 @@ METADATA_KEY = "upframe"  # of a safetensors file; holds ModelInfo and the confi
 class ModelInfo:
     """A model's card in numbers. Sizes are in pixels of its input, before enlargement.
 
-    ``multiple``: height and width must be multiples of it. ``radius``: how far, in each direction, an output pixel looks
-    (None: everywhere, such a model cannot be tiled). ``past`` and ``future``: frames it wants around the current one.
-    ``degradation``: how the small pictures of its training were made, ``BI`` (MATLAB bicubic), ``BD`` (Gaussian, then every
-    scale-th pixel), ``none`` (nothing was trained) or ``unknown``. ``sha256``: of the file, empty where there is none.
+    ``multiple``: height and width must be multiples of it. ``minimum``: the smallest side it takes. ``radius``: how far, in
+    each direction, an output pixel looks (None: everywhere, such a model cannot be tiled). ``past`` and ``future``: frames it
+    wants around the current one. ``degradation``: how the small pictures of its training were made, ``BI`` (MATLAB bicubic),
+    ``BD`` (Gaussian, then every scale-th pixel), ``rendered`` (small by themselves), ``none`` (nothing was trained) or
+    ``unknown``. ``sha256``: of the file, empty where there is none.
     """
 
     name: str
@@ -27,6 +28,7 @@ class ModelInfo:
     scale: int
     inputs: tuple[str, ...] = ("rgb",)
     multiple: int = 1
+    minimum: int = 1
     radius: int | None = 0
     past: int = 0
     future: int = 0
@@ -47,9 +49,13 @@ class ModelInfo:
 
     @classmethod
     def from_dict(cls, values: Mapping[str, Any]) -> Self:
-        """From :meth:`as_dict`; unknown keys, of a later version, are left out."""
+        """From :meth:`as_dict`; unknown keys, of a later version, are left out. Raises TypeError for values of another type."""
         known = {f.name for f in fields(cls)}
         given = {key: value for key, value in values.items() if key in known}
+        example = cls(name="", family="", kind="image", scale=1)
+        for key, value in given.items():
+            if key not in ("inputs", "radius") and type(value) is not type(getattr(example, key)):
+                raise TypeError(f"{key} is no {type(getattr(example, key)).__name__}")
         return cls(**given | {"inputs": tuple(given.get("inputs", ("rgb",)))})
 
 
@@ -64,5 +70,5 @@ def from_metadata(metadata: Mapping[str, str] | None) -> tuple[ModelInfo | None,
     try:
         entry = json.loads((metadata or {})[METADATA_KEY])
         return ModelInfo.from_dict(entry["info"]), dict(entry["configuration"])
-    except (KeyError, ValueError, TypeError):
+    except (LookupError, ValueError, TypeError, AttributeError, RecursionError):
         return None, {}

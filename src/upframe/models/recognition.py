@@ -1,0 +1,138 @@
+"""Which network a checkpoint belongs to, and what was found in it."""
+
+from __future__ import annotations
+
+import inspect
+import warnings
+from collections.abc import Iterable, Iterator, Mapping
+from typing import Any, Protocol, cast
+
+import torch
+from torch import Tensor, nn
+
+from upframe.errors import CheckpointError, MissingExtra
+from upframe.models import zoo
+from upframe.models.checkpoint import Checkpoint, Weights, check_finite, check_sound
+from upframe.models.info import ModelInfo
+
+LARGEST_SCALE = 16  # of a network; a file that claims more is damaged or means harm
+
+PARTS = (
+    (
+        "discriminator_block.block1.0.weight",
+        "a discriminator of TecoGAN: it judges pictures in training and makes none. Give the file of the generator",
+    ),
+    (
+        "basic_module.0.basic_module.0.conv.weight",
+        "a SPyNet: it estimates motion inside TTVSR and enlarges nothing by itself. Give the file of a whole TTVSR",
+    ),
+)
+"""Networks that are published by themselves and are no upscalers: a name that tells them, and what to say of them."""
+
+
+class Family(Protocol):
+    """What each network's module offers."""
+
+    def recognises(self, state: Mapping[str, Tensor]) -> bool: ...
+    def build(self, state: Mapping[str, Tensor], configuration: Mapping[str, Any]) -> nn.Module: ...
+
+
+def _families() -> tuple[Family, ...]:
+    """The networks of this project, imported when a file is loaded: listing models needs none of them."""
+    from upframe.models import frvsr, nsrr, rt4ksr, stssnet, ttvsr
+
+    return rt4ksr, frvsr, ttvsr, nsrr, stssnet
+
+
+def network_in(checkpoint: Checkpoint, configuration: Mapping[str, Any]) -> tuple[nn.Module, Weights]:
+    """The network in a file, and the set of tensors that it was built from. Raises CheckpointError."""
+    failure: CheckpointError | None = None
+    for weights in checkpoint.sets:
+        family = next((family for family in _families() if family.recognises(weights.state)), None)
+        if family is None:
+            continue
+        try:
+            network = _build(family, weights.state, configuration)
+        except CheckpointError as error:
+            failure = failure or error
+        else:
+            return network, weights
+    most = [weights for weights in checkpoint.sets if 2 * weights.values >= checkpoint.largest.values]
+    for weights in most:
+        for name, words in PARTS:
+            if name in weights.state and failure is None:
+                raise CheckpointError(words)
+    try:
+        return _from_zoo(checkpoint.largest, most)
+    except CheckpointError as error:
+        raise failure or error from None
+
+
+def _build(family: Family, state: Mapping[str, Tensor], configuration: Mapping[str, Any]) -> nn.Module:
+    """Build a network first without memory, which settles whether the sizes agree, then in earnest."""
+    check_sound(state)
+    try:
+        with warnings.catch_warnings(), torch.device("meta"):
+            warnings.simplefilter("ignore")  # that nothing is copied, which is the point
+            family.build(state, configuration)
+        network = family.build(state, configuration)
+    except (RuntimeError, LookupError, ValueError, TypeError, ArithmeticError, AttributeError, MemoryError) as error:
+        words = next(iter(str(error).splitlines()), type(error).__name__)
+        raise CheckpointError(f"its names are those of a known network, its tensors are not ({words})") from error
+    scale = cast(ModelInfo, network.info).scale
+    if not 1 <= scale <= LARGEST_SCALE:
+        raise CheckpointError(f"claims to enlarge x{scale}, and x{LARGEST_SCALE} is the most that is believed")
+    check_finite(network.state_dict())
+    return network
+
+
+def _from_zoo(largest: Weights, most: list[Weights]) -> tuple[nn.Module, Weights]:
+    names = ", ".join(list(largest.state)[:3])
+    looks = f"holds {len(largest.state)} tensors with {largest.values:,} values ({names}, ...)"
+    try:
+        for weights in most:
+            check_sound(weights.state)
+        known = zoo.find([weights.state for weights in most])
+    except (CheckpointError, MissingExtra) as error:
+        raise CheckpointError(f"{looks}, which is no network Upframe itself knows. {error}") from error
+    if known is None:
+        raise CheckpointError(f"{looks}, which is no network that Upframe or spandrel knows")
+    network, number = known
+    check_finite(network.state_dict())
+    return network, most[number]
+
+
+def found_in(network: nn.Module, weights: Weights) -> Iterator[str]:
+    """What a file holds, in sentences: the network with its hyper-parameters, where it lay, what was left out."""
+    info = cast(ModelInfo, network.info)
+    what = network.model if isinstance(network, zoo.ZooNetwork) else network
+    settings = (f"{name.replace('_', ' ')} {_word(value)}" for name, value in _settings(what))
+    yield ", ".join((f"{type(what).__name__} x{info.scale}", info.kind, f"{info.parameters:,} parameters", *settings))
+    if weights.place:
+        where = " / ".join(weights.place)
+        yield f"took the averaged (EMA) weights, {where}" if weights.averaged else f"the weights lay under {where}"
+    if weights.beside:
+        yield f"left out {_some(weights.beside)}, which {'is' if len(weights.beside) == 1 else 'are'} not its weights"
+    unused = [] if what is not network else [name for name in weights.state if name not in network.state_dict()]
+    if unused:
+        yield f"left out {_some(unused)}, which the network does not use"
+    kinds = {str(value.dtype).removeprefix("torch.") for value in weights.state.values() if value.is_floating_point()}
+    if kinds - {"float32"}:
+        yield f"stored as {', '.join(sorted(kinds))}"
+
+
+def _settings(network: nn.Module) -> Iterator[tuple[str, object]]:
+    """The arguments a network was made with, as far as it keeps them under their name."""
+    for name in inspect.signature(type(network)).parameters:
+        value = getattr(network, name, None)
+        if name != "scale" and isinstance(value, bool | int | float | str):
+            yield name, value
+
+
+def _word(value: object) -> object:
+    return ("no", "yes")[value] if isinstance(value, bool) else value
+
+
+def _some(names: Iterable[str]) -> str:
+    different = list(dict.fromkeys(names))
+    return ", ".join(different[:4]) + (f" and {len(different) - 4} more" if len(different) > 4 else "")

@@ -1,0 +1,386 @@
+"""TTVSR: the trajectory-aware transformer for video super-resolution (Liu et al., CVPR 2022).
+
+A clip is passed over twice, from its end to its start and from its start to its end, by the same weights. Each pass carries a
+feature map along the optical flow (as BasicVSR does) and remembers every third frame, a key frame, cut into tokens. Location
+maps tell through which token of each key frame the trajectory of every token of the current frame went (section 3.2). The
+attention compares the current token with those, takes the most similar one, at three scales, and adds it (sections 3.1, 3.3).
+
+The names of the parameters are those of the published checkpoints.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional as F
+
+from upframe.errors import CheckpointError, ShapeError
+from upframe.models.info import ModelInfo
+from upframe.models.spynet import SPyNet
+from upframe.ops.warp import warp
+
+SCALE = 4
+SMALLEST_SIDE = 64
+HEAD_BLOCKS = 5  # residual blocks that make the features of a single frame
+TAIL_CHANNELS = 64
+FLOW_BATCH = 8  # flows that are computed at once
+REMEMBERED = 10  # key frames carried from one chunk to the next
+LOOK_AHEAD = 15
+WARM_UP = 15
+EXAMPLE_FRAMES = 7
+
+
+@dataclass(frozen=True, slots=True)
+class Memory:
+    """What a pass over the frames carries from one frame to the next. k key frames, p = h/s * w/s tokens each.
+
+    Tokens are blocks of s x s pixels (``token_stride``), row by row, each a vector of its c*s*s values.
+    """
+
+    feature: Tensor  # (n, c, h, w) of the last frame
+    keys: Tensor  # (n, k, p, c*s*s), unit length: what a token is compared with
+    values: Tensor  # (n, k, p, 3*c*s*s): what is taken from it, at three scales
+    location: Tensor  # (n, 2*k, h/s, w/s), float32, x then y in tokens: where each trajectory meets each key frame
+    age: int  # frames since the last key frame
+
+    def latest(self, count: int) -> Memory:
+        """The memory of no more than the last ``count`` key frames."""
+        if self.keys.shape[1] <= count:
+            return self
+        keys, values, location = self.keys[:, -count:], self.values[:, -count:], self.location[:, -2 * count :]
+        return replace(self, keys=keys.clone(), values=values.clone(), location=location.clone())  # lets go of the others
+
+
+@dataclass(frozen=True, slots=True)
+class State:
+    """What :meth:`TTVSR.chunk` carries from one chunk of a clip to the next."""
+
+    frame: Tensor  # (n, 3, h, w), the last frame that was output
+    memory: Memory  # of the forward pass, at that frame
+
+
+class ResidualBlock(nn.Module):
+    """(n, c, h, w) -> (n, c, h, w). Initialised at a tenth of He's values, as published."""
+
+    def __init__(self, channels: int) -> None:
+        super().__init__()
+        self.conv1 = nn.Conv2d(channels, channels, 3, padding=1)
+        self.conv2 = nn.Conv2d(channels, channels, 3, padding=1)
+        for conv in (self.conv1, self.conv2):
+            _initialise(conv, 0.1)
+
+    def forward(self, x: Tensor) -> Tensor:
+        residual: Tensor = self.conv2(F.relu_(self.conv1(x)))
+        return residual.add_(x)
+
+
+class ResidualBlocks(nn.Module):
+    """A convolution to the right number of channels, then residual blocks: (n, inputs, h, w) -> (n, channels, h, w)."""
+
+    def __init__(self, inputs: int, channels: int, blocks: int) -> None:
+        super().__init__()
+        self.main = nn.Sequential(
+            nn.Conv2d(inputs, channels, 3, padding=1),
+            nn.LeakyReLU(0.1, inplace=True),
+            nn.Sequential(*(ResidualBlock(channels) for _ in range(blocks))),
+        )
+
+    def forward(self, x: Tensor) -> Tensor:
+        features: Tensor = self.main(x)
+        return features
+
+
+class PixelShuffle(nn.Module):
+    """Twice the size, by a convolution and a pixel-shuffle: (n, inputs, h, w) -> (n, channels, 2h, 2w)."""
+
+    def __init__(self, inputs: int, channels: int) -> None:
+        super().__init__()
+        self.upsample_conv = nn.Conv2d(inputs, 4 * channels, 3, padding=1)
+        _initialise(self.upsample_conv, 1.0)
+
+    def forward(self, x: Tensor) -> Tensor:
+        return F.pixel_shuffle(self.upsample_conv(x), 2)
+
+
+def _initialise(conv: nn.Conv2d, factor: float) -> None:
+    assert conv.bias is not None
+    nn.init.kaiming_normal_(conv.weight)
+    nn.init.zeros_(conv.bias)
+    with torch.no_grad():
+        conv.weight *= factor
+
+
+def tokens(feature: Tensor, stride: int, window: int) -> Tensor:
+    """Cut a feature map into tokens (section 3.3): (n, c, h, w) -> (n, c*stride*stride, p), p = h/stride * w/stride.
+
+    Each is the ``window`` x ``window`` pixels around a block of ``stride`` x ``stride``, zeros outside the map, averaged to the
+    size of the block. With ``window`` = ``stride`` it is the block.
+    """
+    windows = F.unfold(feature, window, padding=(window - stride) // 2, stride=stride)  # (n, c*window*window, p)
+    if window == stride:
+        return windows
+    n, channels, _, _ = feature.shape
+    blocks = F.adaptive_avg_pool2d(windows.transpose(1, 2).reshape(-1, channels, window, window), stride)
+    return blocks.view(n, -1, channels * stride * stride).transpose(1, 2)
+
+
+def token_rows(table: Tensor, index: Tensor) -> Tensor:
+    """The rows ``index`` (n, q) of ``table`` (n, rows, c), each batch entry by itself: (n, q, c)."""
+    n, rows, channels = table.shape
+    first = rows * torch.arange(n, device=index.device)[:, None]
+    return F.embedding(index + first, table.reshape(-1, channels))  # torch's fastest way to gather rows
+
+
+class TrajectoryAttention(nn.Module):
+    """LTAM: attention along trajectories, hard over the key frames, at three scales (sections 3.2 and 3.3)."""
+
+    def __init__(self, channels: int, stride: int) -> None:
+        super().__init__()
+        self.stride = stride
+        self.fusion = nn.Conv2d(3 * channels, channels, 3, padding=1)
+
+    def keys(self, feature: Tensor) -> Tensor:
+        """What stands for a frame in comparisons: (n, c, h, w), of that frame alone -> (n, p, c*s*s), unit length."""
+        return F.normalize(tokens(feature, self.stride, self.stride), dim=1).transpose(1, 2).contiguous()
+
+    def values(self, feature: Tensor) -> Tensor:
+        """Cross-scale feature tokenisation: (n, c, h, w) -> (n, p, 3*c*s*s), windows of 1, 1.5 and 2 times the stride."""
+        s = self.stride
+        return torch.cat([tokens(feature, s, window).transpose(1, 2) for window in (s, s + s // 2, 2 * s)], dim=-1)
+
+    def forward(self, current: Tensor, anchor: Tensor, keys: Tensor, values: Tensor, location: Tensor) -> Tensor:
+        """current, of this frame alone, and anchor, carried to it, (n, c, h, w); the rest as in Memory -> (n, c, h, w).
+
+        Locations are rounded to the nearest token; one outside the map reads zeros. Of equal key frames the first is taken.
+        """
+        n, k, p, _ = keys.shape
+        rows, columns = location.shape[-2:]
+        index, inside = _token_index(location)  # (n, k, p)
+        query = self.keys(current)
+        # Key frame by key frame, and in place: all at once takes k times the memory, and more time.
+        similarity = torch.stack([token_rows(keys[:, i], index[:, i]).mul_(query).sum(-1) for i in range(k)], dim=1)
+        weight, chosen = (similarity * inside).max(dim=1, keepdim=True)  # (n, 1, p)
+
+        index, inside = (x.gather(1, chosen).squeeze(1) for x in (index + p * chosen, inside))  # (n, p)
+        taken = token_rows(values.flatten(1, 2), index) * inside.unsqueeze(-1)  # (n, p, 3*c*s*s)
+        taken = F.pixel_shuffle(taken.transpose(1, 2).reshape(n, -1, rows, columns), self.stride)  # (n, 3*c, h, w)
+        weight = F.interpolate(weight.view(n, 1, rows, columns), scale_factor=self.stride)  # (n, 1, h, w)
+        fused: Tensor = self.fusion(taken)
+        return fused.mul(weight).add_(anchor)
+
+
+def _token_index(location: Tensor) -> tuple[Tensor, Tensor]:
+    """Locations (n, 2*k, rows, columns) -> the tokens' numbers, (n, k, rows*columns), and whether they are inside the map."""
+    n, _, rows, columns = location.shape
+    x, y = location.round().long().view(n, -1, 2, rows * columns).unbind(2)
+    inside = (x >= 0) & (x < columns) & (y >= 0) & (y < rows)
+    return torch.where(inside, y * columns + x, 0), inside
+
+
+class TTVSR(nn.Module):
+    """The network. Published: 64 channels, 60 blocks, tokens of 4x4 pixels, every third frame a key frame.
+
+    Sizes: h and w at least 64 and multiples of ``token_stride``, which is a multiple of 4. The first frame of either pass is a
+    key frame, then every ``keyframe_stride``-th: counted from the end of the clip in the backward pass.
+    """
+
+    def __init__(self, *, channels: int = 64, blocks: int = 60, token_stride: int = 4, keyframe_stride: int = 3) -> None:
+        super().__init__()
+        if token_stride < 4 or token_stride % 4:
+            raise ShapeError(
+                f"token_stride must be a multiple of 4, not {token_stride}: half of it is put around a token evenly"
+            )
+        self.channels, self.blocks = channels, blocks
+        self.token_stride, self.keyframe_stride = token_stride, keyframe_stride
+        self.spynet = SPyNet()
+        self.feat_extractor = ResidualBlocks(3, channels, HEAD_BLOCKS)
+        self.LTAM = TrajectoryAttention(channels, token_stride)
+        self.resblocks = ResidualBlocks(2 * channels, channels, blocks)
+        self.fusion = nn.Conv2d(3 * channels, channels, 1)
+        self.upsample1 = PixelShuffle(channels, channels)
+        self.upsample2 = PixelShuffle(channels, TAIL_CHANNELS)
+        self.conv_hr = nn.Conv2d(TAIL_CHANNELS, TAIL_CHANNELS, 3, padding=1)
+        self.conv_last = nn.Conv2d(TAIL_CHANNELS, 3, 3, padding=1)
+
+    def forward(self, frames: Tensor) -> Tensor:
+        """A whole clip: (n, t, 3, h, w) in [0, 1] -> (n, t, 3, 4h, 4w), not clamped. Memory grows with t; see :meth:`chunk`.
+
+        Raises ShapeError for another shape, sides below 64, and sides that are no multiple of ``token_stride``.
+        """
+        return self.chunk(frames)[0]
+
+    def chunk(
+        self, frames: Tensor, state: State | None = None, *, keep: int | None = None, remember: int = REMEMBERED
+    ) -> tuple[Tensor, State]:
+        """The next frames of a clip that is too long to be seen at once.
+
+        frames (n, t, 3, h, w): the first ``keep`` of them (all, without it) are output, (n, keep, 3, 4h, 4w); the others are
+        looked at by the backward pass alone, and begin the next chunk. ``state`` is None for the first chunk of a clip, then
+        what the chunk before returned: it carries the forward pass, with the last ``remember`` key frames. A clip in one chunk
+        is :meth:`forward`; docs/streaming.md has what longer ones lose. Raises ShapeError, as forward does.
+        """
+        keep = frames.shape[1] if keep is None else keep
+        self._check(frames, state, keep)
+        if remember < 1:
+            raise ShapeError(f"remember must be at least 1 key frame, not {remember}")
+        # Frame by frame, so that equal frames have equal features, to the last bit: the attention then meets ties as published.
+        features = [self.feat_extractor(frame) for frame in frames.unbind(1)]
+        to_next, to_previous = self._flows(frames, state, keep)
+
+        memory = None
+        backward: list[Tensor] = []  # features of the frames keep - 1, ..., 0
+        for i in reversed(range(len(features))):
+            memory = self._step(features[i], memory, to_next[i])
+            if i < keep:
+                backward.append(memory.feature)
+        del features[keep:]
+
+        memory = None if state is None else state.memory
+        outputs = []
+        for i in range(keep):
+            current = features.pop(0)  # its last use
+            memory = self._step(current, memory, to_previous[i])
+            outputs.append(self._reconstruct(frames[:, i], backward.pop(), current, memory.feature))
+        assert memory is not None  # keep is at least 1
+        return torch.stack(outputs, dim=1), State(frames[:, keep - 1].clone(), memory.latest(remember))
+
+    def _check(self, frames: Tensor, state: State | None, keep: int) -> None:
+        if frames.ndim != 5 or frames.shape[2] != 3 or 0 in frames.shape:
+            raise ShapeError(f"TTVSR takes clips of shape (n, t, 3, h, w), not {tuple(frames.shape)}")
+        height, width = frames.shape[-2:]
+        if min(height, width) < SMALLEST_SIDE:
+            raise ShapeError(f"TTVSR takes frames of {SMALLEST_SIDE}x{SMALLEST_SIDE} or more, not {width}x{height}: pad them")
+        if height % self.token_stride or width % self.token_stride:
+            raise ShapeError(f"TTVSR takes sides that are multiples of {self.token_stride}, not {width}x{height}: pad them")
+        if not 1 <= keep <= frames.shape[1]:
+            raise ShapeError(f"keep must be from 1 to the {frames.shape[1]} frames given, not {keep}")
+        if state is not None and state.frame.shape != frames[:, 0].shape:
+            raise ShapeError(f"the state is of frames {tuple(state.frame.shape)}, the chunk of {tuple(frames[:, 0].shape)}")
+
+    def _flows(self, frames: Tensor, state: State | None, keep: int) -> tuple[list[Tensor | None], list[Tensor | None]]:
+        """From each frame to the next (None for the last), and from the first ``keep`` to the previous (None for the first
+        of a clip): (n, 2, h, w) each.
+        """
+        to_next = self._flow(frames[:, :-1], frames[:, 1:])
+        first = None if state is None else self.spynet(frames[:, 0], state.frame)
+        if _is_mirrored(frames):
+            rest = to_next[::-1]
+        else:
+            rest = self._flow(frames[:, 1:keep], frames[:, : keep - 1])
+        return [*to_next, None], [first, *rest]
+
+    def _flow(self, references: Tensor, neighbours: Tensor) -> list[Tensor]:
+        """The flows between two clips (n, t, 3, h, w), frame by frame: t times (n, 2, h, w)."""
+        flows: list[Tensor] = []
+        for start in range(0, references.shape[1], FLOW_BATCH):
+            pair = [clip[:, start : start + FLOW_BATCH] for clip in (references, neighbours)]
+            flow: Tensor = self.spynet(*(clip.flatten(0, 1) for clip in pair))  # (n*batch, 2, h, w)
+            flows += flow.view(*pair[0].shape[:2], *flow.shape[1:]).unbind(1)
+        return flows
+
+    def _step(self, current: Tensor, memory: Memory | None, flow: Tensor | None) -> Memory:
+        """One frame further in either direction. current (n, c, h, w); flow (n, 2, h, w), from it to the memory's frame."""
+        if memory is None or flow is None:
+            feature = self.resblocks(torch.cat((current, torch.zeros_like(current)), dim=1))
+            return self._remember(current, feature, None)
+        aligned = warp(memory.feature, flow, padding="border")
+        token_flow = F.avg_pool2d(flow.detach().float(), self.token_stride) / self.token_stride
+        location = warp(memory.location, token_flow, padding="border", interpolation="nearest")
+        aligned = self.LTAM(current, aligned, memory.keys, memory.values, location)
+        feature = self.resblocks(torch.cat((current, aligned), dim=1))
+        memory = replace(memory, feature=feature, location=location, age=memory.age + 1)
+        return memory if memory.age < self.keyframe_stride else self._remember(current, feature, memory)
+
+    def _remember(self, current: Tensor, feature: Tensor, memory: Memory | None) -> Memory:
+        """Add a key frame. Its own location map is the identity: each trajectory starts at its own token."""
+        n, _, height, width = current.shape
+        rows, columns = height // self.token_stride, width // self.token_stride
+        y, x = torch.meshgrid(
+            *(torch.arange(side, device=current.device, dtype=torch.float32) for side in (rows, columns)), indexing="ij"
+        )
+        location = torch.stack((x, y)).expand(n, -1, -1, -1)
+        keys, values = self.LTAM.keys(current)[:, None], self.LTAM.values(feature)[:, None]
+        if memory is not None:
+            keys, values = torch.cat((memory.keys, keys), dim=1), torch.cat((memory.values, values), dim=1)
+            location = torch.cat((memory.location, location), dim=1)
+        return Memory(feature, keys, values, location, age=0)
+
+    def _reconstruct(self, frame: Tensor, backward: Tensor, current: Tensor, forward: Tensor) -> Tensor:
+        """From the features of both passes and of the frame alone, (n, c, h, w) each, to the picture, (n, 3, 4h, 4w)."""
+        x = F.leaky_relu_(self.fusion(torch.cat((backward, current, forward), dim=1)), 0.1)
+        x = F.leaky_relu_(self.upsample1(x), 0.1)  # (n, c, 2h, 2w)
+        x = F.leaky_relu_(self.upsample2(x), 0.1)  # (n, 64, 4h, 4w)
+        picture: Tensor = self.conv_last(F.leaky_relu_(self.conv_hr(x), 0.1))
+        return picture.add_(F.interpolate(frame, scale_factor=SCALE, mode="bilinear", align_corners=False))
+
+    def example_inputs(self, height: int, width: int) -> tuple[Tensor, ...]:
+        """A clip of seven frames of random values, as `forward` takes it; the same each time."""
+        generator = torch.Generator().manual_seed(0)
+        frames = torch.rand(1, EXAMPLE_FRAMES, 3, height, width, generator=generator)
+        return (frames.to(self.fusion.weight.device),)
+
+    @property
+    def info(self) -> ModelInfo:
+        """The card of this network, without the name, licence and degradation of a particular training."""
+        return ModelInfo(
+            name="ttvsr-x4",
+            family="ttvsr",
+            kind="video",
+            scale=SCALE,
+            multiple=self.token_stride,
+            minimum=SMALLEST_SIDE,
+            radius=None,
+            past=WARM_UP,
+            future=LOOK_AHEAD,
+            parameters=sum(p.numel() for p in self.parameters()),
+        )
+
+    @property
+    def configuration(self) -> dict[str, int]:
+        """The settings that a checkpoint's shapes do not tell."""
+        return {"token_stride": self.token_stride, "keyframe_stride": self.keyframe_stride}
+
+
+def _is_mirrored(frames: Tensor) -> bool:
+    """Whether the second half of a clip is the first one backwards, as in evaluation on Vimeo-90K: half of the flows suffice.
+
+    Never in a graph that is compiled or exported: it must not depend on values.
+    """
+    if frames.shape[1] % 2 or torch.compiler.is_compiling():
+        return False
+    first, second = frames.chunk(2, dim=1)
+    return torch.equal(first, second.flip(1))
+
+
+UNUSED_KEYS = ("step_counter",)  # of the training that published the files
+
+
+def recognises(state: Mapping[str, Tensor]) -> bool:
+    """Whether a state dict (prefixes stripped) is a TTVSR."""
+    return all(f"{name}.weight" in state for name in ("LTAM.fusion", "feat_extractor.main.0", "resblocks.main.0", "conv_hr"))
+
+
+def build(state: Mapping[str, Tensor], configuration: Mapping[str, Any]) -> TTVSR:
+    """The network a state dict was saved from, its sizes read off the shapes.
+
+    ``configuration`` may hold ``token_stride`` and ``keyframe_stride``; without them the published ones (4 and 3) are taken.
+    Raises CheckpointError when tensors are missing, left over or of another shape.
+    """
+    kept = {name: value for name, value in state.items() if name not in UNUSED_KEYS}
+    blocks = {name.split(".")[3] for name in kept if name.startswith("resblocks.main.2.")}
+    network = TTVSR(
+        channels=kept["resblocks.main.0.weight"].shape[0],
+        blocks=len(blocks),
+        token_stride=int(configuration.get("token_stride", 4)),
+        keyframe_stride=int(configuration.get("keyframe_stride", 3)),
+    )
+    try:
+        network.load_state_dict(kept)
+    except RuntimeError as error:
+        first = str(error).splitlines()[-1].strip()
+        raise CheckpointError(f"looks like a TTVSR but is a variant this version does not build: {first}") from error
+    return network
