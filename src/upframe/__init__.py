@@ -12,16 +12,20 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from upframe.engine.supersampler import Supersampler
     from upframe.engine.upscaler import Upscaler
     from upframe.errors import UpframeError
     from upframe.models.catalog import Model, load
     from upframe.models.info import ModelInfo
+    from upframe.rendering.frame import RenderedFrame
 
-__all__ = ["Model", "ModelInfo", "UpframeError", "Upscaler", "__version__", "load"]
+__all__ = ["Model", "ModelInfo", "RenderedFrame", "Supersampler", "UpframeError", "Upscaler", "__version__", "load"]
 
 _HOMES = {
     "Model": "upframe.models.catalog",
     "ModelInfo": "upframe.models.info",
+    "RenderedFrame": "upframe.rendering.frame",
+    "Supersampler": "upframe.engine.supersampler",
     "UpframeError": "upframe.errors",
     "Upscaler": "upframe.engine.upscaler",
     "load": "upframe.models.catalog",

@@ -19,7 +19,7 @@ from upframe.errors import DeviceError, InputError
 from upframe.models.catalog import Model
 from upframe.models.nsrr import NSRR, disparity
 from upframe.models.stssnet import STSSNet
-from upframe.ops.transfer import encode_linear
+from upframe.ops.transfer import decode_linear, encode_linear
 from upframe.rendering import RenderedFrame
 from upframe.rendering.history import accumulate_motion, normalised_depth
 
@@ -299,6 +299,18 @@ def test_light_comes_back_as_light() -> None:
     result = run(make_plain(), [frame(0, colour=light, linear=True)])
     np.testing.assert_allclose(result[:, :56], 0.18, rtol=1e-4)
     np.testing.assert_allclose(result[:, 64:], 40.0, rtol=1e-4)
+
+
+def test_nsrr_is_given_light_brighter_than_white_within_its_range() -> None:
+    supersampler = make_nsrr()
+    light = 30 * pattern(*np.mgrid[:HEIGHT, :WIDTH]).astype(np.float32)
+    result = run(supersampler, [frame(0, colour=light, linear=True)])
+    shown = encode_linear(tensor(light))
+    brightest = shown.max()
+    within = run(make_nsrr(), [frame(0, colour=(shown / brightest)[0].permute(1, 2, 0).numpy())])
+    expected = decode_linear(torch.from_numpy(within) * brightest)
+    assert result.max() > 1, "not cut at white"
+    np.testing.assert_allclose(result, expected, rtol=1e-4, atol=1e-5)
 
 
 @both

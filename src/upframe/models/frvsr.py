@@ -148,7 +148,7 @@ class FRVSR(nn.Module):
         super().__init__()
         if scale not in (2, 4) or degradation not in ("BD", "BI"):
             raise ValueError(f"FRVSR enlarges by 2 or 4, for BD or BI: got {scale!r} and {degradation!r}")
-        self.scale = scale
+        self.scale, self.channels, self.blocks, self.flow_channels = scale, channels, blocks, flow_channels
         self.degradation: Degradation = degradation
         self.fnet = FlowNet(flow_channels)
         self.srnet = ReconstructionNet(scale, channels=channels, blocks=blocks, degradation=degradation)

@@ -1,0 +1,188 @@
+"""Rendered frames made larger one after the other, as a renderer delivers them."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import NamedTuple, Protocol
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+
+from upframe.engine.device import Precision, choose_device, choose_dtype, memory_format, out_of_memory
+from upframe.engine.fitting import fit
+from upframe.errors import DeviceError, InputError
+from upframe.models.catalog import Model, load
+from upframe.models.nsrr import NSRR, disparity
+from upframe.models.stssnet import FEATURES, STSSNet
+from upframe.ops.transfer import decode_linear, encode_linear
+from upframe.rendering.frame import Buffer, RenderedFrame
+from upframe.rendering.history import NSRRHistory, STSSNetHistory, normalised_depth
+
+
+class Run(Protocol):
+    """The network on its device, for tensors of any size: float32 in and out, whatever it computes in."""
+
+    def __call__(self, *pictures: Tensor, positions: Sequence[Tensor] = ()) -> Tensor:
+        """``pictures``, then ``positions``: these stay in float32, as half precision moves things by a part of a pixel."""
+
+
+class Supersampler:
+    """A model made ready on a device for the frames of one running picture.
+
+    ``model``: a shipped name, a checkpoint file, or what :func:`upframe.load` returned; of a network for rendered frames.
+    ``far``: for STSSNet, the depth it sees as 1, in scene units, beyond which all is as far; None stretches the depths of
+    each frame to [0, 1]. Both were published: :func:`upframe.rendering.history.normalised_depth`.
+
+    The past stays on the device in buffers that are made with the first frame and written in place after it. Frames that
+    are missing from it, at the beginning and after a cut, are stood for by the oldest one there is, without motion. A frame
+    of another size than the one before begins anew, as one with ``cut`` does.
+
+    Raises CheckpointError and DeviceError, and InputError for a network of another kind.
+    """
+
+    def __init__(
+        self, model: str | Path | Model, *, device: str = "auto", precision: Precision = "auto", far: float | None = None
+    ) -> None:
+        loaded = model if isinstance(model, Model) else load(model)
+        self.info = loaded.info
+        self._stream = _stream(loaded, far)
+        self.device = choose_device(device)
+        self.dtype = choose_dtype(precision, self.device)
+        self.network = loaded.network.to(self.device, self.dtype)
+        self.network.to(memory_format=memory_format(self.device))  # type: ignore[call-overload]  # torch's stub lacks it
+        self._last: _Last | None = None
+
+    def reset(self) -> None:
+        """Forget all frames: the next one is the first."""
+        self._stream.clear()
+        self._last = None
+
+    @torch.inference_mode()
+    def step(self, frame: RenderedFrame) -> Buffer:
+        """The next frame, enlarged: (scale * h, scale * w, 3) float32; a NumPy array if the frame has arrays, else a tensor.
+
+        Display-referred frames stay so and are not clamped. Of a ``linear`` frame the result is scene-linear light: for the
+        network its colours are multiplied by the exposure and bent to a display's curve (:mod:`upframe.ops.transfer`);
+        what comes out is limited to [0, the brightest the network saw, or 1], bent back, and divided by the exposure.
+
+        Raises InputError, and changes nothing, for a frame that lacks a buffer the model needs. STSSNet needs no colour,
+        but for a first frame. Raises DeviceError when memory runs out.
+        """
+        begins = frame.cut or self._last is None or self._last.size != frame.size
+        self._check(frame, begins)
+        if begins:
+            self.reset()
+        result, brightest = self._stream.enlarge(self._run, self._prepare(frame))
+        self._last = _Last(frame.size, frame.jitter, frame.exposure)
+        if frame.linear:
+            result = decode_linear(result.clamp_min(0).minimum(brightest)).div_(frame.exposure)
+        pixels = result[0].permute(1, 2, 0).contiguous()
+        return pixels.cpu().numpy() if isinstance(frame.depth, np.ndarray) else pixels
+
+    def _check(self, frame: RenderedFrame, begins: bool) -> None:
+        missing = frame.missing(self.info.inputs)
+        if self._stream.fills_in and not begins and "colour" in missing:
+            missing.remove("colour")
+        if missing:
+            first = " in the first frame of a stream and of every shot" if self._stream.fills_in and "colour" in missing else ""
+            raise InputError(f"{self.info.name} needs {', '.join(missing)}{first}, which this rendered frame does not have")
+
+    def _prepare(self, frame: RenderedFrame) -> dict[str, Tensor]:
+        """The buffers on the device, (1, c, h, w) float32: motion between samples, colour as a display has it."""
+        tensors = {name: self._upload(buffer) for name, buffer in frame.buffers().items() if name in self.info.inputs}
+        if self._last is not None:
+            # Motion is that of the scene. From this frame's samples to those of the last, the jitter is added.
+            moved = [now - before for now, before in zip(frame.jitter, self._last.jitter, strict=True)]
+            if any(moved):
+                tensors["motion"] = tensors["motion"] + tensors["motion"].new_tensor(moved).view(1, 2, 1, 1)
+            if frame.linear and frame.exposure != self._last.exposure:
+                change = frame.exposure / self._last.exposure
+                self._stream.recolour(lambda colour: encode_linear(decode_linear(colour) * change))
+        if frame.linear and "colour" in tensors:
+            tensors["colour"] = encode_linear(tensors["colour"] * frame.exposure)
+        return tensors
+
+    def _upload(self, buffer: Buffer) -> Tensor:
+        if isinstance(buffer, np.ndarray):
+            buffer = torch.from_numpy(np.require(buffer, np.float32, ("C", "W")))
+        tensor = buffer.to(self.device, torch.float32)
+        return tensor[None, None] if tensor.ndim == 2 else tensor.permute(2, 0, 1)[None]
+
+    def _run(self, *pictures: Tensor, positions: Sequence[Tensor] = ()) -> Tensor:
+        height, width = pictures[0].shape[-2:]
+        fitted = [self._fit(picture).to(self.dtype) for picture in pictures] + [self._fit(position) for position in positions]
+        try:
+            result: Tensor = self.network(*fitted)
+        except (RuntimeError, MemoryError) as error:
+            if not out_of_memory(error):
+                raise
+            raise DeviceError(
+                f"{self.info.name}: no memory left for frames of {width}x{height}. Close other programs, use --device cpu, "
+                "or render smaller frames"
+            ) from error
+        return result[..., : height * self.info.scale, : width * self.info.scale].float()
+
+    def _fit(self, picture: Tensor) -> Tensor:
+        """(..., c, h, w), its last row and column repeated to a size the network takes."""
+        fitted = fit(picture.reshape(-1, *picture.shape[-3:]), self.info)
+        return fitted.view(*picture.shape[:-2], *fitted.shape[-2:])
+
+
+class _Last(NamedTuple):
+    """What is remembered of the frame before beside its buffers."""
+
+    size: tuple[int, int]
+    jitter: tuple[float, float]
+    exposure: float
+
+
+class _Stream(Protocol):
+    """The past of one running picture, as one network wants it."""
+
+    @property
+    def fills_in(self) -> bool:
+        """Whether it makes frames that have no colour of their own."""
+
+    def clear(self) -> None: ...
+
+    def recolour(self, change: Callable[[Tensor], Tensor]) -> None: ...
+
+    def enlarge(self, run: Run, frame: dict[str, Tensor]) -> tuple[Tensor, Tensor]:
+        """The next frame through the network: the result, not clamped, and the brightest colour it saw, or 1."""
+
+
+class _NSRRStream(NSRRHistory):
+    fills_in = False
+
+    def enlarge(self, run: Run, frame: dict[str, Tensor]) -> tuple[Tensor, Tensor]:
+        # All five frames go in anew. Kept features would save 2 % of the network, and be wrong once the exposure changed.
+        colour, depth, motion = self.step(frame["colour"], disparity(frame["depth"]), frame["motion"])
+        brightest = colour.amax().clamp_min(1)
+        # The network limits its result to [0, 1].
+        return run(colour / brightest, depth, positions=[motion]) * brightest, brightest
+
+
+class _STSSNetStream(STSSNetHistory):
+    fills_in = True
+
+    def __init__(self, length: int, far: float | None) -> None:
+        super().__init__(length)
+        self._far = far
+
+    def enlarge(self, run: Run, frame: dict[str, Tensor]) -> tuple[Tensor, Tensor]:
+        colour, mask, history = self.step(frame.get("colour"), frame["depth"], frame["motion"])
+        shown = frame | {"depth": normalised_depth(frame["depth"], self._far)}
+        features = torch.cat([shown[name] for name in FEATURES], dim=1)
+        return run(colour, features, mask, history), torch.maximum(colour.amax(), history.amax()).clamp_min(1)
+
+
+def _stream(model: Model, far: float | None) -> _Stream:
+    network: nn.Module = model.network
+    match network:
+        case NSRR():
+            return _NSRRStream(network.history)
+        case STSSNet():
+            return _STSSNetStream(network.history, far)
+    raise InputError(f"{model.info.name}: enlarges pictures, not rendered frames; it is for upframe.Upscaler")
