@@ -1,0 +1,134 @@
+"""``upframe data``: which data sets there are, how each must lie on disk, and how it gets there."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+from upframe.cli.errors import one_line
+from upframe.errors import InputError
+
+app = typer.Typer(
+    help="List the data sets of super-resolution, show one, fetch one, or prepare one for training.",
+    invoke_without_command=True,
+)
+
+AsJson = Annotated[bool, typer.Option("--json", help="One JSON object a line on standard output, nothing else.")]
+Debug = Annotated[bool, typer.Option("--debug", help="Show the traceback of an error.")]
+Name = Annotated[str, typer.Argument(help="A name of `upframe data list`.", show_default=False)]
+
+
+@app.callback()
+def data(context: typer.Context, as_json: AsJson = False, debug: Debug = False) -> None:
+    """List the data sets of super-resolution, show one, fetch one, or prepare one for training.
+
+    They lie in the folder that the environment variable UPFRAME_DATA names, else in ~/.local/share/upframe/data.
+    """
+    if context.invoked_subcommand is None:
+        list_sets(as_json=as_json, debug=debug)
+
+
+@app.command("list")
+def list_sets(as_json: AsJson = False, debug: Debug = False) -> None:
+    """List the data sets that are known, and which of them are here."""
+    with one_line(debug=debug):
+        from upframe.data.catalogue import entries
+        from upframe.data.places import folder_of
+
+        if as_json:
+            for entry in entries():
+                folder = folder_of(entry)
+                print(json.dumps(entry.as_dict() | {"folder": None if folder is None else str(folder)}))
+            return
+        from rich.console import Console
+        from rich.table import Table
+        from rich.text import Text
+
+        table = Table(box=None, header_style="bold")
+        for heading in ("name", "here", "for", "licence", ""):
+            table.add_column(heading, overflow="fold", no_wrap=heading in ("name", "here", "for"))
+        for entry in entries():
+            here = "yes" if folder_of(entry) else "-"
+            table.add_row(*map(Text, (entry.name, here, entry.use, entry.licence, entry.title)))
+        Console().print(table)
+
+
+@app.command("show")
+def show(name: Name, as_json: AsJson = False, debug: Debug = False) -> None:
+    """Show all that is known of a data set: rights, size, the folders that are expected, and how to get it."""
+    with one_line(debug=debug):
+        from upframe.data.catalogue import named_entry
+        from upframe.data.places import data_folder, folder_of
+
+        entry = named_entry(name)
+        folder = folder_of(entry)
+        if as_json:
+            print(json.dumps(entry.as_dict() | {"folder": None if folder is None else str(folder)}))
+            return
+        print(entry.title)
+        print(f"For:      {entry.use}")
+        print(f"Licence:  {entry.licence}")
+        print(f"Size:     {entry.size}")
+        print(f"Page:     {entry.page}")
+        print(f"Here:     {folder or f'not in {data_folder()}'}")
+        print(entry.instructions())
+        if entry.prepare:
+            print(f"Prepare it for training: upframe data prepare {entry.name} FOLDER OUT")
+
+
+@app.command("fetch")
+def fetch(name: Name, as_json: AsJson = False, debug: Debug = False) -> None:
+    """Download a data set, verify and unpack it. A download that broke off goes on where it was.
+
+    Where a set is not offered to programs, or there is no network, the steps by hand are printed instead.
+    """
+    with one_line(debug=debug):
+        from upframe.data.catalogue import named_entry
+        from upframe.data.fetching import fetch as fetch_set
+        from upframe.data.places import data_folder
+
+        entry = named_entry(name)
+        with _progress(quiet=as_json) as on_progress:
+            folder = fetch_set(entry, data_folder(), on_progress)
+        print(json.dumps({"name": entry.name, "folder": str(folder)}) if as_json else f"{entry.name}: {folder}")
+
+
+@app.command("prepare")
+def prepare(
+    name: Name,
+    folder: Annotated[Path, typer.Argument(help="The folder of pictures, or that of REDS.", show_default=False)],
+    output: Annotated[Path, typer.Argument(metavar="OUT", help="The folder to write.", show_default=False)],
+    size: Annotated[int, typer.Option("--size", min=1, help="Side of a sub-image in pixels.")] = 512,
+    step: Annotated[int, typer.Option("--step", min=1, help="Pixels from one sub-image to the next.")] = 240,
+    as_json: AsJson = False,
+    debug: Debug = False,
+) -> None:
+    """Prepare a set for training: sub-images for DIV2K, Flickr2K, LSDIR and GTA5; for REDS, one folder of 270 clips."""
+    with one_line(debug=debug):
+        from upframe.data.catalogue import named_entry
+        from upframe.data.preparation import regroup_reds, subimages
+
+        entry = named_entry(name)
+        if not entry.prepare:
+            raise InputError(f"{entry.name}: needs no preparation")
+        regroup = entry.prepare == "regroup-reds"
+        done = sum(1 for _ in (regroup_reds(folder, output) if regroup else subimages(folder, output, size=size, step=step)))
+        what = "clips" if regroup else "pictures"
+        print(json.dumps({"output": str(output), what: done}) if as_json else f"{output}: {done} {what}")
+
+
+@contextmanager
+def _progress(*, quiet: bool) -> Iterator[Callable[[str, int, int | None], None]]:
+    """A bar on standard error while files are on their way."""
+    from rich.console import Console
+    from rich.progress import BarColumn, DownloadColumn, Progress, TextColumn, TransferSpeedColumn
+
+    columns: tuple[Any, ...] = (TextColumn("{task.description}"), BarColumn(), DownloadColumn(), TransferSpeedColumn())
+    with Progress(*columns, console=Console(stderr=True), transient=True, disable=quiet) as progress:
+        task = progress.add_task("", total=None)
+        yield lambda file, done, total: progress.update(task, description=file, completed=done, total=total)

@@ -1,0 +1,106 @@
+"""``upframe degrade``: pictures and films made smaller, as the data of super-resolution are."""
+
+from __future__ import annotations
+
+from contextlib import closing
+from typing import TYPE_CHECKING, Annotated, Literal
+
+import typer
+
+from upframe.cli.errors import FAILED, one_line
+
+if TYPE_CHECKING:
+    from upframe.cli.report import Report
+    from upframe.data.degrading import Degrader
+    from upframe.data.planning import Task
+
+
+def degrade(
+    inputs: Annotated[
+        list[str],
+        typer.Argument(
+            metavar="INPUT...",
+            help="Pictures, films, folders (searched to the bottom), patterns such as 'shots/*.png', "
+            "or numbered frames such as frames/%05d.png.",
+            show_default=False,
+        ),
+    ],
+    output: Annotated[
+        str,
+        typer.Argument(
+            metavar="OUT",
+            help="A folder, whose structure is that of the input; a file for one input; or frames/%05d.png.",
+            show_default=False,
+        ),
+    ],
+    kind: Annotated[
+        Literal["bi", "bi-8bit", "bd", "bd-centred"],
+        typer.Option(
+            "--kind",
+            "-k",
+            help="bi: MATLAB bicubic, rounded once. bi-8bit: as Set5's files, rounded after each pass. "
+            "bd: Gaussian 1.5, then every N-th pixel (TecoGAN). bd-centred: Gaussian 1.6 (TTVSR).",
+            show_default=False,
+        ),
+    ],
+    scale: Annotated[
+        int, typer.Option("--scale", "-s", min=2, metavar="N", help="How many times smaller.", show_default=False)
+    ],
+    overwrite: Annotated[bool, typer.Option("--overwrite", help="Replace outputs that exist.")] = False,
+    as_json: Annotated[
+        bool, typer.Option("--json", help="Events as one JSON object a line, nothing else, on standard output.")
+    ] = False,
+    quiet: Annotated[bool, typer.Option("--quiet", "-q", help="Print errors only.")] = False,
+    debug: Annotated[bool, typer.Option("--debug", help="Show the traceback of an error.")] = False,
+) -> None:
+    """Make low resolution out of high, without any loss but the degradation's own.
+
+    Pictures are first cut to a multiple of the scale, at the bottom and the right. They keep their depth; JPEG and WebP become
+    PNG, and a film an .mkv in FFV1 that keeps its times and its sound.
+    """
+    with one_line(debug=debug):
+        from upframe.data.planning import plan
+
+        tasks = plan(inputs, output)  # before what takes its time to load
+
+        from upframe.cli.report import reporter
+        from upframe.data.degradation import named
+        from upframe.data.degrading import Degrader
+        from upframe.engine.events import Failed, Note
+        from upframe.errors import UpframeError
+
+        degradation = named(kind)
+        failures = 0
+        with reporter(as_json=as_json, quiet=quiet) as report:
+            for task in tasks:
+                name = str(task.item.path)
+
+                def note(text: str, name: str = name) -> None:
+                    report(Note(name, text.removeprefix(f"{name}: ")))
+
+                try:
+                    _run(Degrader(degradation, scale, overwrite=overwrite, on_note=note), task, report)
+                except UpframeError as error:
+                    report(Failed(name, str(error)))
+                    failures += 1
+    if failures:
+        raise typer.Exit(FAILED)
+
+
+def _run(degrader: Degrader, task: Task, report: Report) -> None:
+    """One input, told as it goes on."""
+    from upframe.data.degrading import Begun
+    from upframe.engine.events import Meter, Started
+
+    name, target, meter = str(task.item.path), str(task.target), Meter(str(task.item.path), None)
+    with closing(degrader.run(task)) as steps:
+        for step in steps:
+            if isinstance(step, Begun):
+                method = f"{degrader.degradation.name} x{degrader.scale}"
+                report(Started(name, target, task.item.kind, method, "cpu", step.size, step.small, step.frames))
+                meter.frames = step.frames
+            elif task.item.kind == "picture":
+                meter.tick()
+            else:
+                report(meter.tick())
+    report(meter.finished(target))

@@ -1,0 +1,124 @@
+"""A command's worth of degradation: pictures, folders, numbered frames and films made smaller, each written whole."""
+
+from __future__ import annotations
+
+from collections.abc import Generator, Iterator, Sequence
+from dataclasses import replace
+from pathlib import Path
+from typing import NamedTuple
+
+import torch
+
+from upframe.data.degradation import Degradation, Pixels
+from upframe.data.films import rgb_depth, rgb_of
+from upframe.data.planning import Task, numbered
+from upframe.errors import InputError, OutputError, ShapeError
+from upframe.media.atomic import atomic_output
+from upframe.media.files import Input, frame_paths
+from upframe.media.films.encoders import EncoderSettings
+from upframe.media.films.film import Notes, RawFrame
+from upframe.media.films.reader import FilmReader
+from upframe.media.films.writer import FilmWriter
+from upframe.media.pictures.file import read_picture, write_picture
+from upframe.media.pictures.picture import Picture
+from upframe.ops.colour import rgb_to_planes
+
+
+class Begun(NamedTuple):
+    """Told when an input is open. Sizes: (width, height); ``frames`` is None where a film does not say how many it has."""
+
+    size: tuple[int, int]
+    small: tuple[int, int]
+    frames: int | None
+
+
+class Degrader:
+    """Makes inputs smaller, one after the other. ``on_note`` is told in a line each what a user should know."""
+
+    def __init__(self, degradation: Degradation, scale: int, *, overwrite: bool, on_note: Notes) -> None:
+        self.degradation, self.scale = degradation, scale
+        self.overwrite = overwrite
+        self._note = on_note
+
+    def run(self, task: Task) -> Generator[Begun | int, None, None]:
+        """``Begun``, then the number of each frame that is done; at the end the result is whole and has its name.
+
+        Raises InputError for what cannot be read or is too small, OutputError for what is there already or cannot be written.
+        """
+        if task.item.kind == "picture":
+            return self._pictures(task.item, (task.target,))
+        if task.item.kind == "sequence":
+            if not numbered(task.target):
+                raise OutputError(f"{task.target}: one name for {len(task.item.numbers)} frames; give a numbered one")
+            return self._pictures(task.item, frame_paths(task.target, task.item.numbers))
+        return self._film(task.item.path, task.target)
+
+    def _pictures(self, item: Input, targets: Sequence[Path]) -> Generator[Begun | int, None, None]:
+        for target in targets:
+            if target.exists() and not self.overwrite:
+                raise OutputError(f"{target}: exists already; write elsewhere, or replace it with --overwrite")
+        if item.missing:
+            self._note(f"{len(item.missing)} numbers have no file, the first is {item.missing[0]}: they stay missing")
+        for number, (path, target) in enumerate(zip(item.frames, targets, strict=True)):
+            picture = read_picture(path, on_note=self._note)
+            small = self._smaller(picture, path)
+            if number == 0:
+                yield Begun((picture.width, picture.height), (small.width, small.height), len(targets))
+            write_picture(target, small, overwrite=self.overwrite, on_note=self._note)
+            yield number
+
+    def _smaller(self, picture: Picture, path: Path) -> Picture:
+        alpha = None if picture.alpha is None else self._pixels(picture.alpha, path)
+        return replace(picture, pixels=self._pixels(picture.pixels, path), alpha=alpha)
+
+    def _pixels(self, pixels: Pixels, path: Path) -> Pixels:
+        try:
+            return self.degradation.pixels(pixels, self.scale)
+        except ShapeError as error:
+            raise InputError(f"{path}: {error}") from error
+
+    def _film(self, path: Path, target: Path) -> Generator[Begun | int, None, None]:
+        with FilmReader(path, on_note=self._note) as reader:
+            info = reader.info
+            small = info.width // self.scale, info.height // self.scale
+            if info.layout.alpha:
+                self._note("transparency is left out")
+            if not all(small):
+                raise InputError(f"{path}: {info.width}x{info.height} is too small to be degraded by {self.scale}")
+            yield Begun((info.width, info.height), small, info.frames)
+            yield from (
+                self._film_to_pictures(reader, target) if numbered(target) else self._film_to_film(reader, target, small)
+            )
+
+    def _film_to_pictures(self, reader: FilmReader, pattern: Path) -> Iterator[int]:
+        with atomic_output(pattern.parent, overwrite=self.overwrite, folder=True) as folder:
+            for item in reader:
+                if isinstance(item, RawFrame):
+                    (name,) = frame_paths(Path(pattern.name), (item.index,))
+                    pixels = self._pixels(rgb_of(item, reader.info), reader.path)
+                    write_picture(folder / name, Picture(pixels), on_note=self._note)
+                    yield item.index
+
+    def _film_to_film(self, reader: FilmReader, target: Path, small: tuple[int, int]) -> Iterator[int]:
+        """RGB without loss, at the old times; sound and the rest pass by."""
+        settings = EncoderSettings(codec="ffv1", pix_fmt="gbrp" if rgb_depth(reader.info) == 8 else "gbrp16le")
+        with (
+            atomic_output(target, overwrite=self.overwrite) as temporary,
+            FilmWriter(temporary, reader, small[::-1], settings, on_note=self._note, name=target) as writer,
+        ):
+            for item in reader:
+                if isinstance(item, RawFrame):
+                    pixels = self._pixels(rgb_of(item, reader.info), reader.path)
+                    writer.write(replace(item, planes=_planes(pixels, writer)))
+                    yield item.index
+                else:
+                    writer.copy(item)
+
+
+@torch.inference_mode()
+def _planes(pixels: Pixels, writer: FilmWriter) -> tuple[Pixels, ...]:
+    """RGB codes as the planes that a film is written from."""
+    full = 255 if pixels.dtype.itemsize == 1 else 65535
+    rgb = torch.from_numpy(pixels.transpose(2, 0, 1).astype("float32"))[None] / full
+    planes = rgb_to_planes(rgb, matrix="rgb", full_range=writer.colour.full_range, depth=writer.layout.depth)
+    return tuple(plane.numpy() for plane in planes)

@@ -1,0 +1,97 @@
+"""Opening a set of pictures or clips to measure models on, whatever published layout it lies in."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import replace
+from pathlib import Path
+
+from upframe.data.clips import EvaluationClip, EvaluationSet
+from upframe.data.degradation import DEGRADATIONS, Degradation
+from upframe.data.layouts import Wanted, open_clips, open_films, open_one_clip, open_pictures, open_vimeo
+from upframe.data.places import locate
+from upframe.data.published_folders import child, films_in, high_folder, pictures_in, subfolders
+from upframe.data.stssnet_files import open_stssnet, scenes_in
+from upframe.errors import InputError
+from upframe.media.files import FILM_SUFFIXES
+
+__all__ = ["LAYOUTS", "EvaluationClip", "EvaluationSet", "open_set"]
+
+_READERS: dict[str, Callable[[Path, Wanted], EvaluationSet]] = {
+    "pictures": open_pictures,
+    "clip": open_one_clip,
+    "clips": open_clips,
+    "vimeo": open_vimeo,
+    "films": open_films,
+    "stssnet": open_stssnet,
+}
+LAYOUTS = ("auto", *_READERS)
+
+
+def open_set(
+    place: str | Path,
+    *,
+    scale: int,
+    degradation: Degradation | None = None,
+    layout: str = "auto",
+    low: Path | None = None,
+) -> EvaluationSet:
+    """Open a set by its path, or by its name in the catalogue, which is looked for in the folder ``UPFRAME_DATA``.
+
+    layout: ``pictures`` (a flat folder), ``clip`` (a flat folder whose pictures are the frames of one clip), ``clips`` (a
+    folder for each), ``vimeo``, ``films`` (one, or a folder of them), ``stssnet``; ``auto`` tells them apart by what lies
+    there, and takes a flat folder for pictures.
+    degradation: low-resolution files of its kind are used where there are any, else they are made with it as they are asked
+    for. None: any files that are there, else ``bi``.
+    low: where low resolution lies, if not in a folder of a published name.
+
+    The first pair of stored frames is read and compared. Raises InputError for a set that is not there (with the layout
+    that is expected and where to get it), is empty, or has files missing.
+    """
+    if scale < 1:
+        raise InputError(f"a scale is a whole number of at least 1, not {scale}")
+    root, entry = locate(place)
+    wanted = Wanted(
+        scale=scale,
+        making=degradation or DEGRADATIONS["bi"],
+        asked=degradation is not None,
+        low=low,
+        only=entry.clips if entry else (),
+    )
+    if layout not in LAYOUTS:
+        raise InputError(f"{layout!r} is no layout of data sets; choose one of {', '.join(LAYOUTS)}")
+    try:
+        found = _read(root, wanted, layout)
+    except InputError as error:
+        if entry is None:
+            raise
+        raise InputError(f"{error}\n{entry.instructions()}") from error
+    return replace(found, name=entry.name) if entry else found
+
+
+def _read(root: Path, wanted: Wanted, layout: str) -> EvaluationSet:
+    found = _READERS[_layout_of(root, wanted) if layout == "auto" else layout](root, wanted)
+    if not found.clips:
+        raise InputError(f"{root}: no pictures, clips or films in this folder")
+    if found.low_source == "files":
+        found.clips[0].low(0)
+        found.clips[0].high(0)
+    return found
+
+
+def _layout_of(root: Path, wanted: Wanted) -> str:
+    """Which layout lies there. Raises InputError for a folder that has none."""
+    if root.is_file():
+        return "films" if root.suffix.lower() in FILM_SUFFIXES else "pictures"
+    if (root / "sep_testlist.txt").is_file():
+        return "vimeo"
+    if scenes_in(root):
+        return "stssnet"
+    high = high_folder(root, wanted.only)
+    if not wanted.only and (pictures_in(high) or child(root, f"image_SRF_{wanted.scale}")):
+        return "pictures"
+    if films_in(high):
+        return "films"
+    if any(pictures_in(sub) or pictures_in(high_folder(sub)) for sub in subfolders(high)):
+        return "clips"
+    raise InputError(f"{root}: no pictures, clips or films in this folder")

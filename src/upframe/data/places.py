@@ -1,0 +1,54 @@
+"""Where data sets lie: by path, or by name in the user's folder of data sets."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+from upframe.data.catalogue import Entry, find_entry
+from upframe.errors import InputError
+
+
+def data_folder() -> Path:
+    """Where data sets lie: ``UPFRAME_DATA``, else ``upframe/data`` in ``XDG_DATA_HOME``, else in ``~/.local/share``.
+
+    Raises InputError for a user without a home.
+    """
+    try:
+        if folder := os.environ.get("UPFRAME_DATA"):
+            return Path(folder).expanduser()
+        data = os.environ.get("XDG_DATA_HOME") or Path.home() / ".local" / "share"
+    except RuntimeError as error:
+        raise InputError("there is no home folder to keep data sets in: set UPFRAME_DATA to a folder") from error
+    return Path(data) / "upframe" / "data"
+
+
+def locate(place: str | Path) -> tuple[Path, Entry | None]:
+    """The folder or file of a data set, and its entry in the catalogue where it was asked for by name.
+
+    A path that exists is never taken for a name. Raises InputError for what is neither, and for a set of the catalogue that
+    is not there, with the layout that is expected and where to get it.
+    """
+    path = Path(place).expanduser()
+    if path.exists():
+        return path, None
+    entry = find_entry(str(place))
+    if entry is None:
+        raise InputError(f"{place}: no such folder or file, and no data set of this name: see `upframe data list`")
+    folder = folder_of(entry)
+    if folder is None:
+        raise InputError(f"{entry.name}: not found in {data_folder()} (the folder UPFRAME_DATA).\n{entry.instructions()}")
+    return folder, entry
+
+
+def folder_of(entry: Entry) -> Path | None:
+    """Where a set of the catalogue lies; None where it is not here."""
+    root = data_folder()
+    return next((folder for name in entry.folders if (folder := _child(root, name)) is not None), None)
+
+
+def _child(folder: Path, name: str) -> Path | None:
+    """A folder in another, in any case of letters."""
+    if not folder.is_dir():
+        return None
+    return next((sub for sub in sorted(folder.iterdir()) if sub.is_dir() and sub.name.lower() == name.lower()), None)
