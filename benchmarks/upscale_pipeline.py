@@ -23,6 +23,7 @@ sys.path.insert(0, str(Path(__file__).parent))
 from _report import ROOT, write
 
 from upframe import Upscaler
+from upframe.engine.cuts import no_cuts
 from upframe.engine.films import FrameEnlarger
 from upframe.engine.job import Settings, upscale_files
 from upframe.engine.memory import keep_freed_memory
@@ -60,7 +61,7 @@ class Stages:
             info = reader.info
         kind = (info.layout, info.colour)
         self.enlarge = FrameEnlarger(self.upscaler, Target(), kind, kind)
-        self.enlarged = [self.enlarge(frame) for frame in self.frames]
+        self.enlarged = [item for item in self.enlarge(self.frames, no_cuts) if isinstance(item, RawFrame)]
 
     def decode(self) -> None:
         with FilmReader(self.source) as reader:
@@ -68,8 +69,8 @@ class Stages:
                 pass
 
     def infer(self) -> None:
-        for frame in self.frames:
-            self.enlarge(frame)
+        for _ in self.enlarge(self.frames, no_cuts):
+            pass
 
     def encode(self) -> None:
         output = self.folder / "encode.mp4"

@@ -6,14 +6,15 @@ from fractions import Fraction
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 from av.sidedata.sidedata import Type as SideDataType
-from tests.media.film_fixtures import Film, describe, enlarge
+from tests.media.film_fixtures import Film, describe, enlarge, pattern, steady
 
 from upframe.media.films.colour import ColourCodes, Matrix, read_tags
 from upframe.media.films.encoders import EncoderSettings
-from upframe.media.films.film import ContentLight, HdrMetadata, MasteringDisplay
-from upframe.media.films.reader import probe
+from upframe.media.films.film import ContentLight, HdrMetadata, MasteringDisplay, RawFrame
+from upframe.media.films.reader import FilmReader, probe
 
 BT2020_PQ = {"colorspace": 9, "color_primaries": 9, "color_trc": 16, "color_range": 1}
 BT709 = {"colorspace": 1, "color_primaries": 1, "color_trc": 1, "color_range": 1}
@@ -72,6 +73,25 @@ def test_other_codecs_keep_the_places_that_their_format_knows(tmp_path: Path, co
     source = Film(options={"chroma_sample_location": "topleft"}).make(tmp_path / "film.mp4")
     enlarge(source, tmp_path / f"large.{suffix}", EncoderSettings(codec=codec))
     assert probe(tmp_path / f"large.{suffix}").colour.chroma_location == "topleft"
+
+
+@pytest.mark.parametrize("order", ["tff", "bff"])
+def test_interlaced_films_have_a_place_for_chroma_too(tmp_path: Path, order: str) -> None:
+    for location in ("left", "topleft", "bottom"):
+        options = {"chroma_sample_location": location, "x264-params": f"{order}=1"}
+        info = probe(Film(options=options).make(tmp_path / f"{location}.mp4"))
+        assert (info.colour.chroma_location, info.interlaced) == (location, True)
+
+
+@pytest.mark.parametrize("size", [(1, 1), (16, 16), (17, 9)], ids=str)
+def test_looking_for_the_place_of_chroma_changes_no_picture(tmp_path: Path, size: tuple[int, int]) -> None:
+    film = Film(codec="ffv1", size=size, times=steady(2), options={"chroma_sample_location": "center"})
+    with FilmReader(film.make(tmp_path / "film.mkv")) as reader:
+        frames = [item for item in reader if isinstance(item, RawFrame)]
+    assert reader.info.colour.chroma_location == "center"
+    for frame in frames:
+        for index, plane in enumerate(frame.planes):
+            assert np.array_equal(plane, pattern(frame.index, index, plane.shape, 8))
 
 
 def test_a_film_without_a_place_for_chroma_has_it_on_the_left_and_motion_jpeg_in_the_centre(tmp_path: Path) -> None:

@@ -7,13 +7,11 @@ one exception is the range, which FFmpeg numbers itself: 0 unspecified, 1 limite
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
-from typing import Literal, get_args
+from typing import Literal
 
 Matrix = Literal["bt601", "bt709", "bt2020", "smpte240m", "fcc", "rgb", "grey"]
 ChromaLocation = Literal["left", "center", "topleft", "top", "bottomleft", "bottom"]
 Property = Literal["matrix", "range", "primaries", "transfer"]
-
-CHROMA_LOCATIONS: tuple[ChromaLocation, ...] = get_args(ChromaLocation)
 
 UNSPECIFIED = 2
 LIMITED, FULL = 1, 2

@@ -19,7 +19,7 @@ _WITH_STATED_LENGTH = ("matroska", "flv", "avi")
 class ShortFall:
     """Counts what was read against what was promised.
 
-    entries: packets that the index of an MP4 lists for the pictures. length: seconds the container states, where it does.
+    entries: packets the pictures must have, where that is certain. length: seconds the container states, where it does.
     cut: the container says itself that the file is longer than it is.
     """
 
@@ -46,10 +46,21 @@ class ShortFall:
 def shortfall(path: Path, container: InputContainer, stream: VideoStream) -> ShortFall:
     """What a film promises, to be compared with its packets as they come."""
     name = container.format.name
-    entries = len(stream.index_entries) if "mp4" in name else 0
+    entries = 0
+    if "mp4" in name:
+        entries = len(stream.index_entries)
+    elif name == "avi" and _riff_is_cut(path):
+        entries = stream.frames  # the header's; FFmpeg makes the length fit what is there
     length = None
     if name.startswith(_WITH_STATED_LENGTH) and container.duration:
         length = Fraction(container.duration, av.time_base)
         if name == "flv" and container.duration > 10**12:  # the size of a field, not a length
             length = None
     return ShortFall(stream.index, entries, length, cut=name.startswith("matroska") and segment_is_cut(path))
+
+
+def _riff_is_cut(path: Path) -> bool:
+    """Whether an AVI file ends before its first chunk does, which holds all others or a gigabyte of them."""
+    with path.open("rb") as file:
+        head = file.read(8)
+    return int.from_bytes(head[4:], "little") + 8 > path.stat().st_size

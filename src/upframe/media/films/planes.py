@@ -108,21 +108,21 @@ def read_planes(frame: VideoFrame, layout: PixelLayout) -> tuple[Plane, ...]:
         if base in _SEMI_PLANAR and not name.endswith("be"):
             return _read_semi_planar(frame, layout, *_SEMI_PLANAR[base])
         frame = frame.reformat(format=layout.name)
-    return tuple(_view(frame, index, layout.dtype, 1).copy() for index in range(layout.planes))
+    return tuple(view_plane(frame, index, layout.dtype).copy() for index in range(layout.planes))
 
 
 def _read_semi_planar(frame: VideoFrame, layout: PixelLayout, sub_x: int, sub_y: int, swapped: bool) -> tuple[Plane, ...]:
     height, width = -(-frame.height >> sub_y), -(-frame.width >> sub_x)
-    luma = _view(frame, 0, layout.dtype, 1)
-    chroma = _view(frame, 1, layout.dtype, 2)[:height, : 2 * width]
+    luma = view_plane(frame, 0, layout.dtype)
+    chroma = view_plane(frame, 1, layout.dtype, 2)[:height, : 2 * width]
     planes = (luma, chroma[:, int(swapped) :: 2], chroma[:, int(not swapped) :: 2])
     if layout.depth in (8, 16):
         return tuple(plane.copy() for plane in planes)
     return tuple(plane >> np.uint16(16 - layout.depth) for plane in planes)
 
 
-def _view(frame: VideoFrame, index: int, dtype: type[np.uint8 | np.uint16], components: int) -> NDArray[Any]:
-    """A plane's memory as (rows, columns), without what pads its rows."""
+def view_plane(frame: VideoFrame, index: int, dtype: type[np.uint8 | np.uint16], components: int = 1) -> NDArray[Any]:
+    """A plane's memory as (rows, columns), without what pads its rows. ``components`` lie in it in turn."""
     plane = frame.planes[index]
     step = np.dtype(dtype).itemsize
     rows: NDArray[Any] = np.frombuffer(memoryview(plane), np.uint8).reshape(plane.height, abs(plane.line_size))
@@ -141,5 +141,5 @@ def make_frame(planes: Sequence[Plane], layout: PixelLayout) -> VideoFrame:
         if plane.shape != expected or plane.dtype != layout.dtype:
             wanted = f"{np.dtype(layout.dtype).name} {expected}"
             raise ShapeError(f"plane {index} of {layout.name} is {plane.dtype} {plane.shape}, expected {wanted}")
-        _view(frame, index, layout.dtype, 1)[...] = plane
+        view_plane(frame, index, layout.dtype)[...] = plane
     return frame

@@ -4,13 +4,11 @@ from __future__ import annotations
 
 import re
 import struct
-import threading
 from fractions import Fraction
 from pathlib import Path
-from typing import Literal, cast
+from typing import Literal
 
 import av
-import av.logging
 from av.codec.context import CodecContext
 from av.container import InputContainer
 from av.sidedata.sidedata import SideDataContainer
@@ -20,7 +18,8 @@ from av.video.frame import VideoFrame
 from av.video.stream import VideoStream
 
 from upframe.errors import InputError
-from upframe.media.films.colour import CHROMA_LOCATIONS, UNSPECIFIED, ChromaLocation, ColourCodes, ColourTags, read_tags
+from upframe.media.films.chroma import chroma_location
+from upframe.media.films.colour import UNSPECIFIED, ColourCodes, ColourTags, read_tags
 from upframe.media.films.film import (
     ContentLight,
     FilmInfo,
@@ -42,7 +41,6 @@ _FASTEST = 1000
 _INTERLACED_ORDERS = (2, 3, 4, 5)
 _PICTURE_CODECS = ("ffv1", "huffyuv", "ffvhuff", "utvideo", "rawvideo", "png", "tiff", "qtrle", "gif", "mjpeg", "targa", "bmp")
 """Whose grey samples use all codes when nothing is said, as those of pictures do."""
-_LOG_LOCK = threading.Lock()
 
 
 def open_film(path: Path) -> InputContainer:
@@ -142,7 +140,7 @@ def describe_film(path: Path, container: InputContainer, stream: VideoStream, fr
         height=frame.height,
         source_format=frame.format.name,
         layout=layout,
-        colour=_colour(container, stream, frame, layout),
+        colour=_colour(stream, frame, layout),
         time_base=time_base,
         frames=frames,
         frames_exact=exact,
@@ -162,7 +160,8 @@ def describe_film(path: Path, container: InputContainer, stream: VideoStream, fr
 def frame_side_data(frame: VideoFrame) -> dict[SideDataType, bytes]:
     """What accompanies a frame, by kind; empty if it is of a kind PyAV does not know, which keeps it from listing any."""
     try:
-        container = cast(SideDataContainer, frame.side_data)
+        # Not frame.side_data: the frame would keep the list that keeps the frame, until the garbage collector comes by.
+        container = SideDataContainer(frame)  # type: ignore[call-arg]  # missing in PyAV's stubs
         return {container[index].type: bytes(container[index]) for index in range(len(container))}
     except ValueError:
         return {}
@@ -212,12 +211,11 @@ def _count(stream: VideoStream, container: InputContainer, start: Fraction) -> t
     return (round(duration * rate), False) if duration and rate else (None, False)
 
 
-def _colour(container: InputContainer, stream: VideoStream, frame: VideoFrame, layout: PixelLayout) -> ColourTags:
+def _colour(stream: VideoStream, frame: VideoFrame, layout: PixelLayout) -> ColourTags:
     """The frame's tags, else the container's: some codecs carry none of their own."""
     context = stream.codec_context
     kind: Literal["yuv", "rgb", "grey"] = "rgb" if layout.rgb else "grey" if layout.grey else "yuv"
     full = "yuvj" in frame.format.name or kind == "rgb" or (kind == "grey" and context.codec.canonical_name in _PICTURE_CODECS)
-    stated = chroma_location(container, stream.index)
     codes = ColourCodes(
         _stated(frame.colorspace, context.colorspace),
         _stated(frame.color_primaries, context.color_primaries),
@@ -226,7 +224,7 @@ def _colour(container: InputContainer, stream: VideoStream, frame: VideoFrame, l
     )
     return read_tags(
         codes,
-        chroma_location=stated or ("center" if "yuvj" in frame.format.name and layout.sub_y else "left"),
+        chroma_location=chroma_location(frame) or ("center" if "yuvj" in frame.format.name and layout.sub_y else "left"),
         kind=kind,
         full_if_untagged=full,
         width=frame.width,
@@ -236,27 +234,6 @@ def _colour(container: InputContainer, stream: VideoStream, frame: VideoFrame, l
 
 def _stated(of_frame: int, of_container: int) -> int:
     return of_container if of_frame == UNSPECIFIED else of_frame
-
-
-def chroma_location(container: InputContainer, index: int) -> ChromaLocation | None:
-    """Where a stream says its chroma samples lie; None if it does not.
-
-    PyAV has no attribute for it, but FFmpeg prints it when it describes a file verbosely. Its log is global: while it is
-    borrowed, lines from other threads are swallowed, as they are at all other times.
-    """
-    with _LOG_LOCK:
-        level = av.logging.get_level()
-        av.logging.set_level(av.logging.VERBOSE)
-        av.logging.set_libav_level(av.logging.VERBOSE)
-        try:
-            with av.logging.Capture(local=False):
-                text: str = container.dumps_format()  # type: ignore[attr-defined]  # missing in PyAV's stubs
-        finally:
-            av.logging.set_libav_level(av.logging.INFO)
-            av.logging.set_level(level)
-    line = next((line for line in text.splitlines() if re.search(rf"Stream #\d+:{index}\b.* Video:", line)), "")
-    words = {word.strip() for group in re.findall(r"\(([^()]*)\)", line) for word in group.split(",")}
-    return next((location for location in CHROMA_LOCATIONS if location in words), None)
 
 
 def _hdr(side_data: dict[SideDataType, bytes]) -> HdrMetadata | None:

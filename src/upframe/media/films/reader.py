@@ -4,9 +4,8 @@ from __future__ import annotations
 
 import threading
 from collections import deque
-from collections.abc import Iterator
+from collections.abc import Generator, Iterator
 from dataclasses import dataclass
-from fractions import Fraction
 from pathlib import Path
 from types import TracebackType
 from typing import Self
@@ -23,6 +22,7 @@ from av.video.stream import VideoStream
 from upframe.errors import InputError
 from upframe.media.films.colour import unsupported_matrix
 from upframe.media.films.film import CopiedPacket, FilmDamaged, FilmInfo, Notes, Plane, RawFrame, no_notes
+from upframe.media.films.gaps import Gaps
 from upframe.media.films.length import shortfall
 from upframe.media.films.planes import read_planes
 from upframe.media.films.probe import MAX_PIXELS, choose_video, describe_film, frame_side_data, is_still, open_film
@@ -84,26 +84,33 @@ class FilmReader:
         self.frames_read = 0
         self._note, self._noted = on_note, set[str]()
         self._allow_truncated = allow_truncated
-        self._lock = threading.Lock()
+        self._lock, self._stepping = threading.Lock(), threading.Lock()  # held to use the container, and to take an item
         self._closed = False
         self._unreadable = self._repaired = 0
         self._last_pts: int | None = None
+        self._gaps = Gaps()
+        self._waiting: deque[VideoFrame | CopiedPacket] = deque()
+        self._decoded, self._items = self._decode(), self._timed()
         self.container = open_film(self.path)
         try:
             self.stream = choose_video(self.path, self.container, max_pixels, self._note_once)
+            self._index = self.stream.index  # kept, as a stream must not be asked once the container may be closed
             self._length = shortfall(self.path, self.container, self.stream)
             self._decoder = _decoder(self.stream, threads)
-            self._decoded = self._decode()
-            self._waiting: deque[VideoFrame | CopiedPacket] = deque()
             self.info = self._open_at_first_frame()
-            self._items = self._timed()
         except BaseException:
             self.close()
             raise
         self._tell_about_film()
 
     def __iter__(self) -> Iterator[RawFrame | CopiedPacket]:
-        return self._items
+        """The items from where the last iteration stopped: there is one pass through a film."""
+        while (item := self._step()) is not None:
+            yield item
+
+    def _step(self) -> RawFrame | CopiedPacket | None:
+        with self._stepping:
+            return next(self._items, None)
 
     def __enter__(self) -> Self:
         return self
@@ -116,6 +123,14 @@ class FilmReader:
         with self._lock:
             self._closed = True
             self.container.close()
+        # Generators that wait hold this reader, and it holds them: its decoder would stay until the garbage collector comes.
+        if self._stepping.acquire(blocking=False):  # else another thread takes an item, and brings them to their end
+            try:
+                self._items.close()
+                self._decoded.close()
+                self._waiting.clear()
+            finally:
+                self._stepping.release()
 
     def attached_pictures(self) -> dict[int, bytes]:
         """The files of cover pictures, by stream: they lie before the first frame."""
@@ -169,11 +184,11 @@ class FilmReader:
             if packet.size or packet.pts is not None:  # the others only say that the file is at its end
                 yield packet
 
-    def _decode(self) -> Iterator[VideoFrame | CopiedPacket]:
+    def _decode(self) -> Generator[VideoFrame | CopiedPacket, None, None]:
         """Decoded frames and the packets of other streams; the decoder is emptied at the end."""
         for packet in self._packets():
             self._length.see(packet)
-            if packet.stream_index != self.stream.index:
+            if packet.stream_index != self._index:
                 yield CopiedPacket(packet.stream_index, packet)
             elif packet.size and not self._drop(packet):
                 yield from self._decode_packet(packet)
@@ -196,12 +211,11 @@ class FilmReader:
                 return []
             except av.FFmpegError:
                 self._unreadable += self.frames_read > 0  # before the first whole picture, parts of earlier ones are usual
-                failed = True
-        if failed and self.frames_read and not self._allow_truncated:
-            raise self._damaged()
+        if self.frames_read and not self._allow_truncated:
+            raise self._damaged("damaged there")
         return []
 
-    def _timed(self) -> Iterator[RawFrame | CopiedPacket]:
+    def _timed(self) -> Generator[RawFrame | CopiedPacket, None, None]:
         """The items to give out: a frame leaves when the next has come, and so with the time it is shown for."""
         held: _Held | None = None
         damage: FilmDamaged | None = None
@@ -219,13 +233,15 @@ class FilmReader:
                 continue
             following = self._hold(item)
             if held is not None:
+                self._gaps.see(held.pts, following.pts - held.pts)
                 yield self._release(held, following.pts - held.pts)
             held = following
-        if held is not None:
-            yield self._release(held, self._last_duration(held))
         with self._lock:
             if self._closed:
                 return
+            duration = None if held is None else self._last_duration(held)
+        if held is not None:
+            yield self._release(held, duration)
         self._judge_end(damage)
 
     def _all_items(self) -> Iterator[VideoFrame | CopiedPacket]:
@@ -282,21 +298,30 @@ class FilmReader:
 
     def _judge_end(self, damage: FilmDamaged | None) -> None:
         if damage is None and (self._unreadable or self._length.missing()):
-            damage = self._damaged()
+            damage = self._damaged("cut short" if self._length.missing() else "damaged there")
         if damage is not None and not self._allow_truncated:
             raise damage
         if damage is not None:
             self._note_once(f"the film is damaged or cut short: {self.frames_read} frames could be read and were kept")
+        gap = self._gaps.found()
+        if gap is not None:
+            self._note_once(
+                f"frames that seem to be missing, as the film is steady otherwise: about {gap[0]}, the first after "
+                f"{self._seconds(gap[1]):.1f} s; it may be damaged there"
+            )
         if self._repaired:
-            self._note_once(f"{self._repaired} frames are damaged in the file, and were kept as the decoder repaired them")
+            self._note_once(f"frames damaged in the file, and kept as the decoder repaired them: {self._repaired}")
 
-    def _damaged(self) -> FilmDamaged:
+    def _seconds(self, pts: int) -> float:
+        """The time since the film began."""
+        return float(pts * self.info.time_base - (self.info.start_time or 0))
+
+    def _damaged(self, what: str) -> FilmDamaged:
         info = self.info
-        seconds = Fraction(0) if self._last_pts is None else self._last_pts * info.time_base - (info.start_time or 0)
+        seconds = 0.0 if self._last_pts is None else self._seconds(self._last_pts)
         total = f" of {'' if info.frames_exact else 'about '}{info.frames}" if info.frames else ""
-        what = "cut short" if self._length.missing() else "damaged there"
         return FilmDamaged(
-            f"{self.path}: no picture could be read after {float(seconds):.1f} s (frame {self.frames_read}{total}: the file is "
+            f"{self.path}: no picture could be read after {seconds:.1f} s (frame {self.frames_read}{total}: the file is "
             f"{what}). Use --allow-truncated to keep the {self.frames_read} frames that were read.",
             self.frames_read,
         )

@@ -171,7 +171,7 @@ class FilmWriter:
     def _begin(self, source: FilmReader, settings: EncoderSettings) -> None:
         """Open the file and everything in it, so that what cannot work fails now."""
         if self._encoding.word == "av1":
-            os.environ.setdefault("SVT_LOG", "1")  # SVT-AV1 prints to standard error by itself; 1: only errors
+            os.environ.setdefault("SVT_LOG", "0")  # SVT-AV1 prints to standard error by itself; 0: only what is fatal
         try:
             self._output = av.open(
                 f"file:{self.path}",
