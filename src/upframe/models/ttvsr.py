@@ -28,7 +28,7 @@ SMALLEST_SIDE = 64
 HEAD_BLOCKS = 5  # residual blocks that make the features of a single frame
 TAIL_CHANNELS = 64
 FLOW_BATCH = 8  # flows that are computed at once
-REMEMBERED = 10  # key frames carried from one chunk to the next
+REMEMBERED = 7  # key frames carried from one chunk to the next: those of 20 frames
 LOOK_AHEAD = 15
 WARM_UP = 15
 EXAMPLE_FRAMES = 7
@@ -38,21 +38,26 @@ EXAMPLE_FRAMES = 7
 class Memory:
     """What a pass over the frames carries from one frame to the next. k key frames, p = h/s * w/s tokens each.
 
-    Tokens are blocks of s x s pixels (``token_stride``), row by row, each a vector of its c*s*s values.
+    Tokens are blocks of s x s pixels (``token_stride``), row by row, each a vector of its c*s*s values. The tables of tokens
+    belong to one pass, which fills them; they have room for all key frames it will meet.
     """
 
     feature: Tensor  # (n, c, h, w) of the last frame
-    keys: Tensor  # (n, k, p, c*s*s), unit length: what a token is compared with
-    values: Tensor  # (n, k, p, 3*c*s*s): what is taken from it, at three scales
+    keys: Tensor  # (k or more, n, p, c*s*s), unit length: what a token is compared with
+    values: Tensor  # (k or more, n, p, 3*c*s*s): what is taken from it, at three scales
     location: Tensor  # (n, 2*k, h/s, w/s), float32, x then y in tokens: where each trajectory meets each key frame
     age: int  # frames since the last key frame
 
-    def latest(self, count: int) -> Memory:
-        """The memory of no more than the last ``count`` key frames."""
-        if self.keys.shape[1] <= count:
-            return self
-        keys, values, location = self.keys[:, -count:], self.values[:, -count:], self.location[:, -2 * count :]
-        return replace(self, keys=keys.clone(), values=values.clone(), location=location.clone())  # lets go of the others
+    @property
+    def keyframes(self) -> int:
+        return self.location.shape[1] // 2
+
+    def copy(self, *, latest: int, room: int = 0) -> Memory:
+        """The memory of no more than the ``latest`` key frames, in tables of its own with room for ``room`` more."""
+        first = max(self.keyframes - latest, 0)
+        kept = [table[first : self.keyframes] for table in (self.keys, self.values)]
+        keys, values = (torch.cat((table, table.new_empty(room, *table.shape[1:]))) for table in kept)
+        return replace(self, keys=keys, values=values, location=self.location[:, 2 * first :].clone())
 
 
 @dataclass(frozen=True, slots=True)
@@ -128,13 +133,6 @@ def tokens(feature: Tensor, stride: int, window: int) -> Tensor:
     return blocks.view(n, -1, channels * stride * stride).transpose(1, 2)
 
 
-def token_rows(table: Tensor, index: Tensor) -> Tensor:
-    """The rows ``index`` (n, q) of ``table`` (n, rows, c), each batch entry by itself: (n, q, c)."""
-    n, rows, channels = table.shape
-    first = rows * torch.arange(n, device=index.device)[:, None]
-    return F.embedding(index + first, table.reshape(-1, channels))  # torch's fastest way to gather rows
-
-
 class TrajectoryAttention(nn.Module):
     """LTAM: attention along trajectories, hard over the key frames, at three scales (sections 3.2 and 3.3)."""
 
@@ -157,28 +155,37 @@ class TrajectoryAttention(nn.Module):
 
         Locations are rounded to the nearest token; one outside the map reads zeros. Of equal key frames the first is taken.
         """
-        n, k, p, _ = keys.shape
+        _, n, p, _ = keys.shape
         rows, columns = location.shape[-2:]
-        index, inside = _token_index(location)  # (n, k, p)
-        query = self.keys(current)
+        number, inside = _token_numbers(location)  # (n, k, p)
+        query = self.keys(current)  # (n, p, c*s*s)
         # Key frame by key frame, and in place: all at once takes k times the memory, and more time.
-        similarity = torch.stack([token_rows(keys[:, i], index[:, i]).mul_(query).sum(-1) for i in range(k)], dim=1)
+        similarity = torch.stack([_tokens_of(keys[i], number[:, i]).mul_(query).sum(-1) for i in range(number.shape[1])], dim=1)
         weight, chosen = (similarity * inside).max(dim=1, keepdim=True)  # (n, 1, p)
 
-        index, inside = (x.gather(1, chosen).squeeze(1) for x in (index + p * chosen, inside))  # (n, p)
-        taken = token_rows(values.flatten(1, 2), index) * inside.unsqueeze(-1)  # (n, p, 3*c*s*s)
+        number, inside = (x.gather(1, chosen).squeeze(1) for x in (number, inside))  # (n, p)
+        taken = _tokens_of(values, number + n * p * chosen.squeeze(1)) * inside.unsqueeze(-1)  # (n, p, 3*c*s*s)
         taken = F.pixel_shuffle(taken.transpose(1, 2).reshape(n, -1, rows, columns), self.stride)  # (n, 3*c, h, w)
         weight = F.interpolate(weight.view(n, 1, rows, columns), scale_factor=self.stride)  # (n, 1, h, w)
         fused: Tensor = self.fusion(taken)
         return fused.mul(weight).add_(anchor)
 
 
-def _token_index(location: Tensor) -> tuple[Tensor, Tensor]:
-    """Locations (n, 2*k, rows, columns) -> the tokens' numbers, (n, k, rows*columns), and whether they are inside the map."""
+def _token_numbers(location: Tensor) -> tuple[Tensor, Tensor]:
+    """Locations (n, 2*k, rows, columns) -> the tokens' numbers, (n, k, p), and whether they are inside the map.
+
+    Tokens are numbered through the batch: n * p to a key frame.
+    """
     n, _, rows, columns = location.shape
     x, y = location.round().long().view(n, -1, 2, rows * columns).unbind(2)
     inside = (x >= 0) & (x < columns) & (y >= 0) & (y < rows)
-    return torch.where(inside, y * columns + x, 0), inside
+    first = rows * columns * torch.arange(n, device=location.device).view(n, 1, 1)
+    return first + torch.where(inside, y * columns + x, 0), inside
+
+
+def _tokens_of(table: Tensor, number: Tensor) -> Tensor:
+    """Tokens by their numbers, (n, p): table (..., c*s*s) -> (n, p, c*s*s)."""
+    return F.embedding(number, table.reshape(-1, table.shape[-1]))  # the fastest way to gather rows, by far
 
 
 class TTVSR(nn.Module):
@@ -224,31 +231,25 @@ class TTVSR(nn.Module):
         is :meth:`forward`; docs/streaming.md has what longer ones lose. Raises ShapeError, as forward does.
         """
         keep = frames.shape[1] if keep is None else keep
-        self._check(frames, state, keep)
-        if remember < 1:
-            raise ShapeError(f"remember must be at least 1 key frame, not {remember}")
+        self._check(frames, state, keep, remember)
         # Frame by frame, so that equal frames have equal features, to the last bit: the attention then meets ties as published.
         features = [self.feat_extractor(frame) for frame in frames.unbind(1)]
         to_next, to_previous = self._flows(frames, state, keep)
-
-        memory = None
-        backward: list[Tensor] = []  # features of the frames keep - 1, ..., 0
-        for i in reversed(range(len(features))):
-            memory = self._step(features[i], memory, to_next[i])
-            if i < keep:
-                backward.append(memory.feature)
+        backward = self._backward(features, to_next, keep)
         del features[keep:]
 
-        memory = None if state is None else state.memory
+        if state is None:
+            memory = self._empty_memory(features[0], keep)
+        else:
+            memory = state.memory.copy(latest=remember, room=self._room(keep))
         outputs = []
         for i in range(keep):
             current = features.pop(0)  # its last use
             memory = self._step(current, memory, to_previous[i])
             outputs.append(self._reconstruct(frames[:, i], backward.pop(), current, memory.feature))
-        assert memory is not None  # keep is at least 1
-        return torch.stack(outputs, dim=1), State(frames[:, keep - 1].clone(), memory.latest(remember))
+        return torch.stack(outputs, dim=1), State(frames[:, keep - 1].clone(), memory.copy(latest=remember))
 
-    def _check(self, frames: Tensor, state: State | None, keep: int) -> None:
+    def _check(self, frames: Tensor, state: State | None, keep: int, remember: int) -> None:
         if frames.ndim != 5 or frames.shape[2] != 3 or 0 in frames.shape:
             raise ShapeError(f"TTVSR takes clips of shape (n, t, 3, h, w), not {tuple(frames.shape)}")
         height, width = frames.shape[-2:]
@@ -258,6 +259,8 @@ class TTVSR(nn.Module):
             raise ShapeError(f"TTVSR takes sides that are multiples of {self.token_stride}, not {width}x{height}: pad them")
         if not 1 <= keep <= frames.shape[1]:
             raise ShapeError(f"keep must be from 1 to the {frames.shape[1]} frames given, not {keep}")
+        if remember < 1:
+            raise ShapeError(f"remember must be at least 1 key frame, not {remember}")
         if state is not None and state.frame.shape != frames[:, 0].shape:
             raise ShapeError(f"the state is of frames {tuple(state.frame.shape)}, the chunk of {tuple(frames[:, 0].shape)}")
 
@@ -282,32 +285,50 @@ class TTVSR(nn.Module):
             flows += flow.view(*pair[0].shape[:2], *flow.shape[1:]).unbind(1)
         return flows
 
-    def _step(self, current: Tensor, memory: Memory | None, flow: Tensor | None) -> Memory:
+    def _backward(self, features: list[Tensor], flows: list[Tensor | None], keep: int) -> list[Tensor]:
+        """The pass from the last frame to the first: what it makes, (n, c, h, w), of the frames keep - 1, ..., 0."""
+        memory = self._empty_memory(features[0], len(features))
+        kept = []
+        for i in reversed(range(len(features))):
+            memory = self._step(features[i], memory, flows[i])
+            if i < keep:
+                kept.append(memory.feature)
+        return kept
+
+    def _room(self, frames: int) -> int:
+        """The most key frames there can be among so many frames."""
+        return -(-frames // self.keyframe_stride)
+
+    def _empty_memory(self, feature: Tensor, frames: int) -> Memory:
+        """Before the first of so many frames, with features like this one: no key frame yet, which the first is to be."""
+        n, _, height, width = feature.shape
+        s, room = self.token_stride, self._room(frames)
+        rows, columns, token = height // s, width // s, self.channels * s * s
+        keys, values = (feature.new_empty(room, n, rows * columns, scales * token) for scales in (1, 3))
+        location = torch.empty(n, 0, rows, columns, device=feature.device)
+        return Memory(torch.zeros_like(feature), keys, values, location, age=self.keyframe_stride - 1)
+
+    def _step(self, current: Tensor, memory: Memory, flow: Tensor | None) -> Memory:
         """One frame further in either direction. current (n, c, h, w); flow (n, 2, h, w), from it to the memory's frame."""
-        if memory is None or flow is None:
-            feature = self.resblocks(torch.cat((current, torch.zeros_like(current)), dim=1))
-            return self._remember(current, feature, None)
-        aligned = warp(memory.feature, flow, padding="border")
-        token_flow = F.avg_pool2d(flow.detach().float(), self.token_stride) / self.token_stride
-        location = warp(memory.location, token_flow, padding="border", interpolation="nearest")
-        aligned = self.LTAM(current, aligned, memory.keys, memory.values, location)
+        aligned, location = memory.feature, memory.location
+        if flow is not None:
+            token_flow = F.avg_pool2d(flow.detach().float(), self.token_stride) / self.token_stride
+            location = warp(location, token_flow, padding="border", interpolation="nearest")
+            aligned = warp(aligned, flow, padding="border")
+            aligned = self.LTAM(current, aligned, memory.keys, memory.values, location)
         feature = self.resblocks(torch.cat((current, aligned), dim=1))
         memory = replace(memory, feature=feature, location=location, age=memory.age + 1)
-        return memory if memory.age < self.keyframe_stride else self._remember(current, feature, memory)
+        return memory if memory.age < self.keyframe_stride else self._remember(current, memory)
 
-    def _remember(self, current: Tensor, feature: Tensor, memory: Memory | None) -> Memory:
-        """Add a key frame. Its own location map is the identity: each trajectory starts at its own token."""
-        n, _, height, width = current.shape
-        rows, columns = height // self.token_stride, width // self.token_stride
-        y, x = torch.meshgrid(
-            *(torch.arange(side, device=current.device, dtype=torch.float32) for side in (rows, columns)), indexing="ij"
-        )
-        location = torch.stack((x, y)).expand(n, -1, -1, -1)
-        keys, values = self.LTAM.keys(current)[:, None], self.LTAM.values(feature)[:, None]
-        if memory is not None:
-            keys, values = torch.cat((memory.keys, keys), dim=1), torch.cat((memory.values, values), dim=1)
-            location = torch.cat((memory.location, location), dim=1)
-        return Memory(feature, keys, values, location, age=0)
+    def _remember(self, current: Tensor, memory: Memory) -> Memory:
+        """Make the last frame a key frame. Its own location map is the identity: each trajectory is at its own token."""
+        memory.keys[memory.keyframes] = self.LTAM.keys(current)
+        memory.values[memory.keyframes] = self.LTAM.values(memory.feature)
+        n, _, rows, columns = memory.location.shape
+        sides = (torch.arange(side, device=current.device, dtype=torch.float32) for side in (rows, columns))
+        y, x = torch.meshgrid(*sides, indexing="ij")
+        identity = torch.stack((x, y)).expand(n, -1, -1, -1)
+        return replace(memory, location=torch.cat((memory.location, identity), dim=1), age=0)
 
     def _reconstruct(self, frame: Tensor, backward: Tensor, current: Tensor, forward: Tensor) -> Tensor:
         """From the features of both passes and of the frame alone, (n, c, h, w) each, to the picture, (n, 3, 4h, 4w)."""
