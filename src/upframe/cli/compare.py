@@ -1,0 +1,112 @@
+"""``upframe compare``: how far a result is from its reference."""
+
+from __future__ import annotations
+
+from typing import Annotated, Literal
+
+import typer
+
+from upframe.cli.errors import one_line
+from upframe.cli.scores import (
+    NUMBERS,
+    WRITING,
+    AsJson,
+    CsvFile,
+    Debug,
+    Device,
+    LpipsWeights,
+    Metrics,
+    Quiet,
+    ReportFolder,
+    deliver,
+    refuse_existing,
+    split_metrics,
+    telling,
+)
+
+
+def compare(
+    result: Annotated[
+        str,
+        typer.Argument(
+            metavar="RESULT", help="A picture, a film, a folder, or numbered frames such as out/%05d.png.", show_default=False
+        ),
+    ],
+    reference: Annotated[str, typer.Argument(metavar="REFERENCE", help="What it should be: likewise.", show_default=False)],
+    metrics: Metrics = None,
+    protocol: Annotated[
+        str | None,
+        typer.Option(
+            "--protocol",
+            metavar="NAME",
+            help="How numbers are computed: set-y, reds4-rgb, vid4-y, tecogan, ... Default: plain: whole pictures, 8 bits.",
+            show_default=False,
+            rich_help_panel=NUMBERS,
+        ),
+    ] = None,
+    mode: Annotated[
+        Literal["all", "edge", "hole"] | None,
+        typer.Option(
+            "--mode",
+            help="Which pixels count. Default: the protocol's, mostly all.",
+            show_default=False,
+            rich_help_panel=NUMBERS,
+        ),
+    ] = None,
+    holes: Annotated[
+        str | None,
+        typer.Option(
+            "--holes",
+            metavar="FOLDER",
+            help="For --mode hole: pictures that are white where a pixel counts, named as the references.",
+            show_default=False,
+            rich_help_panel=NUMBERS,
+        ),
+    ] = None,
+    scale: Annotated[
+        int,
+        typer.Option(
+            "--scale",
+            "-s",
+            min=1,
+            help="How many times the result was enlarged, for protocols that cut as many pixels.",
+            rich_help_panel=NUMBERS,
+        ),
+    ] = 1,
+    align: Annotated[
+        bool,
+        typer.Option("--align", help="Leave out frames and files that one side has alone.", rich_help_panel=NUMBERS),
+    ] = False,
+    lpips_weights: LpipsWeights = None,
+    device: Device = "auto",
+    report: ReportFolder = None,
+    csv: CsvFile = None,
+    overwrite: Annotated[
+        bool, typer.Option("--overwrite", help="Replace a report or CSV that is there.", rich_help_panel=WRITING)
+    ] = False,
+    as_json: AsJson = False,
+    quiet: Quiet = False,
+    debug: Debug = False,
+) -> None:
+    """Score results against their references: pictures, folders, films, or a film and a folder of its frames.
+
+    Files of two folders are matched by name. Films are compared frame by frame, in the memory of a frame of each.
+    """
+    with one_line(debug=debug):
+        from upframe.evaluation import Asked, Comparison
+        from upframe.evaluation import compare as score
+
+        refuse_existing(report, csv, overwrite=overwrite)
+        wanted = Comparison(
+            result,
+            reference,
+            Asked(protocol, split_metrics(metrics), mode, tuple(lpips_weights or ())),
+            scale=scale,
+            align=align,
+            holes=holes,
+            device=device,
+            exhibits=report is not None,
+        )
+        with telling(quiet=quiet or as_json) as (on_step, on_note):
+            evaluation, exhibits = score(wanted, on_step=on_step, on_note=on_note)
+        deliver(evaluation, exhibits, report=report, csv=csv, overwrite=overwrite, as_json=as_json)

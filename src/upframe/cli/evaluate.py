@@ -1,0 +1,184 @@
+"""``upframe evaluate``: what models are worth on a data set."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated, Literal
+
+import typer
+
+from upframe.cli.errors import one_line
+from upframe.cli.scores import (
+    NUMBERS,
+    WRITING,
+    AsJson,
+    CsvFile,
+    Debug,
+    Device,
+    LpipsWeights,
+    Metrics,
+    Quiet,
+    ReportFolder,
+    deliver,
+    refuse_existing,
+    split_metrics,
+    telling,
+)
+from upframe.errors import OutputError
+
+DATA = "The data"
+
+
+def evaluate(
+    models_and_dataset: Annotated[
+        list[str],
+        typer.Argument(
+            metavar="MODEL... DATASET",
+            help="Models, by name or weights file, then a data set: a folder, a film, or a name of `upframe data`.",
+            show_default=False,
+        ),
+    ],
+    protocol: Annotated[
+        str | None,
+        typer.Option(
+            "--protocol",
+            metavar="NAME",
+            help="How numbers are computed. Default: set-y for pictures; for video vid4-y, and tecogan where it is BD.",
+            show_default=False,
+            rich_help_panel=NUMBERS,
+        ),
+    ] = None,
+    metrics: Metrics = None,
+    mode: Annotated[
+        Literal["all", "edge", "hole"] | None,
+        typer.Option(
+            "--mode",
+            help="Which pixels count. Default: the protocol's, mostly all.",
+            show_default=False,
+            rich_help_panel=NUMBERS,
+        ),
+    ] = None,
+    lpips_weights: LpipsWeights = None,
+    scale: Annotated[
+        int | None,
+        typer.Option(
+            "--scale",
+            "-s",
+            min=2,
+            help="How many times larger. Default: the models'.",
+            show_default=False,
+            rich_help_panel=DATA,
+        ),
+    ] = None,
+    degradation: Annotated[
+        str | None,
+        typer.Option(
+            "--degradation",
+            metavar="NAME",
+            help="How low resolution is made: bi, bd, bi-8bit, bd-centred. Default: the files that are there, else bi, or bd "
+            "for models trained for it.",
+            show_default=False,
+            rich_help_panel=DATA,
+        ),
+    ] = None,
+    low: Annotated[
+        Path | None,
+        typer.Option(
+            "--low", metavar="FOLDER", help="Where low resolution lies, if not where the set has it.", rich_help_panel=DATA
+        ),
+    ] = None,
+    multiple: Annotated[
+        int | None,
+        typer.Option(
+            "--multiple",
+            min=1,
+            help="Cut low resolution to a multiple of so many pixels, and high resolution to match. Default: what all models "
+            "take without padding.",
+            show_default=False,
+            rich_help_panel=DATA,
+        ),
+    ] = None,
+    layout: Annotated[
+        str,
+        typer.Option(
+            "--layout", help="auto, pictures, clip (a folder of frames), clips, vimeo, films, stssnet.", rich_help_panel=DATA
+        ),
+    ] = "auto",
+    cuts: Annotated[
+        str,
+        typer.Option(
+            "--cuts", metavar="auto|off|FILE", help="Where a model for video forgets what it has seen.", rich_help_panel=DATA
+        ),
+    ] = "off",
+    device: Device = "auto",
+    precision: Annotated[
+        Literal["auto", "fp32", "fp16", "bf16"], typer.Option("--precision", help="auto is fp32; half precision is for GPUs.")
+    ] = "auto",
+    report: ReportFolder = None,
+    csv: CsvFile = None,
+    keep_results: Annotated[
+        Path | None,
+        typer.Option(
+            "--keep-results",
+            metavar="DIR",
+            help="Keep every result as a PNG, in a folder for each model.",
+            show_default=False,
+            rich_help_panel=WRITING,
+        ),
+    ] = None,
+    resume: Annotated[
+        bool,
+        typer.Option(
+            "--resume", help="With --report: take what an earlier run finished, and do the rest.", rich_help_panel=WRITING
+        ),
+    ] = False,
+    overwrite: Annotated[
+        bool, typer.Option("--overwrite", help="Replace what is there, and begin anew.", rich_help_panel=WRITING)
+    ] = False,
+    as_json: AsJson = False,
+    quiet: Quiet = False,
+    debug: Debug = False,
+) -> None:
+    """Score models on a data set, bicubic beside them, and time them.
+
+    Low-resolution files that are not there are made on the fly. With --report an evaluation that is cut off goes on where it
+    was: --resume.
+    """
+    *models, dataset = models_and_dataset
+    if not models:
+        raise typer.BadParameter("name at least one model, then the data set", param_hint="MODEL... DATASET")
+    if resume and (overwrite or report is None):
+        raise typer.BadParameter("goes with --report, and not with --overwrite", param_hint="--resume")
+    with one_line(debug=debug):
+        from upframe.evaluation import Asked, Wish
+        from upframe.evaluation import evaluate as score
+        from upframe.evaluation.journal import Journal
+
+        anew = resume or overwrite
+        refuse_existing(report, csv, overwrite=anew)
+        journal = report / "journal" if report else None
+        if keep_results is not None and keep_results.is_dir() and any(keep_results.iterdir()) and not anew:
+            raise OutputError(
+                f"{keep_results}: the folder is not empty; keep results elsewhere, or add --overwrite or --resume"
+            )
+        if not resume:
+            Journal(journal).clear(overwrite=overwrite)
+        wish = Wish(
+            models=tuple(models),
+            place=dataset,
+            asked=Asked(protocol, split_metrics(metrics), mode, tuple(lpips_weights or ())),
+            scale=scale,
+            degradation=degradation,
+            layout=layout,
+            low=low,
+            multiple=multiple,
+            device=device,
+            precision=precision,
+            cuts=cuts,
+            journal=journal,
+            keep=keep_results,
+            exhibits=report is not None,
+        )
+        with telling(quiet=quiet or as_json) as (on_step, on_note):
+            evaluation, exhibits = score(wish, on_step=on_step, on_note=on_note)
+        deliver(evaluation, exhibits, report=report, csv=csv, overwrite=anew, as_json=as_json)

@@ -1,0 +1,178 @@
+"""What ``evaluate`` and ``compare`` share: options, progress, and how scores are printed and written."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from upframe.errors import InputError, OutputError
+
+if TYPE_CHECKING:
+    from upframe.evaluation import Evaluation, Exhibit, Step
+
+NUMBERS, WRITING, SAYING = "The numbers", "What is written", "What is printed"
+
+Metrics = Annotated[
+    str | None,
+    typer.Option(
+        "--metrics",
+        metavar="A,B,...",
+        help="psnr, ssim, lpips, tof, tlp, tpsnr, warping, niqe, vmaf, xpsnr; psnr_y and the like for one colour space. "
+        "Default: the protocol's.",
+        show_default=False,
+        rich_help_panel=NUMBERS,
+    ),
+]
+LpipsWeights = Annotated[
+    list[Path] | None,
+    typer.Option(
+        "--lpips-weights",
+        metavar="FILE",
+        help="Weights of LPIPS: one file that holds all, or this option twice, for heads and classifier. "
+        "Default: those that UPFRAME_LPIPS names.",
+        show_default=False,
+        rich_help_panel=NUMBERS,
+    ),
+]
+ReportFolder = Annotated[
+    Path | None,
+    typer.Option(
+        "--report",
+        metavar="DIR",
+        help="Write DIR/report.html: one page with tables, plots, crops and a slider, which needs nothing else.",
+        show_default=False,
+        rich_help_panel=WRITING,
+    ),
+]
+CsvFile = Annotated[
+    Path | None,
+    typer.Option("--csv", metavar="FILE", help="Write all values as CSV.", show_default=False, rich_help_panel=WRITING),
+]
+Device = Annotated[str, typer.Option("--device", "-d", help="auto, cpu, cuda, cuda:1, mps.")]
+AsJson = Annotated[
+    bool, typer.Option("--json", help="One JSON object on standard output, nothing else.", rich_help_panel=SAYING)
+]
+Quiet = Annotated[bool, typer.Option("--quiet", "-q", help="No progress and no notes.", rich_help_panel=SAYING)]
+Debug = Annotated[bool, typer.Option("--debug", help="Show the traceback of an error.", rich_help_panel=SAYING)]
+
+
+def split_metrics(text: str | None) -> tuple[str, ...]:
+    """``psnr, lpips`` -> ("psnr", "lpips"). Raises InputError where there is nothing between the commas."""
+    if text is None:
+        return ()
+    names = tuple(name.strip().lower() for name in text.split(","))
+    if not all(names):
+        raise InputError(f"--metrics {text}: give names with commas between them, such as psnr,ssim")
+    return names
+
+
+def refuse_existing(report: Path | None, csv: Path | None, *, overwrite: bool) -> None:
+    """Raise OutputError, before any work, where what is to be written is there, or cannot be."""
+    from upframe.evaluation.page import PAGE
+
+    if report is not None and report.exists() and not report.is_dir():
+        raise OutputError(f"{report}: is a file, and the folder of a report is to be made there")
+    for path in (report / PAGE if report else None, csv):
+        if path is not None and path.exists() and not overwrite:
+            raise OutputError(f"{path}: exists already; write elsewhere, or replace it with --overwrite")
+
+
+@contextmanager
+def telling(*, quiet: bool) -> Iterator[tuple[Callable[[Step], None], Callable[[str], None]]]:
+    """Where progress and notes go: a bar and lines on standard error; nowhere if ``quiet``."""
+    from rich.console import Console
+    from rich.markup import escape
+    from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+
+    console = Console(stderr=True)
+    columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
+    with Progress(*columns, console=console, transient=True, disable=quiet or not console.is_terminal) as progress:
+        task = progress.add_task("", total=None, visible=False)
+
+        def on_step(step: Step) -> None:
+            progress.update(
+                task,
+                completed=step.done,
+                total=step.frames,
+                visible=True,
+                description=f"{escape(step.subject)}  [dim]{escape(step.clip)}[/]",
+            )
+
+        def on_note(text: str) -> None:
+            if not quiet:
+                console.print(f"[yellow]note[/] {escape(text)}", highlight=False, soft_wrap=True)
+
+        yield on_step, on_note
+
+
+def deliver(
+    evaluation: Evaluation,
+    exhibits: tuple[Exhibit, ...],
+    *,
+    report: Path | None,
+    csv: Path | None,
+    overwrite: bool,
+    as_json: bool,
+) -> None:
+    """Write what is to be written, then print the table or the JSON object."""
+    written: dict[str, str] = {}
+    if csv is not None:
+        from upframe.evaluation import as_csv
+        from upframe.media.atomic import atomic_output
+
+        with atomic_output(csv, overwrite=overwrite) as temporary:
+            temporary.write_text(as_csv(evaluation), encoding="utf-8", newline="")
+        written["csv"] = str(csv)
+    if report is not None:
+        from upframe.evaluation import write_page
+
+        written["report"] = str(write_page(report, evaluation, exhibits, overwrite=overwrite))
+    if as_json:
+        print(json.dumps(evaluation.as_json() | written))
+        return
+    _print_table(evaluation)
+    for path in written.values():
+        print(path)
+
+
+def _print_table(evaluation: Evaluation) -> None:
+    from rich.console import Console
+    from rich.markup import escape
+    from rich.table import Table
+    from rich.text import Text
+
+    from upframe.evaluation.results import heading
+
+    console = Console()
+    timed = any(one.subject.milliseconds for one in evaluation.scored)
+    table = Table(box=None, header_style="bold")
+    table.add_column("", overflow="fold")
+    for metric in evaluation.metrics:
+        table.add_column(heading(metric), justify="right", no_wrap=True)
+    if timed:
+        table.add_column("ms a frame ↓", justify="right", no_wrap=True)
+    for one in evaluation.scored:
+        median = one.subject.median_milliseconds
+        cells = [_cell(evaluation, one, metric) for metric in evaluation.metrics]
+        table.add_row(Text(one.subject.name), *cells, *([Text("" if median is None else f"{median:.1f}")] if timed else []))
+    console.print(f"[bold]{escape(evaluation.title)}[/]", highlight=False, soft_wrap=True)
+    console.print(table)
+    counted = evaluation.scored[0].frames
+    console.print(f"[dim]{counted} frame{'s' * (counted != 1)}. {escape(str(evaluation.protocol))}[/]", highlight=False)
+
+
+def _cell(evaluation: Evaluation, one: Any, metric: Any) -> Any:
+    from rich.text import Text
+
+    from upframe.evaluation.results import written
+
+    values = one.averages.result
+    if metric not in values:
+        return Text("-", style="dim")
+    best = len(evaluation.scored) > 1 and values[metric] == evaluation.best(metric)
+    return Text(written(metric, values[metric]), style="bold" if best else "")

@@ -1,0 +1,28 @@
+"""Measuring: models on data sets, results against references, and the page that shows what was found.
+
+``evaluate`` and ``compare`` give an ``Evaluation``, frozen and ready for JSON and CSV, and the pictures of a page, which
+``write_page`` writes.
+"""
+
+from upframe.evaluation.compare import Comparison, compare
+from upframe.evaluation.evaluate import Step, Wish, evaluate
+from upframe.evaluation.exhibits import Exhibit
+from upframe.evaluation.page import write_page
+from upframe.evaluation.protocols import PLAIN, Asked
+from upframe.evaluation.results import Evaluation, Scored, Subject, as_csv
+
+__all__ = [
+    "PLAIN",
+    "Asked",
+    "Comparison",
+    "Evaluation",
+    "Exhibit",
+    "Scored",
+    "Step",
+    "Subject",
+    "Wish",
+    "as_csv",
+    "compare",
+    "evaluate",
+    "write_page",
+]

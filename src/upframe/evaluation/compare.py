@@ -1,0 +1,134 @@
+"""Results that lie on disk, scored against their reference."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from contextlib import closing
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import torch
+
+from upframe.engine.device import choose_device
+from upframe.errors import InputError
+from upframe.evaluation.evaluate import Step
+from upframe.evaluation.exhibits import Exhibit, Showing, crops_told, gather
+from upframe.evaluation.gallery import LOOKED_AT, RESULT, WINDOWS, Plan, Watcher
+from upframe.evaluation.pairs import Pair, PairedClip, pair_up
+from upframe.evaluation.protocols import PLAIN, Asked, choose_protocol
+from upframe.evaluation.provenance import provenance
+from upframe.evaluation.results import Evaluation, Subject, scored
+from upframe.metrics import LPIPS, TEMPORAL, ClipScorer, ClipScores, Protocol, frame_tensor
+from upframe.metrics.frames import unit
+
+
+@dataclass(frozen=True, slots=True)
+class Comparison:
+    """What is to be compared: two pictures, films, folders, or a film and a folder of frames; and how.
+
+    scale: that of the result, for protocols that cut as many pixels as the scale. align: leave out what one side has alone.
+    holes: pictures that are white where a pixel counts. exhibits: whether pictures are gathered for a page.
+    """
+
+    result: str
+    reference: str
+    asked: Asked = field(default_factory=Asked)
+    scale: int = 1
+    align: bool = False
+    holes: str | None = None
+    device: str = "auto"
+    exhibits: bool = False
+
+
+def compare(
+    wanted: Comparison, *, on_step: Callable[[Step], None], on_note: Callable[[str], None]
+) -> tuple[Evaluation, tuple[Exhibit, ...]]:
+    """Score a result against its reference, frame by frame, holding no more than a frame of each.
+
+    Returns the scores and, where asked for, the pictures of a page. Raises UpframeError: for a side that is missing or cannot
+    be read, sizes or numbers of frames that differ, NaN, and whatever metrics raise.
+    """
+    notes: list[str] = []
+
+    def note(text: str) -> None:
+        if text not in notes:
+            notes.append(text)
+            on_note(text)
+
+    device = choose_device(wanted.device)
+    protocol, lpips = choose_protocol(wanted.asked, PLAIN, device, note)
+    if protocol.mask == "hole" and wanted.holes is None:
+        raise InputError(f"protocol {protocol.name} counts holes: give their maps with --holes")
+    clips = pair_up(wanted.result, wanted.reference, holes=wanted.holes, align=wanted.align, on_note=note)
+    work = _Work(wanted, protocol, lpips, device, on_step, clips)
+    results = [work.clip(number, clip) for number, clip in enumerate(clips)]
+    subject = Subject(Path(wanted.result.rstrip("/")).name or wanted.result, {"path": wanted.result})
+    evaluation = Evaluation(
+        title=f"{subject.name} against {Path(wanted.reference.rstrip('/')).name}",
+        protocol=protocol,
+        scored=(scored(subject, tuple(scores for scores, _ in results), protocol),),
+        about=_about(wanted, len(clips), work.done),
+        notes=tuple(notes),
+        made=provenance(device),
+    )
+    absent = [metric for metric in protocol.metrics if metric not in evaluation.metrics]
+    if absent and set(absent) <= TEMPORAL:
+        raise InputError(f"{', '.join(absent)}: of clips of at least two frames, and {wanted.result} holds none")
+    return evaluation, gather([showing for _, showing in results]) if wanted.exhibits else ()
+
+
+def _about(wanted: Comparison, clips: int, frames: int) -> dict[str, str | int]:
+    about: dict[str, str | int] = {"result": wanted.result, "reference": wanted.reference, "clips": clips, "frames": frames}
+    return about | crops_told(clips if wanted.exhibits else 0)
+
+
+class _Work:
+    """One comparison at work."""
+
+    def __init__(
+        self,
+        wanted: Comparison,
+        protocol: Protocol,
+        lpips: LPIPS | None,
+        device: torch.device,
+        on_step: Callable[[Step], None],
+        clips: list[PairedClip],
+    ) -> None:
+        self._wanted, self._protocol, self._lpips = wanted, protocol, lpips
+        self._device, self._on_step = device, on_step
+        counts = [clip.frames for clip in clips]
+        self._total = None if None in counts else sum(count or 0 for count in counts)
+        self.done = 0
+
+    def clip(self, number: int, clip: PairedClip) -> tuple[ClipScores, Showing]:
+        watcher, plan = self._watcher(number, clip)
+        names: list[str] = []
+        scorer = ClipScorer(
+            self._protocol, scale=self._wanted.scale, name=clip.name, lpips=self._lpips, frame_rate=clip.rate or 25.0
+        )
+        with scorer, closing(clip.open()) as pairs:
+            for index, pair in enumerate(pairs):
+                self._check_sizes(pair)
+                result, reference = (frame_tensor(pixels).to(self._device) for pixels in (pair.result, pair.reference))
+                hole = None if pair.hole is None else unit(frame_tensor(pair.hole))[0]
+                scorer.add(result, reference, hole=hole, index=index)
+                if not plan.empty:
+                    watcher.see(index, result, reference)
+                names.append(pair.name)
+                self.done += 1
+                self._on_step(Step(self.done, self._total, self._wanted.result, clip.name))
+            scores = scorer.finish()
+        return scores, Showing(clip.name, names, {RESULT: watcher.finish()})
+
+    def _watcher(self, number: int, clip: PairedClip) -> tuple[Watcher, Plan]:
+        few = self._wanted.exhibits and number < WINDOWS
+        plan = Plan(
+            window=(clip.frames or 1) // 2 if few else None, profile=few, blocks=self._wanted.exhibits and number < LOOKED_AT
+        )
+        return Watcher(RESULT, plan), plan
+
+    def _check_sizes(self, pair: Pair) -> None:
+        """Raise InputError for sizes that differ by as many pixels as the scale, or at all where there is none."""
+        (height, width), (rows, columns) = pair.result.shape[:2], pair.reference.shape[:2]
+        if max(abs(height - rows), abs(width - columns)) >= self._wanted.scale and (height, width) != (rows, columns):
+            raise InputError(f"{pair.label}: {width}x{height} and {columns}x{rows}: they must have one size to be compared")

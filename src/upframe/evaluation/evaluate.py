@@ -1,0 +1,313 @@
+"""Models on a data set under a protocol: their scores, their speed, and what is shown of them."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from upframe.data.clips import EvaluationSet
+from upframe.data.degradation import Degradation, named
+from upframe.data.evaluation_set import open_set
+from upframe.engine.arrays import to_pixels
+from upframe.engine.device import Precision, choose_device
+from upframe.engine.memory import keep_freed_memory
+from upframe.errors import InputError
+from upframe.evaluation.clips import Clip, CutClip, common_multiple
+from upframe.evaluation.exhibits import PLAIN_FAMILY, Exhibit, Showing, crops_told, gather
+from upframe.evaluation.gallery import LOOKED_AT, LOW, REFERENCE, RESULT, WINDOWS, Place, Plan, Watcher
+from upframe.evaluation.journal import Item, Journal
+from upframe.evaluation.protocols import Asked, choose_protocol, default_protocol
+from upframe.evaluation.provenance import provenance
+from upframe.evaluation.results import Evaluation, Subject, scored
+from upframe.evaluation.runs import Enlarged, Run, hole_of, make_run
+from upframe.media.pictures.file import write_picture
+from upframe.media.pictures.picture import Picture
+from upframe.metrics import LPIPS, ClipScorer, Protocol, frame_tensor
+from upframe.models.catalog import Model, load
+from upframe.models.info import ModelInfo
+from upframe.ops.resize import upscale
+
+
+class Step(NamedTuple):
+    """Where an evaluation is: frames done of all, and what is at work."""
+
+    done: int
+    frames: int | None
+    subject: str
+    clip: str
+
+
+@dataclass(frozen=True, slots=True)
+class Wish:
+    """What is to be evaluated, and how.
+
+    models: names or files. place: the data set, by name or path. scale: of the models where None. degradation: by name; where
+    None, the files of low resolution that are there, else what the models were trained for. low: where low resolution lies.
+    multiple: what low resolution is cut to; where None, what all models take without padding.
+    cuts: as for :func:`upframe.engine.cuts.choose_cuts`. journal: the folder of finished items, which are not done again.
+    keep: a folder for the results. exhibits: whether pictures are gathered for a page.
+    """
+
+    models: tuple[str, ...]
+    place: str
+    asked: Asked = field(default_factory=Asked)
+    scale: int | None = None
+    degradation: str | None = None
+    layout: str = "auto"
+    low: Path | None = None
+    multiple: int | None = None
+    device: str = "auto"
+    precision: Precision = "auto"
+    cuts: str = "off"
+    journal: Path | None = None
+    keep: Path | None = None
+    exhibits: bool = False
+
+
+def evaluate(
+    wish: Wish, *, on_step: Callable[[Step], None], on_note: Callable[[str], None]
+) -> tuple[Evaluation, tuple[Exhibit, ...]]:
+    """Run every model, and bicubic, over a set; score and time each frame.
+
+    Returns the scores and, where ``wish.exhibits``, the pictures of a page. Memory holds a frame at a time, and what a model
+    looks ahead. Raises UpframeError: for models of different scales, a set or weights that are not there, frames that do not
+    fit, and whatever metrics raise.
+    """
+    notes: list[str] = []
+
+    def note(text: str) -> None:
+        if text not in notes:
+            notes.append(text)
+            on_note(text)
+
+    keep_freed_memory()
+    models = _load_models(wish)
+    scale = models[0].info.scale
+    device = choose_device(wish.device)
+    dataset = open_set(wish.place, scale=scale, degradation=_degradation(wish, models), layout=wish.layout, low=wish.low)
+    rendered = dataset.kind == "rendered"
+    protocol, lpips = choose_protocol(wish.asked, default_protocol(dataset.kind, dataset.degradation), device, note)
+    _warn(models, dataset, note)
+    runs = [
+        make_run(model, rendered=rendered, device=wish.device, precision=wish.precision, cuts=wish.cuts) for model in models
+    ]
+    multiple = 1 if rendered else wish.multiple or common_multiple(model.info for model in models)
+    clips: Sequence[Clip] = dataset.clips if multiple == 1 else [CutClip(c, scale, multiple) for c in dataset.clips]
+    work = _Work(wish, dataset, protocol, lpips, on_step, multiple=multiple, total=dataset.frames * len(runs))
+    items = [work.clip(number, clip, runs) for number, clip in enumerate(clips)]
+    subjects = [_subject(run.info, [row[column] for row in items]) for column, run in enumerate(runs)]
+    evaluation = Evaluation(
+        title=f"{_listed(run.info.name for run in runs if run.info.family != PLAIN_FAMILY)} on {dataset.name}",
+        protocol=protocol,
+        scored=tuple(
+            scored(subject, tuple(row[column].scores for row in items), protocol) for column, subject in enumerate(subjects)
+        ),
+        about=_about(dataset, multiple) | crops_told(len(clips) if wish.exhibits else 0),
+        notes=tuple(notes),
+        made=provenance(device),
+    )
+    if not wish.exhibits:
+        return evaluation, ()
+    showings = [
+        Showing(clip.name, clip.frame_names, {run.info.name: item.pictures for run, item in zip(runs, row, strict=True)})
+        for clip, row in zip(clips, items, strict=True)
+    ]
+    return evaluation, gather(showings)
+
+
+def _load_models(wish: Wish) -> list[Model]:
+    """The models, and bicubic at the end unless it is named. Raises InputError for different scales."""
+    models = [load(name, scale=wish.scale) for name in dict.fromkeys(wish.models)]
+    if not models:
+        raise InputError("no model is named")
+    trained = next((model for model in models if model.info.degradation != "none"), models[0])
+    wanted = wish.scale or trained.info.scale
+    # What enlarges to any size goes by the others.
+    models = [load(model.info.family, scale=wanted) if model.info.degradation == "none" else model for model in models]
+    for info in (model.info for model in models):
+        if info.scale != wanted:
+            other = f"--scale {wish.scale}" if wish.scale else f"{trained.info.name} x{wanted}"
+            raise InputError(f"{info.name}: enlarges x{info.scale}, and {other} was asked for: compare models of one scale")
+    if all(model.info.family != PLAIN_FAMILY for model in models):
+        models.append(load(PLAIN_FAMILY, scale=wanted))
+    return [replace(model, info=replace(model.info, name=name)) for model, name in zip(models, _names(models), strict=True)]
+
+
+def _listed(names: Iterable[str]) -> str:
+    """``a``, ``a and b``, ``a, b and c``; bicubic where there is none."""
+    *first, last = list(names) or [PLAIN_FAMILY]
+    return f"{', '.join(first)} and {last}" if first else last
+
+
+def _names(models: Sequence[Model]) -> Iterator[str]:
+    """Their names, with a number behind one that came before, or that something else has on the page."""
+    seen = dict.fromkeys((REFERENCE, LOW, RESULT), 1)
+    for model in models:
+        name = model.info.name
+        seen[name] = seen.get(name, 0) + 1
+        yield name if seen[name] == 1 else f"{name} ({seen[name]})"
+
+
+def _degradation(wish: Wish, models: Sequence[Model]) -> Degradation | None:
+    """The one that is named, else that of a model that was trained for another than the usual."""
+    if wish.degradation is not None:
+        return named(wish.degradation)
+    kinds = {model.info.degradation for model in models} - {"none", "unknown"}
+    return named("bd") if kinds == {"BD"} and wish.low is None else None
+
+
+def _warn(models: Sequence[Model], dataset: EvaluationSet, note: Callable[[str], None]) -> None:
+    for model in models:
+        info, made = model.info, dataset.degradation
+        if made is not None and info.degradation in ("BI", "BD") and info.degradation != made:
+            note(
+                f"{info.name} was trained for {info.degradation}, and low resolution is {made} here: it does worse than it can"
+            )
+        if info.kind == "video" and dataset.kind == "image":
+            note(f"{info.name} is for video: each picture is a clip of one frame to it")
+
+
+def _about(dataset: EvaluationSet, multiple: int) -> dict[str, str | int]:
+    return {
+        "set": dataset.name,
+        "kind": dataset.kind,
+        "scale": dataset.scale,
+        "low resolution": dataset.low_source,
+        "high resolution": f"cut to a multiple of {dataset.crop_multiple * multiple}",
+        "clips": len(dataset.clips),
+        "frames": dataset.frames,
+    }
+
+
+def _subject(info: ModelInfo, items: Sequence[Item]) -> Subject:
+    described: dict[str, str | int] = {"family": info.family, "trained for": info.degradation, "licence": info.licence}
+    if info.parameters:
+        described["parameters"] = info.parameters
+    if info.sha256:
+        described["sha256"] = info.sha256
+    return Subject(info.name, described, tuple(value for item in items for value in item.milliseconds))
+
+
+class _Work:
+    """One evaluation at work."""
+
+    def __init__(
+        self,
+        wish: Wish,
+        dataset: EvaluationSet,
+        protocol: Protocol,
+        lpips: LPIPS | None,
+        on_step: Callable[[Step], None],
+        *,
+        multiple: int,
+        total: int,
+    ) -> None:
+        self._wish, self._set, self._protocol, self._lpips = wish, dataset, protocol, lpips
+        self._multiple, self._journal = multiple, Journal(wish.journal)
+        self._on_step, self._done, self._total = on_step, 0, total
+
+    def clip(self, number: int, clip: Clip, runs: Sequence[Run]) -> list[Item]:
+        """All models on one clip. The first decides which places are shown of it."""
+        plan = self._plan(number, clip)
+        places: tuple[Place, ...] | None = None
+        items = []
+        for run in runs:
+            item = self._item(clip, run, plan, places)
+            places = tuple(item.pictures.blocks) if places is None else places
+            items.append(item)
+        return items
+
+    def _plan(self, number: int, clip: Clip) -> Plan:
+        if not self._wish.exhibits:
+            return Plan()
+        few = number < WINDOWS
+        return Plan(window=clip.scored[len(clip.scored) // 2] if few else None, profile=few, blocks=number < LOOKED_AT)
+
+    def _item(self, clip: Clip, run: Run, plan: Plan, places: tuple[Place, ...] | None) -> Item:
+        key = self._key(clip, run)
+        shown = "" if plan.empty else f"{plan} {places}"
+        item = self._journal.find(key)
+        if item is not None and shown in ("", item.shown) and self._kept(clip, run):
+            self._tell(clip, run, len(clip.frame_names))
+            return item
+        item = replace(self._run(clip, run, plan, places), shown=shown)
+        self._journal.keep(key, item)
+        return item
+
+    def _key(self, clip: Clip, run: Run) -> dict[str, Any]:
+        """All that the scores of a model on a clip depend on."""
+        wish = self._wish
+        return {
+            "model": run.info.sha256 or f"{run.info.family}-x{run.info.scale}",
+            "protocol": self._protocol.digest(),
+            "set": str(Path(wish.place).resolve()) if Path(wish.place).exists() else wish.place,
+            "low": self._set.low_source if wish.low is None else str(wish.low.resolve()),
+            "degradation": self._set.degradation,
+            "clip": clip.name,
+            "frames": list(clip.frame_names),
+            "scored": list(clip.scored),
+            "multiple": self._multiple,
+            "scale": run.info.scale,
+            "precision": wish.precision,
+            "device": run.device.type,
+            "cuts": wish.cuts,
+        }
+
+    def _run(self, clip: Clip, run: Run, plan: Plan, places: tuple[Place, ...] | None) -> Item:
+        scale, milliseconds = run.info.scale, []
+        watcher = Watcher(run.info.name, plan, scale=scale, places=places)
+        numbered = self._set.kind == "rendered"  # frames are known by their number, which tells the drawn from the made
+        lpips_device = self._lpips.shift.device if self._lpips is not None else run.device
+        with ClipScorer(self._protocol, scale=scale, name=clip.name, lpips=self._lpips) as scorer, torch.inference_mode():
+            for enlarged in run(clip):
+                milliseconds.append(enlarged.milliseconds)
+                index = enlarged.index
+                if index in clip.scored:
+                    reference = frame_tensor(clip.high(index)).to(lpips_device)
+                    number = int(clip.frame_names[index]) if numbered else index
+                    hole = hole_of(clip, index) if self._protocol.mask == "hole" else None
+                    scorer.add(enlarged.picture.to(lpips_device), reference, hole=hole, index=number)
+                    if not plan.empty:
+                        self._watch(watcher, enlarged, reference, run, first=places is None)
+                self._write(clip, run, enlarged)
+                self._tell(clip, run, 1)
+            scores = scorer.finish()
+        return Item(scores, tuple(milliseconds), watcher.finish())
+
+    def _watch(self, watcher: Watcher, enlarged: Enlarged, reference: Tensor, run: Run, *, first: bool) -> None:
+        result = enlarged.picture.to(reference.device)
+        if not first:
+            watcher.see(enlarged.index, result, reference)
+            return
+        low = enlarged.low.to(reference.device)
+        plain = None if run.info.family == PLAIN_FAMILY else upscale(low, run.info.scale)
+        watcher.see(enlarged.index, result, reference, low, plain)
+
+    def _result_path(self, folder: Path, clip: Clip, run: Run, index: int) -> Path:
+        model = folder / run.info.name
+        return (
+            model / f"{clip.name}.png" if len(clip.frame_names) == 1 else model / clip.name / f"{clip.frame_names[index]}.png"
+        )
+
+    def _kept(self, clip: Clip, run: Run) -> bool:
+        """Whether all results are there that are to be kept."""
+        folder = self._wish.keep
+        return folder is None or all(
+            self._result_path(folder, clip, run, index).is_file() for index in range(len(clip.frame_names))
+        )
+
+    def _write(self, clip: Clip, run: Run, enlarged: Enlarged) -> None:
+        """Keep a result as an 8-bit PNG, under the model's and the clip's name."""
+        if self._wish.keep is not None:
+            pixels = to_pixels(enlarged.picture[None], np.dtype(np.uint8))
+            write_picture(self._result_path(self._wish.keep, clip, run, enlarged.index), Picture(pixels), overwrite=True)
+
+    def _tell(self, clip: Clip, run: Run, frames: int) -> None:
+        self._done += frames
+        self._on_step(Step(self._done, self._total, run.info.name, clip.name))

@@ -1,0 +1,310 @@
+"""What is compared with what: files, folders and films brought together frame by frame, read as they are needed."""
+
+from __future__ import annotations
+
+import re
+import warnings
+from collections.abc import Callable, Generator, Iterator, Sequence
+from contextlib import closing
+from dataclasses import dataclass
+from itertools import pairwise
+from pathlib import Path, PurePosixPath
+from typing import Any, NamedTuple
+
+from numpy.typing import NDArray
+from PIL import Image
+
+from upframe.data.films import rgb_of
+from upframe.data.frames import read_rgb
+from upframe.errors import InputError
+from upframe.media.files import Input, find_inputs, natural_key
+from upframe.media.films.film import RawFrame
+from upframe.media.films.reader import FilmReader, probe
+
+Pixels = NDArray[Any]
+Notes = Callable[[str], None]
+
+
+class Pair(NamedTuple):
+    """One frame of both sides: (h, w, 3) RGB of uint8, uint16 or float32, display-referred; ``hole`` (h, w, 3) likewise."""
+
+    name: str
+    result: Pixels
+    reference: Pixels
+    hole: Pixels | None
+    label: str
+    """Both files, as a message names them."""
+
+
+@dataclass(frozen=True, slots=True)
+class PairedClip:
+    """Frames that belong together; a picture is a clip of one.
+
+    frames: how many, None where a film does not say. rate: frames a second, where a film says so. ``open`` begins anew.
+    """
+
+    name: str
+    frames: int | None
+    rate: float
+    open: Callable[[], Generator[Pair, None, None]]
+
+
+@dataclass(frozen=True, slots=True)
+class _Side:
+    """The files of one of the two, by their name below its folder, without suffix."""
+
+    path: str
+    pictures: dict[str, Path]
+    films: dict[str, Path]
+
+    @property
+    def film(self) -> Path | None:
+        """The one film that there is."""
+        return next(iter(self.films.values())) if len(self.films) == 1 and not self.pictures else None
+
+
+def pair_up(result: str, reference: str, *, holes: str | None, align: bool, on_note: Notes) -> list[PairedClip]:
+    """The clips to compare: two pictures, two films, a film and frames, or two folders, whose files are matched by name.
+
+    Pictures of one folder that are numbered without a gap and have one size are the frames of a clip; others stand for
+    themselves. ``holes``: pictures that are white where a pixel counts, named as the references. ``align`` leaves out what one
+    side has alone. Raises InputError for a side that is not there, for names that one side has alone, for different numbers
+    of frames.
+    """
+    ours, theirs = _side(result), _side(reference)
+    if ours.film is not None or theirs.film is not None:
+        if holes is not None:
+            raise InputError(f"{holes}: maps of holes are for pictures, and a film is compared")
+        return [_in_order(ours, theirs, align=align, on_note=on_note)]
+    clips = [
+        _film_clip(name, ours.films[mine], path, align=align, on_note=on_note)
+        for mine, name, path in _matched(ours.path, ours.films, theirs.path, theirs.films, align=align, on_note=on_note)
+    ]
+    matched = _matched(ours.path, ours.pictures, theirs.path, theirs.pictures, align=align, on_note=on_note)
+    if not matched and not clips:
+        raise InputError(f"{result}: has nothing that can be compared with {reference}")
+    maps = None if holes is None else _side(holes)
+    pictures = [(name, ours.pictures[mine], path, _hole_of(maps, name, len(matched))) for mine, name, path in matched]
+    return clips + _picture_clips(pictures, theirs.path)
+
+
+def _side(argument: str) -> _Side:
+    pictures: dict[str, Path] = {}
+    films: dict[str, Path] = {}
+    for item in find_inputs([argument]):
+        into = films if item.kind == "film" else pictures
+        for name, path in _named_files(item):
+            if name in into:
+                raise InputError(f"{path}: {into[name].name} has the same name; one of the two has to go")
+            into[name] = path
+    return _Side(argument, pictures, films)
+
+
+def _named_files(item: Input) -> Iterator[tuple[str, Path]]:
+    if item.kind == "sequence":
+        yield from ((path.stem, path) for path in item.frames)
+    else:
+        yield item.relative.with_suffix("").as_posix(), item.path
+
+
+# --- names
+
+
+def _matched(
+    result: str, ours: dict[str, Path], reference: str, theirs: dict[str, Path], *, align: bool, on_note: Notes
+) -> list[tuple[str, str, Path]]:
+    """The name on our side, the reference's name and file, in natural order of the references."""
+    if not ours or not theirs:
+        _tell_alone(result, list(theirs), reference, list(ours), align=align, on_note=on_note)
+        return []
+    names = sorted(theirs, key=lambda name: natural_key(Path(name)))
+    if len(ours) == len(theirs) == 1:
+        return [(next(iter(ours)), names[0], theirs[names[0]])]
+    suffix = _label(ours, names)
+    if suffix is None:
+        if len(ours) != len(theirs) or not (_numbered(list(ours)) and _numbered(names)):
+            raise InputError(
+                f"{result}: no file of it has the name of one of {reference} ({_some(list(ours))} against {_some(names)})"
+            )
+        on_note("no name is on both sides: the numbered frames are compared in their order")
+        mine = sorted(ours, key=lambda name: natural_key(Path(name)))
+        return [(one, name, theirs[name]) for one, name in zip(mine, names, strict=True)]
+    missing = [name for name in names if name + suffix not in ours]
+    wanted = {name + suffix for name in names}
+    surplus = [name for name in ours if name not in wanted]
+    _tell_alone(result, missing, reference, surplus, align=align, on_note=on_note)
+    return [(name + suffix, name, theirs[name]) for name in names if name + suffix in ours]
+
+
+def _label(ours: dict[str, Path], names: Sequence[str]) -> str | None:
+    """What the results' names have behind the references': mostly nothing, or something like ``-x2``; None: they are others."""
+    if any(name in ours for name in names):
+        return ""
+    for name in names:
+        endings = sorted((one.removeprefix(name) for one in ours if one.startswith(name)), key=len)
+        for ending in endings:
+            if not ending[0].isdigit() and all(other + ending in ours for other in names):
+                return ending
+    return None
+
+
+def _tell_alone(result: str, missing: list[str], reference: str, surplus: list[str], *, align: bool, on_note: Notes) -> None:
+    """What one side has alone is an error; with ``align`` it is noted."""
+    parts = []
+    if missing:
+        parts.append(f"{len(missing)} of {reference} missing in {result} ({_some(missing)})")
+    if surplus:
+        parts.append(f"{len(surplus)} of {result} missing in {reference} ({_some(surplus)})")
+    if not parts:
+        return
+    if not align:
+        raise InputError(f"{'; '.join(parts)}. Use --align to compare what both have")
+    on_note(f"left out: {'; '.join(parts)}")
+
+
+def _some(names: Sequence[str]) -> str:
+    return ", ".join(names[:3]) + (", ..." if len(names) > 3 else "")
+
+
+def _number(name: str) -> tuple[str, int] | None:
+    match = re.fullmatch(r"(.*?)(\d{1,18})", name)
+    return (match[1], int(match[2])) if match else None
+
+
+def _numbered(names: Sequence[str]) -> bool:
+    """Whether names differ in a number at their end alone, which runs without a gap."""
+    numbers = [_number(name) for name in sorted(names, key=lambda name: natural_key(Path(name)))]
+    return len(names) > 1 and all(
+        a is not None and b is not None and a[0] == b[0] and b[1] == a[1] + 1 for a, b in pairwise(numbers)
+    )
+
+
+# --- clips of pictures
+
+_Files = tuple[str, Path, Path, Path | None]
+"""The name, the result, the reference, the map of holes."""
+
+
+def _hole_of(maps: _Side | None, name: str, count: int) -> Path | None:
+    if maps is None:
+        return None
+    if name in maps.pictures:
+        return maps.pictures[name]
+    if count == len(maps.pictures) == 1:
+        return next(iter(maps.pictures.values()))
+    raise InputError(f"{maps.path}: no map of holes for {name}")
+
+
+def _picture_clips(pictures: Sequence[_Files], reference: str) -> list[PairedClip]:
+    folders: dict[str, list[_Files]] = {}
+    for files in pictures:
+        folders.setdefault(str(PurePosixPath(files[0]).parent), []).append(files)
+    clips = []
+    for folder, together in folders.items():
+        if _numbered([PurePosixPath(files[0]).name for files in together]) and _of_one_size([files[2] for files in together]):
+            name = folder if folder != "." else Path(reference.rstrip("/")).name
+            if "%" in name or "#" in name:  # a numbered sequence
+                name = together[0][2].parent.name
+            clips.append(_picture_clip(name, together))
+        else:
+            clips += [_picture_clip(files[0], [files]) for files in together]
+    return clips
+
+
+def _picture_clip(name: str, files: Sequence[_Files]) -> PairedClip:
+    def read() -> Generator[Pair, None, None]:
+        for frame, ours, theirs, hole in files:
+            marks = None if hole is None else read_rgb(hole)
+            yield Pair(PurePosixPath(frame).name, read_rgb(ours), read_rgb(theirs), marks, f"{ours} and {theirs}")
+
+    return PairedClip(name, len(files), 0.0, read)
+
+
+def _of_one_size(paths: Sequence[Path]) -> bool:
+    """By their headers; what Pillow cannot read, such as OpenEXR, counts as equal."""
+    sizes = set()
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # on pictures of many pixels, which are not read here
+        for path in paths:
+            try:
+                with Image.open(path) as picture:
+                    sizes.add(picture.size)
+            except (OSError, SyntaxError, ValueError, Image.DecompressionBombError):
+                continue
+            if len(sizes) > 1:
+                return False
+    return True
+
+
+# --- films
+
+
+@dataclass(frozen=True, slots=True)
+class _Frames:
+    """Frames in order, from a film or from pictures."""
+
+    path: str
+    count: int | None
+    certain: bool
+    rate: float
+    open: Callable[[], Generator[Pixels, None, None]]
+
+
+def _film(path: Path) -> _Frames:
+    info = probe(path)
+
+    def read() -> Generator[Pixels, None, None]:
+        with FilmReader(path) as reader:
+            yield from (rgb_of(item, reader.info) for item in reader if isinstance(item, RawFrame))
+
+    return _Frames(str(path), info.frames, info.frames_exact, float(info.average_rate or 0), read)
+
+
+def _frames(side: _Side) -> _Frames:
+    if side.film is not None:
+        return _film(side.film)
+    names = sorted(side.pictures, key=lambda name: natural_key(Path(name)))
+    if side.films or not names or len({PurePosixPath(name).parent for name in names}) > 1:
+        raise InputError(f"{side.path}: a film is compared with another film, or with a folder of its frames and nothing else")
+
+    def read() -> Generator[Pixels, None, None]:
+        yield from (read_rgb(side.pictures[name]) for name in names)
+
+    return _Frames(side.path, len(names), True, 0.0, read)
+
+
+def _in_order(ours: _Side, theirs: _Side, *, align: bool, on_note: Notes) -> PairedClip:
+    name = Path((theirs.film or ours.film or Path(theirs.path)).name).stem
+    return _ordered_clip(name, _frames(ours), _frames(theirs), align=align, on_note=on_note)
+
+
+def _film_clip(name: str, ours: Path, theirs: Path, *, align: bool, on_note: Notes) -> PairedClip:
+    return _ordered_clip(name, _film(ours), _film(theirs), align=align, on_note=on_note)
+
+
+def _ordered_clip(name: str, ours: _Frames, theirs: _Frames, *, align: bool, on_note: Notes) -> PairedClip:
+    """A clip of what two sources give one after the other. Raises InputError at once where their numbers surely differ."""
+    if ours.certain and theirs.certain and ours.count != theirs.count and not align:
+        raise InputError(
+            f"{ours.path}: has {ours.count} frames, and {theirs.path} has {theirs.count}. "
+            "Use --align to compare the first of both"
+        )
+    counts = [count for count in (ours.count, theirs.count) if count is not None]
+
+    def read() -> Generator[Pair, None, None]:
+        index = 0
+        with closing(ours.open()) as mine, closing(theirs.open()) as others:
+            while True:
+                result, reference = next(mine, None), next(others, None)
+                if result is None or reference is None:
+                    break
+                yield Pair(f"{index:05d}", result, reference, None, f"{ours.path} and {theirs.path}, frame {index}")
+                index += 1
+        if result is not reference:
+            short, long = (ours, theirs) if result is None else (theirs, ours)
+            words = f"{short.path}: ends after {index} frames, and {long.path} goes on"
+            if not align:
+                raise InputError(f"{words}. Use --align to compare the first {index}")
+            on_note(f"{words}: the first {index} of both were compared")
+
+    return PairedClip(name, min(counts) if counts else None, theirs.rate or ours.rate, read)

@@ -1,0 +1,70 @@
+"""Which protocol an evaluation is made under, with the LPIPS network it needs."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+import torch
+
+from upframe.errors import CheckpointError
+from upframe.metrics import LPIPS, Protocol, find_protocol, load_lpips
+from upframe.metrics.masks import MaskMode
+
+PLAIN = Protocol("plain", "pictures as they lie", ("psnr_rgb", "ssim_rgb", "psnr_y", "ssim_y"))
+"""What ``compare`` uses where no other is named: whole pictures, RGB and luma."""
+
+_WITH_LPIPS = frozenset(("lpips", "tlp"))
+
+
+@dataclass(frozen=True, slots=True)
+class Asked:
+    """What a user says about the numbers: a protocol's name, other metrics, which pixels count, files of LPIPS weights."""
+
+    protocol: str | None = None
+    metrics: tuple[str, ...] = ()
+    mode: MaskMode | None = None
+    lpips_files: tuple[Path, ...] = ()
+
+
+def default_protocol(kind: str, degradation: str | None) -> Protocol:
+    """The usual one of a kind of set: ``set-y`` for pictures, for video ``tecogan`` where it is BD and else ``vid4-y``."""
+    if kind == "image":
+        return find_protocol("set-y")
+    if kind == "rendered":
+        return find_protocol("stssnet")
+    return find_protocol("tecogan" if degradation == "BD" else "vid4-y")
+
+
+def choose_protocol(
+    asked: Asked, default: Protocol, device: torch.device, on_note: Callable[[str], None]
+) -> tuple[Protocol, LPIPS | None]:
+    """The protocol, and LPIPS on a device where a metric needs it.
+
+    Where there are no weights for LPIPS, a protocol's LPIPS and tLP are left out and that is noted, unless they were asked for
+    by name; weights of another network than the protocol's change its name, and that is noted, too. Raises InputError for
+    names that are not known, CheckpointError for weights that are missing or cannot be read.
+    """
+    protocol = default if asked.protocol is None else PLAIN if asked.protocol == PLAIN.name else find_protocol(asked.protocol)
+    if asked.metrics:
+        protocol = protocol.select(asked.metrics)
+    if asked.mode is not None:
+        protocol = protocol.masked(asked.mode)
+    if not _WITH_LPIPS & set(protocol.metrics):
+        return protocol, None
+    try:
+        network = load_lpips(*asked.lpips_files)
+    except CheckpointError as error:
+        if asked.lpips_files or _WITH_LPIPS & set(asked.metrics):
+            raise
+        on_note(f"protocol {protocol.name} without LPIPS and tLP: {error}")
+        return protocol.select(metric for metric in protocol.metrics if metric not in _WITH_LPIPS), None
+    if network.backbone != protocol.lpips_backbone:
+        other = protocol.with_lpips(network.backbone)
+        on_note(
+            f"the LPIPS weights are of another network than that of protocol {protocol.name}, whose published LPIPS and tLP "
+            f"cannot be compared with these: the numbers are those of {other.name}"
+        )
+        protocol = other
+    return protocol, network.to(device)
