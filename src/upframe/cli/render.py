@@ -1,0 +1,163 @@
+"""``upframe render``: scenes from a seed, rendered with every buffer a supersampling network wants."""
+
+from __future__ import annotations
+
+from contextlib import closing
+from dataclasses import replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Literal
+
+import typer
+
+from upframe.cli.errors import one_line
+
+if TYPE_CHECKING:
+    from upframe.cli.report import Report
+    from upframe.rendering.job import ClipName, Settings
+    from upframe.rendering.makers import MakerName
+
+PICTURES, LIGHT, SAYING = "Pictures", "Scene", "What is printed"
+
+
+def render(
+    arguments: Annotated[
+        list[str],
+        typer.Argument(
+            metavar="SCENE OUT",
+            help="A scene (street, park, hall, yard) or .blend file, and the folder for its clip. With --set the folder alone.",
+            show_default=False,
+        ),
+    ],
+    named_set: Annotated[
+        str | None,
+        typer.Option("--set", metavar="NAME", help="A named set of clips, always the same: small, or tiny to try it out."),
+    ] = None,
+    seed: Annotated[int, typer.Option("--seed", min=0, help="Each seed is another scene.", rich_help_panel=LIGHT)] = 0,
+    maker: Annotated[
+        Literal["raster", "blender"],
+        typer.Option(
+            "--maker",
+            help="What renders. raster: OpenGL, on a GPU or in software. blender: Cycles traces paths, slowly, "
+            "by the Python of UPFRAME_BLENDER, of .venv-blender (make blender), or by an installed Blender.",
+        ),
+    ] = "raster",
+    size: Annotated[
+        str | None,
+        typer.Option("--size", metavar="WxH", help="Of the frames. [default: 960x540, or the set's]", rich_help_panel=PICTURES),
+    ] = None,
+    scale: Annotated[
+        int | None,
+        typer.Option(
+            "--scale",
+            "-s",
+            min=0,
+            max=8,
+            help="How many times larger the targets are; 0 makes none. [default: 2]",
+            rich_help_panel=PICTURES,
+        ),
+    ] = None,
+    frames: Annotated[
+        int | None, typer.Option("--frames", min=1, help="[default: 60, or the set's]", rich_help_panel=PICTURES)
+    ] = None,
+    fps: Annotated[float, typer.Option("--fps", help="Frames a second.", rich_help_panel=PICTURES)] = 30.0,
+    samples: Annotated[
+        int | None,
+        typer.Option(
+            "--samples",
+            min=1,
+            help="Samples in each pixel of a target; Blender takes a quarter for a frame. [default: 16, Blender 64]",
+            show_default=False,
+            rich_help_panel=PICTURES,
+        ),
+    ] = None,
+    jitter: Annotated[
+        bool,
+        typer.Option(
+            "--jitter/--no-jitter", help="Sample each frame at another place in its pixels.", rich_help_panel=PICTURES
+        ),
+    ] = True,
+    colour: Annotated[
+        Literal["all", "even"],
+        typer.Option("--colour", help="even: every other frame has motion and G-buffers alone.", rich_help_panel=PICTURES),
+    ] = "all",
+    textures: Annotated[
+        Path | None,
+        typer.Option(
+            "--textures", metavar="DIR", help="Photographs to hang where posters and paintings are.", rich_help_panel=LIGHT
+        ),
+    ] = None,
+    texture_size: Annotated[
+        int, typer.Option("--texture-size", min=16, max=4096, help="Side of a texture in pixels.", rich_help_panel=LIGHT)
+    ] = 512,
+    environment: Annotated[
+        Path | None,
+        typer.Option("--environment", metavar="FILE.exr", help="A panorama that lights the scene.", rich_help_panel=LIGHT),
+    ] = None,
+    as_json: Annotated[
+        bool, typer.Option("--json", help="One JSON object a line on standard output, nothing else.", rich_help_panel=SAYING)
+    ] = False,
+    quiet: Annotated[bool, typer.Option("--quiet", "-q", help="Print nothing but errors.", rich_help_panel=SAYING)] = False,
+    debug: Annotated[bool, typer.Option("--debug", help="Show the traceback of an error.", rich_help_panel=SAYING)] = False,
+) -> None:
+    """Render clips with colour, depth, motion, normals and materials, and large pictures to learn from.
+
+    A clip that was not finished goes on where it stopped when the same command is given again.
+    """
+    if len(arguments) != (2 if named_set is None else 1):
+        raise typer.BadParameter("give a scene and a folder" if named_set is None else "with --set give a folder alone")
+    with one_line(debug=debug):
+        from upframe.cli.report import reporter
+        from upframe.engine.profile import parse_size
+
+        clips, settings = _wanted(arguments, named_set, seed)
+        settings = replace(
+            settings,
+            size=settings.size if size is None else parse_size(size),
+            scale=settings.scale if scale is None else scale or None,
+            frames=settings.frames if frames is None else frames,
+            fps=fps,
+            samples=samples,
+            jitter=jitter,
+            colour=colour,
+            textures=textures,
+            texture_pixels=texture_size,
+            environment=environment,
+        )
+        with reporter(as_json=as_json, quiet=quiet) as report:
+            for clip, folder in clips:
+                _render(clip, folder, settings, maker, report)
+
+
+def _wanted(arguments: list[str], named_set: str | None, seed: int) -> tuple[list[tuple[ClipName, Path]], Settings]:
+    """The clips, each with its folder, and the settings to begin with."""
+    from upframe.errors import InputError
+    from upframe.rendering.job import SETS, ClipName, Settings
+
+    folder = Path(arguments[-1])
+    if named_set is None:
+        return [(ClipName(arguments[0], seed, ""), folder)], Settings()
+    if named_set not in SETS:
+        raise InputError(f"{named_set}: no such set; there are {', '.join(SETS)}")
+    settings, clips = SETS[named_set]
+    return [(clip, folder / clip.folder) for clip in clips], settings
+
+
+def _render(clip: ClipName, folder: Path, settings: Settings, maker: MakerName, report: Report) -> None:
+    """One clip, with its events."""
+    from upframe.engine import events
+    from upframe.rendering.job import render_clip
+
+    (height, width), scale = settings.size, settings.scale or 1
+    name = clip.theme if clip.theme.endswith(".blend") else f"{clip.theme} {clip.seed}"
+    with closing(render_clip(clip.theme, clip.seed, folder, settings, maker)) as progress:
+        begun = next(progress)
+        larger = (width * scale, height * scale)
+        report(events.Started(name, str(folder), "render", clip.theme, maker, (width, height), larger, begun.frames))
+        for note in begun.notes:
+            report(events.Note(name, note))
+        if begun.done:
+            report(events.Note(name, f"{begun.done} of {begun.frames} frames were there already"))
+        meter = events.Meter(name, begun.frames - begun.done)
+        for step in progress:
+            report(replace(meter.tick(), done=step.done, frames=step.frames))
+    report(meter.finished(str(folder)))

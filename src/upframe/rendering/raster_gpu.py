@@ -1,0 +1,213 @@
+"""A scene on the graphics card: textures, meshes and the matrices of their instances."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from importlib.resources import files
+from typing import Any, NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from upframe.errors import DeviceError, MissingExtra
+from upframe.rendering.scene import Instance, Material, Matrix, Mesh, Scene, Surface, Vector
+from upframe.rendering.scenes.geometry import joined
+
+CELL = 24.0  # metres: things of one material that stand in one square are drawn together
+
+
+def create_context() -> Any:
+    """An OpenGL 3.3 context without a window, by EGL. Raises MissingExtra, or DeviceError where there is no OpenGL."""
+    try:
+        import moderngl
+    except ImportError as error:
+        raise MissingExtra("moderngl", "render", "rendering scenes") from error
+    problems = []
+    for names in ({}, {"libegl": "libEGL.so.1", "libgl": "libGL.so.1"}):  # with and without development packages
+        try:
+            settings: dict[str, Any] = {"backend": "egl", **names}
+            return moderngl.create_context(standalone=True, require=330, **settings)
+        except Exception as error:  # noqa: BLE001 - the package raises whatever the loader of the library meets
+            problems.append(str(error))
+    raise DeviceError(
+        f"no OpenGL 3.3 without a window: {problems[-1]}. Install EGL and a driver; on Debian and Ubuntu a software one is in "
+        "libegl1, libgl1 and libgl1-mesa-dri"
+    )
+
+
+def program(context: Any, vertex: str, fragment: str, *, common: bool = False, holes: bool = False) -> Any:
+    """Compile two shaders of this package; ``common`` puts the shared functions before the fragment shader.
+
+    ``holes``: for surfaces with parts cut out. The others are drawn without it, so that hidden pixels cost nothing.
+    """
+    folder = files("upframe.rendering") / "shaders"
+
+    def text(*names: str) -> str:
+        return (
+            "#version 330\n"
+            + "#define HOLES\n" * holes
+            + "\n".join((folder / f"{name}.glsl").read_text(encoding="utf-8") for name in names)
+        )
+
+    fragment_names = ("common", f"{fragment}.frag") if common else (f"{fragment}.frag",)
+    return context.program(vertex_shader=text(f"{vertex}.vert"), fragment_shader=text(*fragment_names))
+
+
+def assign(shader: Any, **values: Any) -> None:
+    """Set uniforms by name; those the compiler has removed are passed over. Matrices are given row by row, as everywhere."""
+    for name, value in values.items():
+        if name not in shader:
+            continue
+        if isinstance(value, np.ndarray):
+            shader[name].write(np.ascontiguousarray(value.T if value.shape == (4, 4) else value, np.float32).tobytes())
+        else:
+            shader[name].value = value
+
+
+class Textures:
+    """The two textures of each surface, uploaded when first asked for."""
+
+    def __init__(self, context: Any) -> None:
+        self._context = context
+        self._known: dict[int, tuple[Surface, Any, Any]] = {}
+
+    def of(self, surface: Surface) -> tuple[Any, Any]:
+        """Colour with coverage, and x and y of the normal with roughness; both with mip levels."""
+        if id(surface) not in self._known:  # the surface is kept beside them, so that its id is not used again
+            self._known[id(surface)] = (surface, *self._upload(surface))
+        return self._known[id(surface)][1:]
+
+    def _upload(self, surface: Surface) -> tuple[Any, Any]:
+        height, width = surface.colour.shape[:2]
+        encoded = surface.colour[..., :3] / np.float32(255)
+        linear = np.where(encoded <= 0.04045, encoded / 12.92, ((encoded + 0.055) / 1.055) ** 2.4)
+        cover = surface.colour[..., 3:] / np.float32(255) if surface.has_holes else np.ones((height, width, 1), np.float32)
+        detail = np.full((height, width, 4), 255, np.uint8)
+        detail[..., :2], detail[..., 2] = surface.normal[..., :2], surface.roughness
+        textures = (
+            self._levels(np.concatenate((linear, cover), axis=2).astype(np.float32)),
+            self._context.texture((width, height), 4, detail[::-1].tobytes()),  # the first row of a texture is at v = 0
+        )
+        textures[1].build_mipmaps()
+        for texture in textures:
+            texture.filter = (self._context.LINEAR_MIPMAP_LINEAR, self._context.LINEAR)
+        return textures
+
+    def _levels(self, linear: NDArray[np.float32]) -> Any:
+        """A texture of square roots of a linear picture, each level the mean of the one before.
+
+        Roots spread eight bits over the dark as the eye wants it, and are cheaper to undo than sRGB where software renders.
+        """
+        height, width = linear.shape[:2]
+        texture = self._context.texture((width, height), 4)
+        halvings = ((height | width) & -(height | width)).bit_length() - 1  # how often both can be halved
+        texture.build_mipmaps(0, halvings)
+        for level in range(halvings + 1):
+            encoded = np.concatenate((np.sqrt(linear[..., :3]), linear[..., 3:]), axis=2)
+            texture.write(np.asarray(encoded[::-1] * 255 + 0.5, np.uint8).tobytes(), level=level)
+            if level < halvings:
+                linear = linear.reshape(len(linear) // 2, 2, -1, 2, 4).mean(axis=(1, 3))
+        return texture
+
+
+@dataclass(eq=False)
+class Group:
+    """Drawn at once: the moving instances of one mesh and material, or what stands still in one place of one material."""
+
+    material: Material
+    instances: list[Instance]  # none for what stands still
+    centre: Vector  # of a sphere around the mesh, before its transform
+    radius: float
+    matrices: Any  # the buffer of (n, 2, 4, 4): now and before
+    drawn: Any  # vertex arrays of the geometry and the shadow pass
+    shadow: Any
+    visible: int = 0  # how many instances the buffer holds
+    _placed: dict[int, NDArray[np.float32]] = field(default_factory=dict)  # by frame
+
+    @property
+    def has_holes(self) -> bool:
+        return self.material.surface is not None and self.material.surface.has_holes
+
+    def load(self, matrices: NDArray[np.float32]) -> None:
+        """Fill the buffer with (n, 2, 4, 4), rows of matrices first."""
+        self.visible = len(matrices)
+        if self.visible:
+            self.matrices.write(np.ascontiguousarray(matrices.transpose(0, 1, 3, 2)).tobytes())
+
+    def at(self, frame: int, fps: float) -> NDArray[np.float32]:
+        """Object to world of all instances, in this frame and in the one before: (n, 2, 4, 4)."""
+        if not {frame - 1, frame} <= self._placed.keys():
+            self._placed = {
+                known: self._placed[known] if known in self._placed else self._at(known / fps) for known in (frame - 1, frame)
+            }
+        return np.stack((self._placed[frame], self._placed[frame - 1]), axis=1)
+
+    def _at(self, seconds: float) -> NDArray[np.float32]:
+        return np.array([instance.at(seconds) for instance in self.instances], np.float32)
+
+
+class Programs(NamedTuple):
+    """For surfaces without and with holes."""
+
+    whole: Any
+    holes: Any
+
+    def of(self, material: Material) -> Any:
+        """The one for this material."""
+        return self.holes if material.surface is not None and material.surface.has_holes else self.whole
+
+
+def groups_of(context: Any, scene: Scene, geometry: Programs, shadow: Programs) -> tuple[list[Group], list[Group]]:
+    """Upload the meshes of a scene: what stands still, put together by place and material, and what moves."""
+    still: dict[tuple[int, int, int], list[Instance]] = {}
+    moving: dict[tuple[int, int], list[Instance]] = {}
+    for instance in scene.instances:
+        if instance.moves:
+            moving.setdefault((id(instance.mesh), id(instance.material)), []).append(instance)
+        else:
+            x, y = np.floor(instance.at(0.0)[:2, 3] / CELL)
+            still.setdefault((id(instance.material), int(x), int(y)), []).append(instance)
+    standing = [_group(context, _baked(gathered), gathered[0].material, [], geometry, shadow) for gathered in still.values()]
+    for group in standing:
+        group.load(np.tile(np.eye(4, dtype=np.float32), (1, 2, 1, 1)))
+    return standing, [
+        _group(context, gathered[0].mesh, gathered[0].material, gathered, geometry, shadow) for gathered in moving.values()
+    ]
+
+
+def _baked(instances: list[Instance]) -> Mesh:
+    """One mesh, in world space, of several that stand still."""
+    return joined((instance.mesh, instance.at(0.0)) for instance in instances)
+
+
+def _group(
+    context: Any, mesh: Mesh, material: Material, instances: list[Instance], geometry: Programs, shadow: Programs
+) -> Group:
+    vertices = np.concatenate((mesh.positions, mesh.normals, mesh.uvs), axis=1).astype(np.float32)
+    buffer, indices = context.buffer(vertices.tobytes()), context.buffer(mesh.triangles.astype(np.int32).tobytes())
+    matrices = context.buffer(reserve=max(len(instances), 1) * 2 * 64)
+    seen = [(buffer, "3f 3f 2f", "position", "normal", "uv"), (matrices, "16f 16f/i", "model", "model_before")]
+    has_holes = material.surface is not None and material.surface.has_holes
+    cast = [
+        (buffer, "3f 12x 2f" if has_holes else "3f 20x", *(("position", "uv") if has_holes else ("position",))),
+        (matrices, "16f 64x/i", "model"),
+    ]
+    low, high = mesh.positions.min(axis=0).astype(np.float64), mesh.positions.max(axis=0).astype(np.float64)
+    return Group(
+        material,
+        instances,
+        (low + high) / 2,
+        float(np.linalg.norm(high - low)) / 2,
+        matrices,
+        context.vertex_array(geometry.of(material), seen, indices),
+        context.vertex_array(shadow.of(material), cast, indices),
+    )
+
+
+def in_sight(matrices: NDArray[np.float32], group: Group, clip: Matrix) -> NDArray[np.bool_]:
+    """Which of (n, 4, 4) object-to-world matrices may put the group's mesh into the picture of ``clip``."""
+    stretch = np.sqrt((matrices[:, :3, :3] ** 2).sum(axis=1).max(axis=1))
+    centres = matrices[:, :3, :3] @ group.centre + matrices[:, :3, 3]
+    planes = np.stack((clip[3] + clip[0], clip[3] - clip[0], clip[3] + clip[1], clip[3] - clip[1], clip[3]))
+    planes = planes / np.sqrt((planes[:, :3] ** 2).sum(axis=1, keepdims=True))
+    return np.asarray((centres @ planes[:, :3].T + planes[:, 3] > -group.radius * stretch[:, None]).all(axis=1))
