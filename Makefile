@@ -7,7 +7,7 @@ ARGS   ?=
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help run test check bench clean
+.PHONY: help run test check bench blender clean
 
 BIN     := .venv/bin
 SAMPLES := $(wildcard examples/media/*.mp4 examples/media/*.png)
@@ -19,6 +19,7 @@ help:
 	@echo "make test [ARGS=...]                             the whole test suite; ARGS goes to pytest"
 	@echo "make check                                       style, types, and which room imports which"
 	@echo "make bench                                       measure speed and quality on this machine"
+	@echo "make blender                                     Blender's package in .venv-blender, for upframe render --maker blender"
 	@echo "make clean                                       remove everything make has made"
 	@echo "PYTHON=python3.12 on any of them names the Python (3.11 or newer) that .venv is made with."
 
@@ -46,8 +47,22 @@ check: $(BIN)/with-dev
 bench: $(BIN)/with-pictures
 	@set -e; for script in benchmarks/[a-z]*.py; do echo "$$script"; $(BIN)/python "$$script" $(ARGS); done
 
+# Blender's package in an environment of its own: it is for Python 3.11 alone, and wants an older NumPy.
+BLENDER_PYTHON ?= python3.11
+blender: .venv-blender/with-bpy
+.venv-blender/with-bpy:
+	@set -e; \
+	python=$(call quoted,$(BLENDER_PYTHON)); \
+	"$$python" -c 'import sys; sys.exit(sys.version_info[:2] != (3, 11))' 2>/dev/null || { \
+	  echo "upframe: $$python is no Python 3.11, which bpy 4.5 needs. Name one: make blender BLENDER_PYTHON=/path/to/python3.11" >&2; \
+	  echo "         Or install Blender 4.5 or newer, which needs nothing of this." >&2; exit 1; }; \
+	echo 'Setting up .venv-blender (once; a download of about 400 MB)'; \
+	"$$python" -m venv .venv-blender; \
+	.venv-blender/bin/python -m pip install -qq --disable-pip-version-check 'bpy==4.5.*'; \
+	touch $@
+
 clean:
-	rm -rf .venv build dist src/upframe.egg-info .mypy_cache .pytest_cache .ruff_cache .import_linter_cache
+	rm -rf .venv .venv-blender build dist src/upframe.egg-info .mypy_cache .pytest_cache .ruff_cache .import_linter_cache
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +
 
 define TOO_OLD
