@@ -1,0 +1,178 @@
+"""Where the frames of a training come from: folders, films, LMDBs, and pictures that are drawn."""
+
+from __future__ import annotations
+
+from collections import OrderedDict
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Protocol
+
+import numpy as np
+from numpy.typing import NDArray
+
+from upframe.data.films import FilmFrames
+from upframe.data.frames import read_rgb
+from upframe.data.lmdb_clips import LmdbClips
+from upframe.data.published_folders import films_in, pictures_in, subfolders
+from upframe.data.training.drawing import draw_picture
+from upframe.errors import InputError
+from upframe.media.files import FILM_SUFFIXES
+
+Frame = NDArray[np.uint8]
+"""(h, w, 3) RGB."""
+DRAWN = "drawn:"  # before the numbers of the first and the last
+
+
+class Clip(Protocol):
+    """Frames in order, as they are stored."""
+
+    @property
+    def name(self) -> str: ...
+    def __len__(self) -> int: ...
+    def read(self, index: int) -> Frame:
+        """A frame, not to be changed. Raises InputError, naming the file."""
+        ...
+
+
+@dataclass(frozen=True, eq=False)
+class FileClip:
+    """A file for each frame."""
+
+    name: str
+    paths: tuple[Path, ...]
+
+    def __len__(self) -> int:
+        return len(self.paths)
+
+    def read(self, index: int) -> Frame:
+        return _eight_bits(read_rgb(self.paths[index]))
+
+
+@dataclass(frozen=True, eq=False)
+class FilmClip:
+    """A film. Frames are quick in order; a step back begins anew, so let :class:`FrameCache` hold them."""
+
+    name: str
+    frames: FilmFrames
+
+    def __len__(self) -> int:
+        return len(self.frames.names)
+
+    def read(self, index: int) -> Frame:
+        return _eight_bits(self.frames.read(index))
+
+
+@dataclass(frozen=True, eq=False)
+class LmdbClip:
+    """A clip of an LMDB."""
+
+    name: str
+    clips: LmdbClips
+
+    def __len__(self) -> int:
+        return self.clips.clips[self.name].frames
+
+    def read(self, index: int) -> Frame:
+        return np.repeat(frame, 3, axis=2) if (frame := self.clips.frame(self.name, index)).shape[2] == 1 else frame
+
+
+@dataclass(frozen=True, eq=False)
+class DrawnPicture:
+    """A clip of one frame that is drawn when it is asked for; number and nothing else says what it shows."""
+
+    number: int
+
+    @property
+    def name(self) -> str:
+        return f"{DRAWN}{self.number}"
+
+    def __len__(self) -> int:
+        return 1
+
+    def read(self, index: int) -> Frame:
+        return draw_picture(self.number + index)
+
+
+def _eight_bits(pixels: NDArray[np.generic]) -> Frame:
+    if pixels.dtype == np.uint8:
+        return pixels.view(np.uint8)
+    full = 65535 if pixels.dtype == np.uint16 else 1
+    return (pixels.astype(np.float64) * (255 / full) + 0.5).clip(0, 255).astype(np.uint8)
+
+
+def open_pictures(sources: Sequence[str]) -> list[Clip]:
+    """Every picture of folders and files, a clip of one frame each; ``drawn:0-23`` stands for 24 drawn ones.
+
+    Raises InputError for what is missing or holds no pictures.
+    """
+    pictures: list[Clip] = []
+    for source in sources:
+        if source.startswith(DRAWN):
+            pictures += [DrawnPicture(number) for number in _numbers(source)]
+            continue
+        path = _existing(source)
+        files = [path] if path.is_file() else sorted(p for f in (path, *subfolders(path)) for p in pictures_in(f))
+        if not files:
+            raise InputError(f"{path}: no pictures in this folder, nor in the folders in it")
+        pictures += [FileClip(str(file), (file,)) for file in files]
+    return pictures
+
+
+def open_clips(sources: Sequence[str]) -> list[Clip]:
+    """Every clip of folders: a film, a folder of films, an LMDB, a folder of numbered frames, or a folder of such folders.
+
+    Raises InputError for what is missing or holds no clips, MissingExtra for an LMDB without its package.
+    """
+    return [clip for source in sources for clip in _clips_at(_existing(source))]
+
+
+def _clips_at(path: Path) -> list[Clip]:
+    if path.is_file():
+        if path.suffix.lower() not in FILM_SUFFIXES:
+            raise InputError(f"{path}: is no film; clips are films, LMDBs and folders of frames")
+        return [FilmClip(str(path), FilmFrames(path))]
+    if (path / "data.mdb").is_file():
+        packed = LmdbClips(path)
+        return [LmdbClip(name, packed) for name in packed.clips]
+    clips: list[Clip] = [FilmClip(str(film), FilmFrames(film)) for film in films_in(path)]
+    folders = [folder for folder in subfolders(path) if pictures_in(folder)]
+    clips += [FileClip(str(folder), tuple(files)) for folder in folders or [path] if (files := pictures_in(folder))]
+    if not clips:
+        raise InputError(f"{path}: no clips here: films, an LMDB (upframe pack makes one) or folders of frames are expected")
+    return clips
+
+
+def _numbers(source: str) -> range:
+    first, _, last = source.removeprefix(DRAWN).partition("-")
+    if not (first.isdecimal() and last.isdecimal() and int(first) <= int(last)):
+        raise InputError(f"{source}: which pictures are to be drawn? Write {DRAWN}0-23 for the first 24")
+    return range(int(first), int(last) + 1)
+
+
+def _existing(source: str) -> Path:
+    path = Path(source).expanduser()
+    if not path.exists():
+        raise InputError(f"{path}: no such file or folder")
+    return path
+
+
+class FrameCache:
+    """The frames used last, up to ``size`` bytes; a film is then decoded once as long as it fits."""
+
+    def __init__(self, size: int) -> None:
+        self._size, self._held = size, 0
+        self._frames: OrderedDict[tuple[Clip, int], Frame] = OrderedDict()
+
+    def read(self, clip: Clip, index: int) -> Frame:
+        """A frame of a clip, not to be changed. Raises InputError as the clip does."""
+        key = clip, index
+        if (frame := self._frames.get(key)) is not None:
+            self._frames.move_to_end(key)
+            return frame
+        frame = clip.read(index)
+        self._frames[key] = frame
+        self._held += frame.nbytes
+        while self._held > self._size and len(self._frames) > 1:
+            self._held -= self._frames.popitem(last=False)[1].nbytes
+        return frame

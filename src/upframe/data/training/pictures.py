@@ -1,0 +1,53 @@
+"""Crops of single pictures."""
+
+from __future__ import annotations
+
+import numpy as np
+import torch
+from numpy.random import Generator
+
+from upframe.data.training.chance import for_sample, item_of
+from upframe.data.training.cropping import laid, place
+from upframe.data.training.frames import Frame, FrameCache, open_pictures
+from upframe.data.training.pairs import border
+from upframe.data.training.sets import Sample
+from upframe.data.training.settings import PictureData
+
+
+class PictureCrops:
+    """``high``: (3, s + 2b, s + 2b) uint8, a crop and the border its degradation needs. An epoch is one crop of each picture.
+
+    Large pictures are drawn as often as small ones. Raises InputError for sources that are missing.
+    """
+
+    def __init__(self, settings: PictureData, scale: int, seed: int) -> None:
+        self._settings, self._scale, self._seed = settings, scale, seed
+        self._pictures = open_pictures(settings.pictures)
+        self._cache = FrameCache(int(settings.cache_gb * 1e9))
+        self._side = settings.crop + 2 * border(settings.degradation, scale)
+
+    def __len__(self) -> int:
+        return len(self._pictures)
+
+    def sample(self, index: int, attempt: int = 0) -> Sample:
+        number = self._number(index, attempt)
+        random = for_sample(self._seed, index)
+        picture = self._cache.read(self._pictures[number], 0)
+        crops = [self._crop(picture, self._pictures[number].name, random) for _ in range(self._settings.choices)]
+        crop = max(crops, key=_detail) if len(crops) > 1 else crops[0]
+        pixels = laid(crop.transpose(2, 0, 1)[None], self._settings.flips, random)[0]
+        return {"high": torch.from_numpy(np.ascontiguousarray(pixels))}
+
+    def describe(self, index: int) -> str:
+        return self._pictures[self._number(index, 0)].name
+
+    def _number(self, index: int, attempt: int) -> int:
+        return (item_of(self._seed, len(self._pictures), index) + attempt) % len(self._pictures)
+
+    def _crop(self, picture: Frame, name: str, random: Generator) -> Frame:
+        y, x = place(random, (picture.shape[0], picture.shape[1]), self._side, name, self._scale)
+        return picture[y : y + self._side, x : x + self._side]
+
+
+def _detail(crop: Frame) -> float:
+    return float(np.abs(np.diff(crop.astype(np.int16), axis=0)).mean())

@@ -1,0 +1,52 @@
+"""Losses and scores as CSV, in one file over all interruptions."""
+
+from __future__ import annotations
+
+import csv
+from collections.abc import Mapping
+from pathlib import Path
+
+from upframe.media.atomic import output_error
+
+STEP = "step"
+
+
+class Table:
+    """A CSV file of numbers by step. A line is on the disk when :meth:`add` returns.
+
+    ``after``: lines of later steps are dropped first, as a training that is taken up computes them again. A column that is
+    new is added to the lines before, empty. Raises OutputError.
+    """
+
+    def __init__(self, path: Path, *, after: int) -> None:
+        self._path, self._columns = path, [STEP]
+        rows = []
+        if path.is_file():
+            with path.open(newline="", encoding="utf-8") as file:
+                reader = csv.DictReader(file)
+                self._columns = list(reader.fieldnames or [STEP])
+                rows = [row for row in reader if (row.get(STEP) or "").isdecimal() and int(row[STEP]) <= after]
+        self._write(rows)
+
+    def add(self, step: int, values: Mapping[str, float]) -> None:
+        """A line."""
+        new = [name for name in values if name not in self._columns]
+        if new:
+            with self._path.open(newline="", encoding="utf-8") as file:
+                rows = list(csv.DictReader(file))
+            self._columns += new
+            self._write(rows)
+        try:
+            with self._path.open("a", newline="", encoding="utf-8") as file:
+                csv.DictWriter(file, self._columns).writerow({STEP: step, **{k: repr(float(v)) for k, v in values.items()}})
+        except OSError as error:
+            raise output_error(self._path, error) from error
+
+    def _write(self, rows: list[dict[str, str]]) -> None:
+        try:
+            with self._path.open("w", newline="", encoding="utf-8") as file:
+                writer = csv.DictWriter(file, self._columns, extrasaction="ignore")
+                writer.writeheader()
+                writer.writerows(rows)
+        except OSError as error:
+            raise output_error(self._path, error) from error

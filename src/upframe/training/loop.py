@@ -1,0 +1,163 @@
+"""Carrying out a recipe, under Lightning's Trainer."""
+
+from __future__ import annotations
+
+import logging
+import math
+import warnings
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING, Literal
+
+import torch
+import yaml
+
+from upframe.data.training.sets import Loader, Numbered, Steps
+from upframe.errors import DeviceError, InputError, MissingExtra, OutputError
+from upframe.media import atomic_output
+from upframe.training.events import Finished, Note, Report
+from upframe.training.recipe import Recipe
+from upframe.training.systems import objective_of, samples_of, save_weights
+from upframe.training.validation import Validator
+
+if TYPE_CHECKING:
+    from lightning.pytorch import Callback, Trainer
+    from lightning.pytorch.loggers import Logger
+    from lightning.pytorch.strategies import Strategy
+
+_PRECISION: dict[str, Literal["32-true", "bf16-mixed"]] = {"fp32": "32-true", "bf16": "bf16-mixed"}
+_UNUSED = ("tecogan", "ttvsr")  # systems of which some parameters sit out some steps
+LAST = "last.ckpt"
+
+
+def train(recipe: Recipe, output: Path, report: Report, *, resume: bool = False) -> Finished:
+    """Train a network into the folder ``output``.
+
+    It then holds ``<name>.safetensors``, the network; ``last.ckpt``, to go on with ``resume``; ``recipe.yaml``, all that was
+    decided; ``losses.csv`` and ``validation.csv``; ``samples/`` and ``tensorboard/``. SIGINT and SIGTERM end it after the
+    step with a checkpoint. With ``resume`` and no checkpoint it begins anew.
+
+    Raises InputError, CheckpointError, DeviceError and OutputError before anything is written; TrainingBroke for a loss that
+    is no number, OutputError for a full disk; the last checkpoint is whole then. MissingExtra without Lightning.
+    """
+    _require_lightning()
+    from upframe.training.checkpoints import read_step
+    from upframe.training.module import Training
+    from upframe.training.watch import Watch
+
+    samples = samples_of(recipe)
+    epoch = math.ceil(len(samples) / recipe.batch)
+    total = recipe.iterations or epoch * (recipe.epochs or 1)
+    checkpoint = output / LAST
+    step = read_step(checkpoint, recipe) if resume and checkpoint.is_file() else 0
+    if checkpoint.is_file() and not resume:
+        raise OutputError(f"{output}: holds a training: go on with it by --resume, or write elsewhere with --output")
+    if step >= total:
+        raise InputError(f"{output}: is trained to its end, {step} steps; for more, begin anew with more iterations")
+
+    if recipe.run.threads is not None:
+        torch.set_num_threads(recipe.run.threads)
+    objective = objective_of(recipe)
+    validator = None if recipe.validation is None else Validator(recipe, recipe.validation)
+
+    def loader(rank: int, processes: int) -> Loader:
+        steps = Steps(start=step, stop=total, batch=recipe.batch, rank=rank, processes=processes)
+        numbered = Numbered(samples, skip_damaged=recipe.data.skip_damaged)
+        return Loader(numbered, steps, workers=recipe.run.workers, pinned=torch.cuda.is_available())
+
+    training = Training(recipe, objective, loader, total=total, epoch=epoch, describe=samples.describe)
+    watch = Watch(output, report, validator)
+    with _quiet():
+        trainer = _trainer(recipe, output, watch, step)
+        _keep_recipe(recipe, output)
+        if resume and not step:
+            report(Note(f"{checkpoint}: there is no checkpoint yet: the training begins at its first step"))
+        trainer.fit(training, ckpt_path=checkpoint if step else None, weights_only=True)
+    weights = output / f"{recipe.name}.safetensors"
+    finished = Finished(training.step, total, str(weights), watch.interrupted)
+    if trainer.is_global_zero:
+        save_weights(recipe, training.best, weights, training.step)
+        report(finished)
+    return finished
+
+
+def _require_lightning() -> None:
+    try:
+        import lightning.pytorch  # noqa: F401  # to say so before anything is touched
+    except ImportError as error:
+        raise MissingExtra("lightning", "train", "training") from error
+
+
+def _keep_recipe(recipe: Recipe, output: Path) -> None:
+    with atomic_output(output / "recipe.yaml", overwrite=True) as temporary:
+        temporary.write_text(yaml.safe_dump(recipe.model_dump(mode="json"), sort_keys=False), encoding="utf-8")
+
+
+def _trainer(recipe: Recipe, output: Path, watch: Callback, step: int) -> Trainer:
+    """Raises DeviceError for devices that are not there, InputError where they cannot share a batch."""
+    from lightning.fabric.utilities.exceptions import MisconfigurationException
+    from lightning.pytorch import Trainer
+
+    from upframe.training.checkpoints import WholeCheckpoints
+
+    run = recipe.run
+    try:
+        trainer = Trainer(
+            accelerator=run.accelerator,
+            devices=run.devices,
+            num_nodes=run.nodes,
+            strategy=_strategy(recipe),
+            precision=_PRECISION[run.precision],
+            sync_batchnorm=torch.cuda.is_available() and run.accelerator in ("auto", "cuda"),
+            max_epochs=1,
+            callbacks=[watch],
+            plugins=[WholeCheckpoints()],
+            logger=_tensorboard(output, step) if run.tensorboard else False,
+            default_root_dir=output,
+            use_distributed_sampler=False,
+            enable_checkpointing=False,
+            enable_progress_bar=False,
+            enable_model_summary=False,
+            num_sanity_val_steps=0,
+        )
+    except MisconfigurationException as error:
+        raise DeviceError(f"run.devices: {' '.join(str(error).split())}") from error
+    if recipe.batch % trainer.world_size:
+        raise InputError(f"batch: {recipe.batch} samples cannot be shared by {trainer.world_size} devices: choose a multiple")
+    return trainer
+
+
+def _strategy(recipe: Recipe) -> str | Strategy:
+    from lightning.pytorch.strategies import DDPStrategy
+
+    devices = recipe.run.devices
+    if devices == "auto":
+        devices = max(torch.cuda.device_count(), 1) if recipe.run.accelerator in ("auto", "cuda") else 1
+    if devices * recipe.run.nodes == 1:
+        return "auto"
+    return DDPStrategy(find_unused_parameters=recipe.system in _UNUSED)
+
+
+def _tensorboard(output: Path, step: int) -> Logger:
+    """Raises MissingExtra without TensorBoard."""
+    from lightning.pytorch.loggers import TensorBoardLogger
+
+    try:
+        return TensorBoardLogger(output, name="", version="tensorboard", default_hp_metric=False, purge_step=step or None)
+    except ModuleNotFoundError as error:
+        raise MissingExtra("tensorboard", "train", "run.tensorboard") from error
+
+
+@contextmanager
+def _quiet() -> Iterator[None]:
+    """Without Lightning's advice, which is for those who call it themselves."""
+    log = logging.getLogger("lightning.pytorch")
+    level = log.level
+    log.setLevel(logging.ERROR)
+    try:
+        with warnings.catch_warnings():
+            warnings.filterwarnings("ignore", module=r"lightning\.")
+            yield
+    finally:
+        log.setLevel(level)

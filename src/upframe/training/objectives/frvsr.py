@@ -1,0 +1,99 @@
+"""The objective of FRVSR (Sajjadi et al., CVPR 2018), as TecoGAN's PyTorch edition trains it (its ``vsr_model.py``).
+
+The output of every frame, and the previous frame moved along the estimated flow, are to look like what they should be:
+
+    Charbonnier(output, high resolution)  +  Charbonnier(warp(previous frame, flow), current frame)
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Annotated, Literal, cast
+
+import torch
+from pydantic import Field
+from torch import Tensor, nn
+
+from upframe.data.training.pairs import pair
+from upframe.data.training.sets import Batch
+from upframe.data.training.settings import Positive, Section
+from upframe.models.frvsr import FRVSR, ClipResult, State
+from upframe.ops.warp import warp
+from upframe.training.objectives.losses import charbonnier
+from upframe.training.objectives.objective import Groups, Turn
+
+EPSILON = 1e-6
+
+Weight = Annotated[float, Field(ge=0)]
+
+
+class FRVSRModel(Section):
+    """The keywords of :class:`upframe.models.frvsr.FRVSR`; ``start``: a name or file of weights to begin from."""
+
+    scale: Literal[2, 4] = 4
+    channels: Positive = 64
+    blocks: Positive = 10
+    flow_channels: Positive = 32
+    start: str | None = None
+
+
+class FRVSRLosses(Section):
+    """The weight of each term."""
+
+    pixel: Weight = 1.0
+    warping: Weight = 1.0
+
+
+def new_network(model: FRVSRModel, degradation: Literal["BI", "BD"]) -> FRVSR:
+    """A network with random weights."""
+    sizes = {"channels": model.channels, "blocks": model.blocks, "flow_channels": model.flow_channels}
+    return FRVSR(model.scale, degradation=degradation, **sizes)
+
+
+def pixel_loss(output: Tensor, high: Tensor) -> Tensor:
+    """(n, t, 3, H, W), both."""
+    return charbonnier(output, high, EPSILON)
+
+
+def warping_loss(result: ClipResult) -> Tensor:
+    """How far the previous small frame, moved along the flow, is from the current one."""
+    return charbonnier(warp(result.previous, result.flow, padding="border"), result.current, EPSILON)
+
+
+class FRVSRObjective(nn.Module):
+    """Clips (n, t, 3, h, w) all at once, the state running through them."""
+
+    def __init__(self, network: FRVSR, losses: FRVSRLosses) -> None:
+        super().__init__()
+        self.network, self.losses = network, losses
+
+    def groups(self) -> dict[str, Groups]:
+        return {"network": [{"params": list(self.network.parameters())}]}
+
+    def prepare(self, batch: Batch) -> dict[str, Tensor]:
+        low, high = pair(batch["high"], self.network.degradation, self.network.scale)
+        return {"low": low, "high": high}
+
+    def turns(self, batch: dict[str, Tensor], step: int) -> Iterator[Turn]:
+        result = self.network.clip(batch["low"])
+        yield Turn("network", self.terms(result, batch["high"]))
+
+    def terms(self, result: ClipResult, high: Tensor) -> dict[str, Tensor]:
+        """The weighted terms of a clip's outputs."""
+        return {
+            "pixel": self.losses.pixel * pixel_loss(result.output, high),
+            "warping": self.losses.warping * warping_loss(result),
+        }
+
+    def enlarge(self, network: nn.Module, low: dict[str, Tensor]) -> Tensor:
+        return run_clip(cast(FRVSR, network), low["low"])
+
+
+def run_clip(network: FRVSR, frames: Tensor) -> Tensor:
+    """A clip frame after frame, as a film is enlarged: (n, t, 3, h, w) -> (n, t, 3, s*h, s*w)."""
+    outputs: list[Tensor] = []
+    state: State | None = None
+    for frame in frames.unbind(1):
+        output, state = network.step(frame, state)
+        outputs.append(output)
+    return torch.stack(outputs, dim=1)

@@ -1,0 +1,82 @@
+"""The objective of NSRR (Xiao et al., SIGGRAPH 2020, section 4.3), as the open re-implementation by timmh trains it.
+
+mean of (1 - SSIM) / 2   +   0.1 x mean over four layers of VGG16 of the squared difference of features
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import cast
+
+import torch
+from torch import Tensor, nn
+
+from upframe.data.training.rendered import TARGET
+from upframe.data.training.sets import Batch
+from upframe.data.training.settings import Positive, Section
+from upframe.metrics.structural import SSIMWindow, ssim_map
+from upframe.models.nsrr import NSRR
+from upframe.training.objectives.features import FeatureSettings, FrozenFeatures
+from upframe.training.objectives.frvsr import Weight
+from upframe.training.objectives.objective import Groups, Turn
+
+WINDOW = SSIMWindow("nsrr", size=9, padding="reflect")  # kornia's SSIMLoss of window 9, sigma 1.5
+VGG16_TAPS = (3, 8, 15, 22)  # relu1_2, relu2_2, relu3_3, relu4_3
+ARGUMENTS = ("colour", "depth", "motion")
+
+
+class NSRRModel(Section):
+    """The keywords of :class:`upframe.models.nsrr.NSRR`; ``start``: a name or file of weights to begin from."""
+
+    scale: Positive = 4
+    history: Positive = 5
+    start: str | None = None
+
+
+class NSRRLosses(Section):
+    """The weight of each term; ``feature`` 0 needs no ``features``."""
+
+    structure: Weight = 1.0
+    feature: Weight = 0.1
+    features: FeatureSettings | None = None
+
+
+def structure_loss(output: Tensor, target: Tensor) -> Tensor:
+    """Mean of (1 - SSIM) / 2, each pixel's within [0, 1]: (n, 3, H, W), both."""
+    return ((1 - ssim_map(output, target, window=WINDOW)) / 2).clamp(0, 1).mean()
+
+
+def feature_loss(features: FrozenFeatures, output: Tensor, target: Tensor) -> Tensor:
+    """Mean over the layers of the mean squared difference."""
+    with torch.no_grad():
+        wanted = features(target)
+    pairs = zip(features(output), wanted, strict=True)
+    return torch.stack([(own - other).square().mean() for own, other in pairs]).mean()
+
+
+class NSRRObjective(nn.Module):
+    """Rendered frames and their history; see :class:`upframe.models.nsrr.NSRR` for the arguments."""
+
+    def __init__(self, network: NSRR, losses: NSRRLosses) -> None:
+        super().__init__()
+        self.network, self.losses = network, losses
+        self.features: FrozenFeatures | None = None
+        if losses.features is not None and losses.feature:
+            taps = VGG16_TAPS if losses.features.network == "vgg16" else None
+            self.features = FrozenFeatures(losses.features, taps, normalised=False)  # as published
+
+    def groups(self) -> dict[str, Groups]:
+        return {"network": [{"params": list(self.network.parameters())}]}
+
+    def prepare(self, batch: Batch) -> dict[str, Tensor]:
+        return {key: batch[key] for key in (*ARGUMENTS, TARGET)}
+
+    def turns(self, batch: dict[str, Tensor], step: int) -> Iterator[Turn]:
+        output = self.network(*(batch[key] for key in ARGUMENTS)).float()
+        terms = {"structure": self.losses.structure * structure_loss(output, batch[TARGET])}
+        if self.features is not None:
+            terms["feature"] = self.losses.feature * feature_loss(self.features, output, batch[TARGET])
+        yield Turn("network", terms)
+
+    def enlarge(self, network: nn.Module, low: dict[str, Tensor]) -> Tensor:
+        return cast(Tensor, network(*(low[key] for key in ARGUMENTS)))

@@ -1,0 +1,81 @@
+"""The objective of STSSNet (He et al., AAAI 2024), as its ``train.py`` has it.
+
+    mean |d|   +   |d| inside the holes   +   0.01 x LPIPS
+
+Published training adds a rectangle to the holes of every frame, so that the network learns to fill more than the data lack:
+``data.extra_holes`` of the recipe.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+from typing import cast
+
+from torch import Tensor, nn
+from torch.nn import functional as F
+
+from upframe.data.training.rendered import TARGET
+from upframe.data.training.sets import Batch
+from upframe.data.training.settings import Section
+from upframe.metrics.perceptual import LPIPS, load_lpips
+from upframe.models.stssnet import STSSNet
+from upframe.training.objectives.frvsr import Weight
+from upframe.training.objectives.objective import Groups, Turn
+
+ARGUMENTS = ("colour", "features", "mask", "history")
+
+
+class STSSNetModel(Section):
+    """``start``: a name or file of weights to begin from."""
+
+    start: str | None = None
+
+
+class STSSNetLosses(Section):
+    """The weight of each term; ``lpips`` 0 needs no ``lpips_files`` (see :func:`upframe.metrics.load_lpips`)."""
+
+    pixel: Weight = 1.0
+    hole: Weight = 1.0
+    lpips: Weight = 0.01
+    lpips_files: tuple[str, ...] = ()
+
+
+def hole_loss(output: Tensor, target: Tensor, mask: Tensor) -> Tensor:
+    """Sum of |d| over colours and hole pixels, divided by the number of hole pixels: three times a mean, as published.
+
+    output and target (n, 3, 2h, 2w); mask (n, 1, h, w), 0 in holes. Where its enlargement is exactly 0, there is a hole.
+    """
+    large = F.interpolate(mask, scale_factor=2, mode="bilinear", align_corners=False)
+    hole = (large <= 0).to(output.dtype)
+    return ((output - target).abs() * hole).sum() / hole.sum().clamp_min(1e-6)
+
+
+class STSSNetObjective(nn.Module):
+    """Rendered and warped frames; see :class:`upframe.models.stssnet.STSSNet` for the arguments."""
+
+    def __init__(self, network: STSSNet, losses: STSSNetLosses) -> None:
+        super().__init__()
+        self.network, self.losses = network, losses
+        self._lpips: list[LPIPS] = []  # in a list: it is not trained, and in no checkpoint
+        if losses.lpips and losses.lpips_files:
+            self._lpips.append(load_lpips(*(Path(file).expanduser() for file in losses.lpips_files)))
+
+    def groups(self) -> dict[str, Groups]:
+        return {"network": [{"params": list(self.network.parameters())}]}
+
+    def prepare(self, batch: Batch) -> dict[str, Tensor]:
+        return {key: batch[key] for key in (*ARGUMENTS, TARGET)}
+
+    def turns(self, batch: dict[str, Tensor], step: int) -> Iterator[Turn]:
+        output, target = self.network(*(batch[key] for key in ARGUMENTS)).float(), batch[TARGET]
+        terms = {
+            "pixel": self.losses.pixel * (output - target).abs().mean(),
+            "hole": self.losses.hole * hole_loss(output, target, batch["mask"]),
+        }
+        for network in self._lpips:
+            terms["lpips"] = self.losses.lpips * network.to(output.device)(output, target).mean()
+        yield Turn("network", terms)
+
+    def enlarge(self, network: nn.Module, low: dict[str, Tensor]) -> Tensor:
+        return cast(Tensor, network(*(low[key] for key in ARGUMENTS)))

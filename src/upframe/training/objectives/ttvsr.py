@@ -1,0 +1,106 @@
+"""The objective of TTVSR (Liu et al., CVPR 2022), as its code trains it (``configs/TTVSR_reds4.py``).
+
+Charbonnier of all frames of a clip. The optical flow network learns at an eighth of the rate, and not at all at first.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Annotated, Literal, cast
+
+from pydantic import Field
+from torch import Tensor, nn
+from torch.utils.checkpoint import checkpoint
+
+from upframe.data.training.pairs import pair
+from upframe.data.training.sets import Batch
+from upframe.data.training.settings import Positive, Section
+from upframe.errors import CheckpointError
+from upframe.models.checkpoint import read_checkpoint
+from upframe.models.ttvsr import SCALE, TTVSR, ResidualBlocks
+from upframe.training.objectives.losses import charbonnier
+from upframe.training.objectives.objective import Groups, Turn
+
+EPSILON = 1e-12
+
+
+class TTVSRModel(Section):
+    """The keywords of :class:`upframe.models.ttvsr.TTVSR`.
+
+    ``start``: a name or file of weights to begin from. ``flow``: a file of SPyNet's weights. ``recompute``: the features
+    inside the residual blocks are computed again in the backward pass and not kept, which is most of the memory for a fifth
+    of the time.
+    """
+
+    channels: Positive = 64
+    blocks: Positive = 60
+    token_stride: Positive = 4
+    keyframe_stride: Positive = 3
+    start: str | None = None
+    flow: str | None = None
+    recompute: bool = True
+
+
+class TTVSRLosses(Section):
+    """``flow_rate``: SPyNet's learning rate relative to the others'. ``flow_frozen``: steps before it learns at all."""
+
+    flow_rate: Annotated[float, Field(ge=0)] = 0.125
+    flow_frozen: Annotated[int, Field(ge=0)] = 5000
+
+
+class RecomputedBlocks(ResidualBlocks):
+    """Residual blocks that keep their input alone, and run again in the backward pass."""
+
+    def forward(self, x: Tensor) -> Tensor:
+        return cast(Tensor, checkpoint(super().forward, x, use_reentrant=False))
+
+
+def new_network(model: TTVSRModel) -> TTVSR:
+    """A network with random weights; SPyNet's of ``model.flow``. Raises CheckpointError for a file of another network."""
+    strides = {"token_stride": model.token_stride, "keyframe_stride": model.keyframe_stride}
+    network = TTVSR(channels=model.channels, blocks=model.blocks, **strides)
+    if model.flow is not None:
+        _load_flow(network, model.flow)
+    return network
+
+
+def _load_flow(network: TTVSR, file: str) -> None:
+    expected = network.spynet.state_dict()
+    for weights in read_checkpoint(Path(file).expanduser()).sets:
+        if all(name in weights.state or name in ("mean", "std") for name in expected):
+            network.spynet.load_state_dict({name: weights.state[name] for name in expected if name in weights.state})
+            return
+    raise CheckpointError(f"{file}: holds no SPyNet (basic_module.0.basic_module.0.conv.weight and so on)")
+
+
+def recompute_blocks(network: TTVSR) -> None:
+    """Replace the residual blocks of both passes by ones that keep less; names and values of parameters stay."""
+    blocks = RecomputedBlocks(2 * network.channels, network.channels, network.blocks)
+    blocks.load_state_dict(network.resblocks.state_dict())
+    network.resblocks = blocks
+
+
+class TTVSRObjective(nn.Module):
+    """Clips (n, t, 3, h, w)."""
+
+    def __init__(self, network: TTVSR, losses: TTVSRLosses, degradation: Literal["BI", "BD"]) -> None:
+        super().__init__()
+        self.network, self.losses, self.degradation = network, losses, degradation
+
+    def groups(self) -> dict[str, Groups]:
+        flow = list(self.network.spynet.parameters())
+        others = [value for name, value in self.network.named_parameters() if not name.startswith("spynet.")]
+        return {"network": [{"params": others}, {"params": flow, "rate": self.losses.flow_rate}]}
+
+    def prepare(self, batch: Batch) -> dict[str, Tensor]:
+        low, high = pair(batch["high"], self.degradation, SCALE)
+        return {"low": low, "high": high}
+
+    def turns(self, batch: dict[str, Tensor], step: int) -> Iterator[Turn]:
+        self.network.spynet.requires_grad_(step >= self.losses.flow_frozen)
+        output = self.network(batch["low"]).float()
+        yield Turn("network", {"pixel": charbonnier(output, batch["high"], EPSILON)})
+
+    def enlarge(self, network: nn.Module, low: dict[str, Tensor]) -> Tensor:
+        return cast(Tensor, network(low["low"]))

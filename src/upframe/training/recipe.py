@@ -1,0 +1,303 @@
+"""Recipes: a YAML file that says all a training depends on, checked before anything is touched."""
+
+from __future__ import annotations
+
+import difflib
+from collections.abc import Sequence
+from importlib import resources
+from pathlib import Path
+from typing import Annotated, Any, Literal, get_args
+
+import yaml
+from pydantic import Field, TypeAdapter, ValidationError, model_validator
+
+from upframe.data.training.settings import ClipData, PictureData, Positive, Probability, RenderedData, Section
+from upframe.errors import InputError
+from upframe.metrics import PROTOCOLS
+from upframe.training.objectives.frvsr import FRVSRLosses, FRVSRModel
+from upframe.training.objectives.nsrr import NSRRLosses, NSRRModel
+from upframe.training.objectives.rt4ksr import RT4KSRLosses, RT4KSRModel
+from upframe.training.objectives.stssnet import STSSNetLosses, STSSNetModel
+from upframe.training.objectives.tecogan import DiscriminatorSettings, TecoGANLosses
+from upframe.training.objectives.ttvsr import TTVSRLosses, TTVSRModel
+
+VERSION = 1
+NotNegative = Annotated[float, Field(ge=0)]
+Count = Annotated[int, Field(ge=0)]
+
+
+class Optimiser(Section):
+    """Adam, or AdamW. ``clip_norm``: gradients longer than this, all together, are shortened to it."""
+
+    name: Literal["adam", "adamw"] = "adam"
+    rate: Annotated[float, Field(gt=0)]
+    betas: tuple[Probability, Probability] = (0.9, 0.999)
+    weight_decay: NotNegative = 0.0
+    clip_norm: Annotated[float, Field(gt=0)] | None = None
+
+
+class Schedule(Section):
+    """How the learning rate goes on from the optimiser's.
+
+    ``steps``: times ``factor`` at each of ``at``, counted in ``unit``. ``cosine``: down to ``last`` (a rate, not a factor) at
+    the end. ``one_cycle``: up from a 25th of the rate in the first ``rise`` of the training, then down to nearly nothing.
+    """
+
+    kind: Literal["constant", "steps", "cosine", "one_cycle"] = "constant"
+    at: tuple[Positive, ...] = ()
+    unit: Literal["iterations", "epochs"] = "iterations"
+    factor: Annotated[float, Field(gt=0)] = 0.5
+    last: NotNegative = 0.0
+    rise: Annotated[float, Field(gt=0, lt=1)] = 0.1
+
+
+class Validation(Section):
+    """Measuring while training: clips or pictures as the data's, the middle ``crop`` of the first ``frames`` frames of each.
+
+    ``protocol``: one of ``upframe.metrics.PROTOCOLS``; ``metrics`` of it, all where none is named. The same clips are the
+    sample pictures.
+    """
+
+    sources: Annotated[tuple[str, ...], Field(min_length=1)]
+    every: Positive
+    protocol: str
+    metrics: tuple[str, ...] = ()
+    frames: Positive = 10
+    crop: Positive = 256
+    limit: Positive = 8
+    lpips_files: tuple[str, ...] = ()
+
+    @model_validator(mode="after")
+    def _protocol_exists(self) -> Validation:
+        if self.protocol not in PROTOCOLS:
+            raise ValueError(f"{self.protocol!r} is no protocol; there are {', '.join(PROTOCOLS)}")
+        return self
+
+
+class Run(Section):
+    """Where and how it is carried out; nothing here changes what is learnt, up to rounding.
+
+    ``devices``: how many, or ``auto``. ``workers``: processes that read ahead. ``save_every`` and ``log_every``: in
+    iterations. ``keep_every``: checkpoints that are not overwritten. ``threads``: of each process on a processor.
+    """
+
+    accelerator: Literal["auto", "cpu", "cuda", "mps"] = "auto"
+    devices: Positive | Literal["auto"] = "auto"
+    nodes: Positive = 1
+    precision: Literal["fp32", "bf16"] = "fp32"
+    workers: Count = 2
+    threads: Positive | None = None
+    log_every: Positive = 100
+    save_every: Positive = 5000
+    keep_every: Positive | None = None
+    tensorboard: bool = True
+
+
+class Base(Section):
+    """What all recipes have. ``batch`` is that of all devices together. ``ema``: the decay of the average of the weights."""
+
+    version: Literal[1]
+    name: Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9._+-]*$")]
+    seed: Count = 0
+    iterations: Positive | None = None
+    epochs: Positive | None = None
+    batch: Positive
+    ema: Annotated[float, Field(ge=0, lt=1)] | None = None
+    licence: str = "unknown"
+    optimiser: Optimiser
+    schedule: Schedule = Schedule()
+    validation: Validation | None = None
+    run: Run = Run()
+
+    @model_validator(mode="after")
+    def _has_an_end(self) -> Base:
+        if (self.iterations is None) == (self.epochs is None):
+            raise ValueError("give either iterations or epochs")
+        return self
+
+
+class RT4KSRRecipe(Base):
+    """RT4KSR and RTSRN."""
+
+    system: Literal["rt4ksr"]
+    model: RT4KSRModel
+    data: PictureData
+    losses: RT4KSRLosses = RT4KSRLosses()
+
+
+class FRVSRRecipe(Base):
+    """FRVSR."""
+
+    system: Literal["frvsr"]
+    model: FRVSRModel
+    data: ClipData
+    losses: FRVSRLosses = FRVSRLosses()
+
+
+class TecoGANRecipe(Base):
+    """TecoGAN: an FRVSR with adversarial training."""
+
+    system: Literal["tecogan"]
+    model: FRVSRModel
+    discriminator: DiscriminatorSettings = DiscriminatorSettings()
+    data: ClipData
+    losses: TecoGANLosses = TecoGANLosses()
+
+    @model_validator(mode="after")
+    def _is_whole(self) -> TecoGANRecipe:
+        if self.losses.feature and self.losses.features is None:
+            raise ValueError(
+                "the feature loss needs a network: losses.features.network=vgg19 losses.features.file=vgg19-dcbb9e9d.pth, "
+                "which torchvision publishes; or do without: losses.feature=0"
+            )
+        if self.data.crop % 16:
+            raise ValueError(f"the discriminator needs data.crop to be a multiple of 16, not {self.data.crop}")
+        return self
+
+
+class TTVSRRecipe(Base):
+    """TTVSR."""
+
+    system: Literal["ttvsr"]
+    model: TTVSRModel
+    data: ClipData
+    losses: TTVSRLosses = TTVSRLosses()
+
+    @model_validator(mode="after")
+    def _is_large_enough(self) -> TTVSRRecipe:
+        if self.data.crop < 256:
+            raise ValueError(f"TTVSR takes 64x64 pixels or more: data.crop must be 256 at least, not {self.data.crop}")
+        return self
+
+
+class NSRRRecipe(Base):
+    """NSRR."""
+
+    system: Literal["nsrr"]
+    model: NSRRModel
+    data: RenderedData
+    losses: NSRRLosses = NSRRLosses()
+
+    @model_validator(mode="after")
+    def _is_whole(self) -> NSRRRecipe:
+        if self.losses.feature and self.losses.features is None:
+            raise ValueError(
+                "the feature loss needs a network: losses.features.network=vgg16 losses.features.file=vgg16-397923af.pth, "
+                "which torchvision publishes; or do without: losses.feature=0"
+            )
+        return self
+
+
+class STSSNetRecipe(Base):
+    """STSSNet."""
+
+    system: Literal["stssnet"]
+    model: STSSNetModel = STSSNetModel()
+    data: RenderedData
+    losses: STSSNetLosses = STSSNetLosses()
+
+    @model_validator(mode="after")
+    def _is_whole(self) -> STSSNetRecipe:
+        if self.losses.lpips and not self.losses.lpips_files:
+            raise ValueError("LPIPS needs its weights: losses.lpips_files=[FILE, ...]; or do without: losses.lpips=0")
+        return self
+
+
+Recipe = RT4KSRRecipe | FRVSRRecipe | TecoGANRecipe | TTVSRRecipe | NSRRRecipe | STSSNetRecipe
+_RECIPE: TypeAdapter[Recipe] = TypeAdapter(Annotated[Recipe, Field(discriminator="system")])
+SYSTEMS = ("rt4ksr", "frvsr", "tecogan", "ttvsr", "nsrr", "stssnet")
+
+
+def built_in() -> dict[str, Path]:
+    """The recipes of the package, by name."""
+    folder = Path(str(resources.files("upframe") / "recipes"))
+    return {path.stem: path for path in sorted(folder.glob("*.yaml"))}
+
+
+def read_recipe(name_or_path: str, changes: Sequence[str] = ()) -> Recipe:
+    """A built-in recipe or a YAML file, with ``changes`` such as ``data.crop=96``; values are YAML too.
+
+    Raises InputError, one line with the place of the first thing that is wrong.
+    """
+    values = _mapping(name_or_path)
+    for change in changes:
+        key, equals, value = change.partition("=")
+        if not equals or not all(key.split(".")):
+            raise InputError(f"{change!r} changes nothing: write key=value, for instance data.crop=96")
+        _change(values, key, _parsed(value, key))
+    return validated(values, name_or_path)
+
+
+def validated(values: dict[str, Any], name: str) -> Recipe:
+    """A recipe of plain values. Raises InputError as :func:`read_recipe`."""
+    version = values.get("version")
+    if isinstance(version, int) and version > VERSION:
+        raise InputError(f"{name}: version: is {version}, of a newer Upframe; this one reads {VERSION}. Update it")
+    try:
+        return _RECIPE.validate_python(values)
+    except ValidationError as error:
+        problems = error.errors(include_url=False)
+        more = f" (and {len(problems) - 1} more)" if len(problems) > 1 else ""
+        raise InputError(f"{name}: {_line(dict(problems[0]))}{more}") from None
+
+
+def _mapping(name: str) -> dict[str, Any]:
+    path = built_in().get(name) or Path(name).expanduser()
+    try:
+        values = yaml.safe_load(path.read_text(encoding="utf-8"))
+    except FileNotFoundError:
+        near = difflib.get_close_matches(name, built_in(), 1)
+        hint = f"did you mean {near[0]}? " if near else ""
+        raise InputError(f"{name}: no such recipe: {hint}built in are {', '.join(built_in())}; or give a file") from None
+    except (OSError, UnicodeDecodeError, yaml.YAMLError) as error:
+        raise InputError(f"{path}: cannot be read as YAML: {' '.join(str(error).split())}") from error
+    if not isinstance(values, dict):
+        raise InputError(f"{path}: is no recipe: keys and values are expected, version: 1 among them")
+    return values
+
+
+def _parsed(text: str, key: str) -> Any:
+    try:
+        return yaml.safe_load(text)
+    except yaml.YAMLError as error:
+        raise InputError(f"{key}: {text!r} is no YAML value: {' '.join(str(error).split())}") from error
+
+
+def _change(values: dict[str, Any], key: str, value: Any) -> None:
+    *sections, last = key.split(".")
+    for section in sections:
+        inner = values.get(section)
+        values[section] = inner = inner if isinstance(inner, dict) else {}
+        values = inner
+    values[last] = value
+
+
+def _line(problem: dict[str, Any]) -> str:
+    """``data.crop: must be at least 1, not 0`` of one of pydantic's errors."""
+    place = [
+        str(part) for part in problem["loc"] if part not in SYSTEMS and not str(part).startswith(("literal[", "constrained"))
+    ]
+    key, kind, message = ".".join(place), problem["type"], problem["msg"].removeprefix("Value error, ")
+    if kind == "extra_forbidden":
+        known = difflib.get_close_matches(place[-1], _keys(), 1)
+        return f"{key}: there is no such key" + (f"; did you mean {known[0]}?" if known else "")
+    if kind == "missing":
+        return f"{key}: is missing"
+    if kind.startswith("union_tag"):
+        return f"system: must be one of {', '.join(SYSTEMS)}"
+    given = "" if kind == "value_error" else f", not {problem['input']!r}"
+    return f"{key}: {message[0].lower()}{message[1:]}{given}" if key else message
+
+
+def _keys() -> list[str]:
+    """Every key a recipe may have, at any depth."""
+    found: set[str] = set()
+    waiting: list[Any] = list(get_args(Recipe))
+    while waiting:
+        section = waiting.pop()
+        for name, field in section.model_fields.items():
+            found.add(name)
+            waiting += [
+                a for a in (field.annotation, *get_args(field.annotation)) if isinstance(a, type) and issubclass(a, Section)
+            ]
+    return sorted(found)

@@ -1,0 +1,148 @@
+"""Each published system's parts: its objective, its data, and the file its network is saved to."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import replace
+from pathlib import Path
+from typing import cast
+
+import torch
+from torch import nn
+
+from upframe.data.training.clips import ClipCrops
+from upframe.data.training.pictures import PictureCrops
+from upframe.data.training.rendered import RenderedCrops, RenderedFrames
+from upframe.data.training.sets import SampleSet
+from upframe.data.training.settings import ClipData, RenderedData
+from upframe.data.training.stssnet_scenes import STSSNetScenes
+from upframe.errors import CheckpointError, InputError
+from upframe.media import atomic_output
+from upframe.models.catalog import Mergeable, Model, load, load_file, save
+from upframe.models.info import ModelInfo
+from upframe.models.nsrr import NSRR
+from upframe.models.rt4ksr import RT4KSR
+from upframe.models.stssnet import STSSNet
+from upframe.models.tecogan import SpatioTemporalDiscriminator
+from upframe.models.ttvsr import SCALE as TTVSR_SCALE
+from upframe.training import recipe as recipes
+from upframe.training.objectives import frvsr, rt4ksr, ttvsr
+from upframe.training.objectives.nsrr import NSRRObjective
+from upframe.training.objectives.objective import Objective
+from upframe.training.objectives.stssnet import STSSNetObjective
+from upframe.training.objectives.tecogan import TecoGANObjective
+from upframe.training.objectives.unfolding import begin_unfolded
+from upframe.training.recipe import Recipe
+from upframe.training.rendered_clips import NSRRClips, STSSNetClips
+
+
+def objective_of(recipe: Recipe) -> Objective:
+    """The objective of a recipe, its networks at their beginning: always the same ones for the same seed.
+
+    Raises CheckpointError for a file that does not fit, InputError for switches that exclude each other.
+    """
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(recipe.seed)
+        try:
+            objective = _objective(recipe)
+        except ValueError as error:
+            raise InputError(f"model: {error}") from error
+    if recipe.model.start is not None:
+        _begin_from(objective.network, recipe.model.start)
+    return objective
+
+
+def _objective(recipe: Recipe) -> Objective:
+    match recipe:
+        case recipes.RT4KSRRecipe():
+            network = rt4ksr.new_network(recipe.model)
+            if recipe.model.unfold is not None:
+                begin_unfolded(network, _narrow(recipe.model.unfold))
+            return rt4ksr.RT4KSRObjective(network, recipe.losses, recipe.data.degradation)
+        case recipes.FRVSRRecipe():
+            return frvsr.FRVSRObjective(frvsr.new_network(recipe.model, recipe.data.degradation), recipe.losses)
+        case recipes.TecoGANRecipe():
+            generator, settings = frvsr.new_network(recipe.model, recipe.data.degradation), recipe.discriminator
+            judge = SpatioTemporalDiscriminator(recipe.data.crop, channels=settings.channels, crop_ratio=settings.crop_ratio)
+            return TecoGANObjective(generator, judge, recipe.losses, settings)
+        case recipes.TTVSRRecipe():
+            transformer = ttvsr.new_network(recipe.model)
+            if recipe.model.recompute:
+                ttvsr.recompute_blocks(transformer)
+            return ttvsr.TTVSRObjective(transformer, recipe.losses, recipe.data.degradation)
+        case recipes.NSRRRecipe():
+            return NSRRObjective(NSRR(recipe.model.scale, recipe.model.history), recipe.losses)
+        case recipes.STSSNetRecipe():
+            return STSSNetObjective(STSSNet(), recipe.losses)
+
+
+def _narrow(file: str) -> RT4KSR:
+    network = load_file(Path(file).expanduser(), merge=False).network
+    if not isinstance(network, RT4KSR):
+        raise CheckpointError(f"{file}: is a {type(network).__name__}, and model.unfold needs an RT4KSR")
+    return network
+
+
+def _begin_from(network: nn.Module, start: str) -> None:
+    """Take over the weights of a trained network of the same kind and size."""
+    given = load(start, merge=False).network
+    own, other = network.state_dict(), given.state_dict()
+    differing = next((name for name in own if name not in other or other[name].shape != own[name].shape), None)
+    if differing is not None or own.keys() != other.keys():
+        what = f"its {differing} is another or missing" if differing else f"it also has {min(other.keys() - own.keys())}"
+        raise CheckpointError(f"model.start: {start}: holds a {type(given).__name__} that is not the recipe's network: {what}")
+    network.load_state_dict(other)
+
+
+def samples_of(recipe: Recipe) -> SampleSet:
+    """What a recipe trains on. Raises InputError for folders that are missing or empty."""
+    data, scale = recipe.data, scale_of(recipe)
+    if isinstance(data, RenderedData):
+        return RenderedCrops(rendered_frames(recipe, data.scenes), data, recipe.seed)
+    if data.crop % scale:
+        raise InputError(f"data.crop: {data.crop} is no multiple of the scale, {scale}")
+    if isinstance(data, ClipData):
+        return ClipCrops(data, scale, recipe.seed)
+    return PictureCrops(data, scale, recipe.seed)
+
+
+def scale_of(recipe: Recipe) -> int:
+    """How many times larger the output is."""
+    match recipe:
+        case recipes.TTVSRRecipe():
+            return TTVSR_SCALE
+        case recipes.STSSNetRecipe():
+            return STSSNetScenes.scale
+        case _:
+            return recipe.model.scale
+
+
+def rendered_frames(recipe: Recipe, scenes: Sequence[str]) -> RenderedFrames:
+    """Frames as the recipe's network takes them. Raises InputError for scenes that are missing or of another scale."""
+    if isinstance(recipe, recipes.NSRRRecipe):
+        return NSRRClips(scenes, recipe.model.scale, recipe.model.history)
+    if any(_is_published(scene) for scene in scenes):
+        return STSSNetScenes(scenes)
+    return STSSNetClips(scenes, STSSNetScenes.scale)
+
+
+def _is_published(scene: str) -> bool:
+    """Whether a folder is in the layout of STSSNet's data set."""
+    folder = Path(scene).expanduser()
+    return any(folder.glob("NPY/*.np[yz]")) or any(folder.glob("[Tt]rain*/NPY/*.np[yz]"))
+
+
+def save_weights(recipe: Recipe, network: nn.Module, path: Path, step: int) -> None:
+    """Write a network as a file that every command takes, in merged form where it has one. Raises OutputError."""
+    if isinstance(network, Mergeable):
+        network = network.merge()
+    degradation = recipe.data.degradation if recipe.data.kind != "rendered" else "rendered"
+    info = replace(
+        cast(ModelInfo, network.info),
+        name=recipe.name,
+        degradation=degradation,
+        licence=recipe.licence,
+        summary=f"Trained by the recipe {recipe.name}, {step:,} iterations.",
+    )
+    with atomic_output(path, overwrite=True) as temporary:
+        save(Model(network, info), temporary)

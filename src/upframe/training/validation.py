@@ -1,0 +1,167 @@
+"""Validation and sample pictures: clips and pictures that are held out, scored by a protocol."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+
+from upframe.data.degradation import DEGRADATIONS
+from upframe.data.training.camera import film_picture
+from upframe.data.training.chance import for_picture
+from upframe.data.training.frames import DRAWN, Clip, Frame, open_clips, open_pictures
+from upframe.data.training.rendered import HOLES, TARGET
+from upframe.data.training.settings import RenderedData
+from upframe.errors import InputError
+from upframe.media import Picture, write_picture
+from upframe.metrics import LPIPS, ClipScorer, Protocol, average, find_protocol, load_lpips
+from upframe.ops.resize import upscale
+from upframe.training.objectives.objective import Objective
+from upframe.training.recipe import Recipe, Validation
+from upframe.training.systems import rendered_frames, scale_of
+
+MULTIPLE = 8  # of the small frames, which suits every network
+PICTURES = 3  # that are shown
+
+
+@dataclass(frozen=True, slots=True)
+class HeldOut:
+    """Frames that are not trained on.
+
+    ``inputs``: what the network is given, all frames at once or one after the other, batches of one. ``shown`` (t, 3, h, w):
+    the small frames; ``high`` (t, 3, s*h, s*w); ``holes`` (t, h, w), 1 in a hole, where the data have them.
+    """
+
+    name: str
+    inputs: tuple[dict[str, Tensor], ...]
+    shown: Tensor
+    high: Tensor
+    holes: Tensor | None = None
+
+
+class Validator:
+    """Scores a network on the recipe's held-out clips, and shows it beside bicubic and the truth.
+
+    Raises InputError for sources that are missing or too small, CheckpointError for LPIPS files that do not fit.
+    """
+
+    def __init__(self, recipe: Recipe, settings: Validation) -> None:
+        self.settings = settings
+        self.protocol = _protocol(settings)
+        self._lpips = _lpips(self.protocol, settings)
+        self._scale, self._kind = scale_of(recipe), recipe.data.kind
+        if isinstance(recipe.data, RenderedData):
+            self._rendered = rendered_frames(recipe, settings.sources)
+        else:
+            self._degradation = recipe.data.degradation
+            opened = open_pictures(settings.sources) if self._kind == "pictures" else _clips(settings)
+            self._clips = opened[: settings.limit]
+
+    def __call__(self, objective: Objective, network: nn.Module, device: torch.device, samples: Path) -> dict[str, float]:
+        """The protocol's result of ``network``; writes a picture for the first clips into ``samples``."""
+        was_training = network.training
+        network.eval()
+        scored = []
+        for number, held_out in enumerate(self._rendered_clips() if self._kind == "rendered" else self._stored_clips()):
+            result = self._enlarged(objective, network, device, held_out)
+            with ClipScorer(self.protocol, scale=self._scale, name=held_out.name, lpips=self._lpips) as scorer:
+                for index, (frame, reference) in enumerate(zip(result, held_out.high, strict=True)):
+                    scorer.add(frame.clamp(0, 1), reference, hole=None if held_out.holes is None else held_out.holes[index])
+                scored.append(scorer.finish())
+            if number < PICTURES:
+                _write_sample(samples.with_name(f"{samples.name}-{number}.png"), held_out, result, self._scale)
+        network.train(was_training)
+        return {str(metric): value for metric, value in average(scored, self.protocol).result.items()}
+
+    @torch.no_grad()
+    def _enlarged(self, objective: Objective, network: nn.Module, device: torch.device, held_out: HeldOut) -> Tensor:
+        """(t, 3, s*h, s*w)."""
+        results = []
+        for inputs in held_out.inputs:
+            result = objective.enlarge(network, {name: value.to(device) for name, value in inputs.items()})
+            results.append(result.float().cpu().reshape(-1, *result.shape[-3:]))
+        return torch.cat(results)
+
+    def _stored_clips(self) -> Iterator[HeldOut]:
+        side = self.settings.crop - self.settings.crop % (MULTIPLE * self._scale)
+        for clip in self._clips:
+            frames = [_middle(clip.read(i), side, clip.name) for i in range(min(len(clip), self.settings.frames))]
+            high = torch.from_numpy(np.stack(frames).transpose(0, 3, 1, 2)).float() / 255
+            low = DEGRADATIONS[self._degradation.lower()].tensor(high, self._scale)
+            yield HeldOut(clip.name, ({"low": low if self._kind == "pictures" else low[None]},), low, high)
+
+    def _rendered_clips(self) -> Iterator[HeldOut]:
+        """The first frames of the scenes, ``limit`` times ``frames`` of them, each by itself."""
+        side = self.settings.crop // self._scale // MULTIPLE * MULTIPLE
+        for index in range(min(len(self._rendered), self.settings.limit * self.settings.frames)):
+            name, arrays = self._rendered.name(index), self._rendered.read(index)
+            height, width = arrays["colour"].shape[-2:]
+            if side < 1 or min(height, width) < side:
+                raise InputError(f"validation: {name} is {width}x{height}, too small for validation.crop={self.settings.crop}")
+            cut = {}
+            for key, array in arrays.items():
+                times = self._scale if key == TARGET else 1
+                y, x = (height - side) // 2 * times, (width - side) // 2 * times
+                cut[key] = torch.from_numpy(array[..., y : y + side * times, x : x + side * times].copy())[None]
+            colour = cut["colour"] if cut["colour"].ndim == 4 else cut["colour"][:, -1]  # of a history the current frame
+            holes = 1 - cut[HOLES][:, 0] if HOLES in cut else None
+            yield HeldOut(name, (cut,), colour[:, :3], cut[TARGET], holes)
+
+
+@dataclass(frozen=True, eq=False)
+class FilmedPicture:
+    """A clip of a drawn picture before a moving camera, always the same."""
+
+    picture: Clip
+    frames: int
+    side: int
+
+    @property
+    def name(self) -> str:
+        return self.picture.name
+
+    def __len__(self) -> int:
+        return self.frames
+
+    def read(self, index: int) -> Frame:
+        still = torch.from_numpy(self.picture.read(0).transpose(2, 0, 1))
+        filmed = film_picture(still, self.frames, self.side, for_picture(1, 0))
+        return filmed[index].permute(1, 2, 0).numpy()
+
+
+def _clips(settings: Validation) -> list[Clip]:
+    """Clips, and filmed ones of pictures that are drawn."""
+    drawn = [source for source in settings.sources if source.startswith(DRAWN)]
+    filmed = [FilmedPicture(picture, settings.frames, settings.crop) for picture in open_pictures(drawn)]
+    return [*open_clips([source for source in settings.sources if source not in drawn]), *filmed]
+
+
+def _protocol(settings: Validation) -> Protocol:
+    protocol = find_protocol(settings.protocol)
+    return protocol.select(settings.metrics) if settings.metrics else protocol
+
+
+def _lpips(protocol: Protocol, settings: Validation) -> LPIPS | None:
+    if not {"lpips", "tlp"} & set(protocol.metrics):
+        return None
+    return load_lpips(*settings.lpips_files)
+
+
+def _middle(frame: Frame, side: int, name: str) -> Frame:
+    height, width = frame.shape[:2]
+    if side < 1 or min(height, width) < side:
+        raise InputError(f"validation: {name} is {width}x{height}, too small for validation.crop={side}")
+    y, x = (height - side) // 2, (width - side) // 2
+    return frame[y : y + side, x : x + side]
+
+
+def _write_sample(path: Path, held_out: HeldOut, result: Tensor, scale: int) -> None:
+    """The middle frame: enlarged by bicubic interpolation, by the network, and as it was; side by side."""
+    middle = len(result) // 2
+    views = (upscale(held_out.shown[middle], scale), result[middle], held_out.high[middle])
+    pixels = torch.cat(views, dim=-1).clamp(0, 1).mul(255).round().byte().permute(1, 2, 0).numpy()
+    write_picture(path, Picture(np.ascontiguousarray(pixels)), overwrite=True)

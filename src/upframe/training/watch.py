@@ -1,0 +1,147 @@
+"""What is done between steps: counting, logging, validating, saving, and stopping when the user wishes."""
+
+from __future__ import annotations
+
+import signal
+import threading
+import time
+from pathlib import Path
+from types import FrameType
+from typing import Any
+
+import lightning.pytorch as pl
+import torch
+
+from upframe.training.checkpoints import LAST
+from upframe.training.events import Note, Report, Saved, Started, Stepped, Validated
+from upframe.training.logs import Table
+from upframe.training.module import Training
+from upframe.training.validation import Validator
+
+SIGNALS = (signal.SIGINT, signal.SIGTERM)
+
+
+class Watch(pl.Callback):
+    """Runs after every step. All but saving and stopping is the first process's alone.
+
+    ``interrupted``: whether the user stopped the training before its end.
+    """
+
+    def __init__(self, output: Path, report: Report, validator: Validator | None) -> None:
+        self.output, self.report, self.validator = output, report, validator
+        self.interrupted = False
+        self._asked = False
+        self._before: dict[int, Any] = {}
+        self._sums: dict[str, torch.Tensor] = {}
+        self._counts: dict[str, int] = {}
+        self._steps, self._waited, self._worked, self._mark = 0, 0.0, 0.0, 0.0
+        self._skipped: set[str] = set()
+
+    def on_train_start(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
+        assert isinstance(pl_module, Training)
+        step = pl_module.step
+        if trainer.is_global_zero:
+            self._losses = Table(self.output / "losses.csv", after=step)
+            self._scores = Table(self.output / "validation.csv", after=step)
+            self.report(self._started(pl_module))
+        if threading.current_thread() is threading.main_thread():
+            self._before = {number: signal.signal(number, self._ask) for number in SIGNALS}
+        self._mark = time.perf_counter()
+
+    def _started(self, training: Training) -> Started:
+        network, device = training.objective.network, training.device
+        return Started(
+            recipe=training.recipe.name,
+            output=str(self.output),
+            step=training.step,
+            total=training.total,
+            parameters=sum(p.numel() for p in network.parameters()),
+            device=torch.cuda.get_device_name(device) if device.type == "cuda" else device.type,
+            processes=training.trainer.world_size,
+            epoch=training.epoch_steps,
+        )
+
+    def _ask(self, number: int, _frame: FrameType | None) -> None:
+        """Stop after this step; at once when asked twice."""
+        if self._asked and number == signal.SIGINT:
+            raise KeyboardInterrupt
+        self._asked = True
+
+    def on_train_batch_start(self, trainer: pl.Trainer, pl_module: pl.LightningModule, batch: Any, batch_idx: int) -> None:
+        now = time.perf_counter()
+        self._waited += now - self._mark
+        self._mark = now
+
+    def on_train_batch_end(
+        self,
+        trainer: pl.Trainer,
+        pl_module: pl.LightningModule,
+        outputs: Any,
+        batch: Any,
+        batch_idx: int,
+    ) -> None:
+        assert isinstance(pl_module, Training)
+        self._count(pl_module)
+        run, step = pl_module.recipe.run, pl_module.step
+        last = step >= pl_module.total
+        stop = trainer.strategy.reduce_boolean_decision(self._asked, all=False) and not last
+        if step % run.log_every == 0 or last or stop:
+            self._log(trainer, pl_module)
+        if self.validator is not None and (step % self.validator.settings.every == 0 or last):
+            self._validate(trainer, pl_module, self.validator)
+        if step % run.save_every == 0 or last or stop:
+            self._save(trainer, step, self.output / LAST)
+        if run.keep_every is not None and step % run.keep_every == 0:
+            self._save(trainer, step, self.output / f"{step:08d}.ckpt")
+        if stop:
+            self.interrupted = trainer.should_stop = True
+        self._mark = time.perf_counter()
+
+    def _count(self, training: Training) -> None:
+        self._worked += time.perf_counter() - self._mark
+        self._steps += 1
+        for name, value in training.losses.items():
+            self._sums[name] = self._sums.get(name, torch.zeros_like(value)) + value
+            self._counts[name] = self._counts.get(name, 0) + 1
+        for text in training.skipped:
+            if text not in self._skipped:
+                self._skipped.add(text)
+                self.report(Note(f"left out: {text}"))
+
+    def _log(self, trainer: pl.Trainer, training: Training) -> None:
+        """Means of the steps since the last line."""
+        losses = {name: float(value) / self._counts[name] for name, value in self._sums.items()}
+        seconds, waited = self._waited + self._worked, self._waited
+        steps, self._steps, self._waited, self._worked = self._steps, 0, 0.0, 0.0
+        self._sums, self._counts = {}, {}
+        if not trainer.is_global_zero:
+            return
+        rate = float(trainer.optimizers[0].param_groups[0]["lr"])
+        share = waited / max(seconds, 1e-9)
+        self._losses.add(training.step, {**losses, "rate": rate})
+        timing = {"seconds_a_step": seconds / steps, "data_share": share}
+        for logger in trainer.loggers:
+            logger.log_metrics({**losses, "rate": rate, **timing}, step=training.step)
+        self.report(Stepped(training.step, training.total, losses, rate, seconds / steps, share))
+
+    def _validate(self, trainer: pl.Trainer, training: Training, validator: Validator) -> None:
+        if trainer.is_global_zero:
+            folder = self.output / "samples"
+            folder.mkdir(exist_ok=True)
+            name = folder / f"{training.step:08d}"
+            scores = validator(training.objective, training.best, training.device, name)
+            self._scores.add(training.step, scores)
+            for logger in trainer.loggers:
+                logger.log_metrics({f"validation/{key}": value for key, value in scores.items()}, step=training.step)
+            self.report(Validated(training.step, validator.protocol.name, scores))
+        trainer.strategy.barrier("validation")
+
+    def _save(self, trainer: pl.Trainer, step: int, path: Path) -> None:
+        trainer.save_checkpoint(path)
+        if trainer.is_global_zero:
+            self.report(Saved(step, str(path)))
+
+    def teardown(self, trainer: pl.Trainer, pl_module: pl.LightningModule, stage: str) -> None:
+        for number, handler in self._before.items():
+            signal.signal(number, handler)
+        self._before = {}

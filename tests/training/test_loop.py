@@ -1,0 +1,190 @@
+"""Trainings from their recipe to weights: resumed, shared, interrupted and broken."""
+
+from __future__ import annotations
+
+import errno
+from pathlib import Path
+from typing import Any
+
+import pytest
+import torch
+from PIL import Image
+from tests.training.conftest import Trained, noise, rows, tiny
+
+from upframe.errors import CheckpointError, InputError, OutputError
+from upframe.models import load
+from upframe.training.events import Event, Finished, Note, Saved, Started, Stepped, Validated
+from upframe.training.module import TrainingBroke
+
+KINDS = {"frvsr": "BD", "tecogan": "BD", "rt4ksr": "BI", "ttvsr": "BI", "nsrr": "rendered", "stssnet": "rendered"}
+
+
+@pytest.mark.parametrize("system", KINDS)
+def test_a_recipe_becomes_weights_that_load(tmp_path: Path, trained: Trained, system: str) -> None:
+    recipe = tiny(f"{system}-small")
+    events = trained(recipe)
+    assert isinstance(events[0], Started)
+    total = recipe.iterations or 0
+    assert [event.step for event in events if isinstance(event, Stepped)] == list(range(1, total + 1))
+    assert [event.step for event in events if isinstance(event, Saved)] == list(range(2, total + 1, 2))
+    last = events[-1]
+    assert isinstance(last, Finished)
+    model = load(last.weights)
+    assert (model.info.name, model.info.degradation) == (recipe.name, KINDS[system])
+    assert recipe.name in model.info.summary
+
+
+@pytest.mark.parametrize("name", ["frvsr-small", "tecogan-small", "stssnet-small"])
+def test_a_training_taken_up_in_the_middle_is_the_one_that_was_not_interrupted(
+    tmp_path: Path, trained: Trained, name: str
+) -> None:
+    trained(tiny(name), "whole")
+    trained(tiny(name, "run.keep_every=2"), "cut")
+    (tmp_path / "cut/00000002.ckpt").rename(tmp_path / "cut/last.ckpt")
+    trained(tiny(name), "cut", resume=True)
+    assert rows(tmp_path / "cut") == rows(tmp_path / "whole")
+    one, other = (load(tmp_path / folder / f"{name}.safetensors").network.state_dict() for folder in ("whole", "cut"))
+    assert all(torch.equal(one[key], other[key]) for key in one)
+
+
+def test_the_average_of_the_weights_is_what_is_saved(tmp_path: Path, trained: Trained) -> None:
+    averaged = load(trained_file(trained(tiny("frvsr-small")))).network.state_dict()
+    own = load(trained_file(trained(tiny("frvsr-small", "ema=null"), "plain"))).network.state_dict()
+    name = "srnet.conv_out.weight"
+    assert not torch.equal(averaged[name], own[name])
+    checkpoint = torch.load(tmp_path / "run/last.ckpt", weights_only=True)["state_dict"]
+    assert torch.equal(checkpoint[f"objective.network.{name}"], own[name])
+    assert torch.equal(checkpoint[f"average.module.{name}"], averaged[name])
+
+
+def trained_file(events: list[Event]) -> str:
+    assert isinstance(events[-1], Finished)
+    return events[-1].weights
+
+
+def test_a_loss_that_is_no_number_stops_the_training_and_spares_the_checkpoint(tmp_path: Path, trained: Trained) -> None:
+    trained(tiny("frvsr-small", "iterations=4"))
+    before = (tmp_path / "run/last.ckpt").read_bytes()
+    recipe = tiny("frvsr-small", "iterations=4", "losses.pixel=1e39")  # too large for float32
+    with pytest.raises(TrainingBroke, match=r"step 0: the pixel loss is inf.*It saw drawn:\d"):
+        trained(recipe, "broken")
+    assert not (tmp_path / "broken/last.ckpt").exists()
+    assert (tmp_path / "run/last.ckpt").read_bytes() == before
+
+
+def test_a_full_disk_spares_the_checkpoint_that_is_there(tmp_path: Path, trained: Trained, monkeypatch: Any) -> None:
+    trained(tiny("frvsr-small", "run.keep_every=2"))
+    (tmp_path / "run/00000002.ckpt").rename(tmp_path / "run/last.ckpt")
+    before = (tmp_path / "run/last.ckpt").read_bytes()
+    real = Path.write_bytes
+
+    def full(path: Path, data: Any) -> int:
+        real(path, bytes(data)[:100])
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    monkeypatch.setattr(Path, "write_bytes", full)
+    with pytest.raises(OutputError, match=r"last.ckpt: the disk is full"):
+        trained(tiny("frvsr-small"), resume=True)
+    assert (tmp_path / "run/last.ckpt").read_bytes() == before
+    assert not list((tmp_path / "run").glob(".upframe*"))
+
+
+def test_a_training_is_not_written_over_another(tmp_path: Path, trained: Trained) -> None:
+    trained(tiny("frvsr-small"))
+    with pytest.raises(OutputError, match="--resume"):
+        trained(tiny("frvsr-small"))
+    with pytest.raises(InputError, match="trained to its end, 6 steps"):
+        trained(tiny("frvsr-small"), resume=True)
+
+
+def test_a_checkpoint_of_another_training_is_refused_by_what_differs(tmp_path: Path, trained: Trained) -> None:
+    trained(tiny("frvsr-small"))
+    with pytest.raises(CheckpointError, match=r"trained with model.channels=4, and the recipe has 8"):
+        trained(tiny("frvsr-small", "model.channels=8"), resume=True)
+    (tmp_path / "run/last.ckpt").write_bytes(b"PK\x03\x04 not a checkpoint")
+    with pytest.raises(CheckpointError, match="is no checkpoint of a training"):
+        trained(tiny("frvsr-small"), resume=True)
+
+
+def test_to_resume_what_never_saved_is_to_begin(trained: Trained) -> None:
+    events = trained(tiny("frvsr-small"), resume=True)
+    assert any(isinstance(event, Note) and "no checkpoint yet" in event.text for event in events)
+    assert isinstance(events[-1], Finished)
+    assert events[-1].step == 6
+
+
+def test_a_training_begins_from_given_weights(tmp_path: Path, trained: Trained) -> None:
+    start = trained_file(trained(tiny("frvsr-small")))
+    trained(tiny("tecogan-small", f"model.start={start}", "optimiser.rate=1e-12"), "gan")
+    own, other = load(start).network.state_dict(), load(tmp_path / "gan/tecogan-small.safetensors").network.state_dict()
+    for name in own:
+        torch.testing.assert_close(own[name], other[name], rtol=0, atol=1e-9)
+    with pytest.raises(CheckpointError, match="not the recipe's network"):
+        trained(tiny("tecogan-small", f"model.start={start}", "model.channels=8"), "other")
+
+
+def test_a_damaged_file_is_named_and_left_out_only_when_asked(tmp_path: Path, trained: Trained) -> None:
+    for number in range(3):
+        noise(tmp_path / f"pictures/{number}.png", seed=number)
+    (tmp_path / "pictures/1.png").write_bytes(b"\x89PNG\r\n\x1a\n broken")
+    changes = [f"data.pictures=[{tmp_path / 'pictures'}]", "data.crop=16"]
+    with pytest.raises(InputError, match=r"1\.png.*data.skip_damaged=true"):
+        trained(tiny("rt4ksr-small", *changes))
+    events = trained(tiny("rt4ksr-small", *changes, "data.skip_damaged=true"), "skipping")
+    notes = [event.text for event in events if isinstance(event, Note)]
+    assert len(notes) == 1
+    assert "1.png" in notes[0]
+
+
+def test_a_crop_that_does_not_fit_is_named(tmp_path: Path, trained: Trained) -> None:
+    noise(tmp_path / "pictures/small.png", (20, 20))
+    with pytest.raises(InputError, match=r"small\.png: 20x20 pixels are too few for data.crop, which needs 32x32"):
+        trained(tiny("rt4ksr-small", f"data.pictures=[{tmp_path / 'pictures'}]"))
+
+
+def test_validation_is_by_a_protocol_and_leaves_samples(tmp_path: Path, trained: Trained) -> None:
+    settings = "{sources: ['drawn:9-10'], every: 3, protocol: vid4-y, frames: 3, crop: 48}"
+    events = trained(tiny("frvsr-small", f"validation={settings}"))
+    scores = [event for event in events if isinstance(event, Validated)]
+    assert [event.step for event in scores] == [3, 6]
+    assert scores[0].scores.keys() == {"psnr_y", "ssim_y"}
+    assert [row["step"] for row in rows(tmp_path / "run", "validation.csv")] == ["3", "6"]
+    with Image.open(tmp_path / "run/samples/00000006-0.png") as sample:
+        assert sample.size == (3 * 48, 48)
+
+
+@pytest.mark.parametrize("system", ["nsrr", "stssnet"])
+def test_rendered_frames_are_validated_too(tmp_path: Path, trained: Trained, system: str) -> None:
+    protocol = {"nsrr": "nsrr", "stssnet": "stssnet-hole"}[system]
+    metrics = "[psnr]"
+    settings = f"{{sources: ['layers:9-9'], every: 6, protocol: {protocol}, metrics: {metrics}, limit: 1, frames: 4, crop: 64}}"
+    events = trained(tiny(f"{system}-small", f"validation={settings}"))
+    (scores,) = [event.scores for event in events if isinstance(event, Validated)]
+    assert all(value > 0 for value in scores.values())
+    assert len(list((tmp_path / "run/samples").iterdir())) == 3
+
+
+def test_validation_changes_nothing_that_is_learnt(tmp_path: Path, trained: Trained) -> None:
+    trained(tiny("tecogan-small"), "without")
+    settings = "{sources: ['drawn:9-9'], every: 2, protocol: vid4-y, frames: 2, crop: 32}"
+    trained(tiny("tecogan-small", f"validation={settings}"), "with")
+    assert rows(tmp_path / "with") == rows(tmp_path / "without")
+
+
+def test_workers_change_nothing_that_is_learnt(tmp_path: Path, trained: Trained) -> None:
+    trained(tiny("frvsr-small", "iterations=3"), "none")
+    trained(tiny("frvsr-small", "iterations=3", "run.workers=2"), "two")
+    assert rows(tmp_path / "none") == rows(tmp_path / "two")
+
+
+def test_the_time_spent_waiting_for_data_is_told(trained: Trained) -> None:
+    steps = [event for event in trained(tiny("frvsr-small")) if isinstance(event, Stepped)]
+    assert all(0 <= step.data_share < 1 for step in steps)
+    assert any(step.data_share > 0 for step in steps)
+
+
+@pytest.mark.long
+def test_a_small_recipe_lowers_its_loss(tmp_path: Path, trained: Trained) -> None:
+    trained(tiny("frvsr-small", "iterations=60", "run.save_every=100", "optimiser.rate=3e-3"))
+    losses = [float(row["pixel"]) for row in rows(tmp_path / "run")]
+    assert sum(losses[-10:]) < 0.9 * sum(losses[:10])
