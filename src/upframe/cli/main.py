@@ -8,7 +8,7 @@ from typing import Annotated
 
 import typer
 
-from upframe.cli import models, profile, upscale
+from upframe.cli import check_frames, compare, data, degrade, evaluate, models, pack, play, profile, render, train, upscale
 
 app = typer.Typer(
     name="upframe",
@@ -25,7 +25,16 @@ app = typer.Typer(
 )
 app.command(name="upscale")(upscale.upscale)
 app.command(name="profile")(profile.profile)
+app.command(name="train")(train.train)
+app.command(name="evaluate")(evaluate.evaluate)
+app.command(name="compare")(compare.compare)
+app.command(name="degrade")(degrade.degrade)
+app.command(name="pack")(pack.pack)
+app.command(name="check-frames")(check_frames.check_frames)
+app.command(name="render")(render.render)
+app.command(name="play")(play.play)
 app.add_typer(models.app, name="models")
+app.add_typer(data.app, name="data")
 
 
 def _print_version(value: bool) -> None:
