@@ -279,7 +279,7 @@ def _cameras(stage: Stage) -> list[Camera]:
     middle = walk(
         [(0.6, -4, 1.65), (0.1, -4 + far, 1.65)], [(rng.uniform(-2, 1), 5, 1.5), (rng.uniform(-1, 2), 9 + far, 1.7)], seconds
     )
-    x = -WIDTH / 2 + 0.6
+    x = -3.0  # between the columns and what is shown
     past = walk([(x, -2, 1.7), (x + 0.3, -2 + far, 1.7)], [(WIDTH / 2, 7, 1.6), (WIDTH / 2 - 1, 9 + far, 1.8)], seconds)
     low = walk([(0.9, -2, 0.55), (0.5, -2 + 0.7 * far, 0.7)], [(-2.5, 7, 1.2), (-1.0, 12, 1.5)], seconds)
     cameras = [Camera(middle, 0.95), Camera(past, 0.95), Camera(low, 0.9)]

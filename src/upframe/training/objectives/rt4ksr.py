@@ -1,7 +1,7 @@
 """The objective of RT4KSR and RTSRN (Zamfir et al., CVPR Workshops 2023): one picture, one distance.
 
-The published code has no training; its paper names L1. The shipped weights were trained with L2, for PSNR. A second loss, of the
-differences between neighbouring pixels, can be added.
+The published code has no training; its paper names L1. The shipped weights were trained with L2, for PSNR. A second loss, of
+the differences between neighbouring pixels, can be added.
 """
 
 from __future__ import annotations
