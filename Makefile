@@ -45,7 +45,7 @@ check: $(BIN)/with-dev
 
 # Every script in benchmarks/ runs by itself; a name that begins with an underscore is shared by the others.
 bench: $(BIN)/with-pictures
-	@set -e; for script in benchmarks/[a-z]*.py; do echo "$$script"; $(BIN)/python "$$script" $(ARGS); done
+	@set -e; for script in benchmarks/[a-z]*.py benchmarks/*/[a-z]*.py; do echo "$$script"; $(BIN)/python "$$script" $(ARGS); done
 
 # Blender's package in an environment of its own: it is for Python 3.11 alone, and wants an older NumPy.
 BLENDER_PYTHON ?= python3.11

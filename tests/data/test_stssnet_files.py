@@ -110,7 +110,7 @@ def test_what_is_no_frame_is_refused(tmp_path: Path) -> None:
     cases = {
         "small": r"\(4, 4, 12\)",
         "whole": "int32",
-        "pickle": "cannot be read",
+        "pickle": "holds object",
         "text": "cannot be read",
         "none": "no such file",
     }

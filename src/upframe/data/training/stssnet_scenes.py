@@ -9,9 +9,10 @@ from pathlib import Path
 import numpy as np
 
 from upframe.data.published_folders import child, subfolders
-from upframe.data.stssnet_files import SCALE, Depth, read_frame, read_target
+from upframe.data.stssnet_files import read_frame
 from upframe.data.training.rendered import TARGET, Planes
 from upframe.errors import InputError
+from upframe.rendering.layouts.stssnet import SCALE, Depth, read_stssnet_target
 
 _FRAME = re.compile(r"compressed\.(\d+)\.(Warp|NoWarp)\.np[yz]")
 
@@ -42,7 +43,7 @@ class STSSNetScenes:
 
     def read(self, index: int) -> Mapping[str, Planes]:
         path, target, depth = self._frames[index]
-        return {**read_frame(path, depth)._asdict(), TARGET: np.moveaxis(read_target(target), -1, 0)}
+        return {**read_frame(path, depth)._asdict(), TARGET: np.moveaxis(read_stssnet_target(target), -1, 0)}
 
     def name(self, index: int) -> str:
         return str(self._frames[index][0])

@@ -93,8 +93,9 @@ class STSSNetFrame:
 def _depth(depth: Floats, kind: Depth) -> Floats:
     if kind == "clip":
         return depth.clip(0, 1)
-    least = depth.min()
-    return np.asarray((depth - least) / (depth.max() - least + np.float32(1e-6)), np.float32)
+    half = depth.astype(np.float16)  # as the published loader computes it, and the files store it
+    least = half.min()
+    return np.asarray((half - least) / (half.max() - least + np.float16(1e-6)), np.float32)
 
 
 def read_stssnet_frame(path: Path) -> STSSNetFrame:
