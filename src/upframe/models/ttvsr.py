@@ -29,8 +29,8 @@ HEAD_BLOCKS = 5  # residual blocks that make the features of a single frame
 TAIL_CHANNELS = 64
 FLOW_BATCH = 8  # flows that are computed at once
 REMEMBERED = 7  # key frames carried from one chunk to the next: those of 20 frames
-LOOK_AHEAD = 15
-WARM_UP = 15
+LOOK_AHEAD = 15  # frames after a frame, and
+WARM_UP = 15  # before it, that all but a little of its result comes from (docs/streaming.md)
 EXAMPLE_FRAMES = 7
 
 
@@ -153,7 +153,8 @@ class TrajectoryAttention(nn.Module):
     def forward(self, current: Tensor, anchor: Tensor, keys: Tensor, values: Tensor, location: Tensor) -> Tensor:
         """current, of this frame alone, and anchor, carried to it, (n, c, h, w); the rest as in Memory -> (n, c, h, w).
 
-        Locations are rounded to the nearest token; one outside the map reads zeros. Of equal key frames the first is taken.
+        Locations are rounded to the nearest token; one outside the map reads zeros. Of equal key frames, as still pictures and
+        mirrored clips have them, the first is taken; which one the published code takes hangs on the machine's rounding.
         """
         _, n, p, _ = keys.shape
         rows, columns = location.shape[-2:]
@@ -232,7 +233,7 @@ class TTVSR(nn.Module):
         """
         keep = frames.shape[1] if keep is None else keep
         self._check(frames, state, keep, remember)
-        # Frame by frame, so that equal frames have equal features, to the last bit: the attention then meets ties as published.
+        # Frame by frame: equal frames then have equal features, to the last bit, whatever stands beside them.
         features = [self.feat_extractor(frame) for frame in frames.unbind(1)]
         to_next, to_previous = self._flows(frames, state, keep)
         backward = self._backward(features, to_next, keep)
