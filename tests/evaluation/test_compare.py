@@ -257,8 +257,8 @@ def test_memory_does_not_grow_with_the_length_of_the_films(tmp_path: Path) -> No
         "print(next(line.split()[1] for line in open('/proc/self/status') if line.startswith('VmHWM')))"
     )
     peaks = []
-    for count in (40, 300):
-        film = save_film(tmp_path / f"{count}.mkv", moving(count, 120, 160))
+    for count in (40, 200):
+        film = save_film(tmp_path / f"{count}.mkv", moving(count, 240, 320))
         done = subprocess.run(
             [sys.executable, "-c", code, film],
             env={**os.environ, "OMP_NUM_THREADS": "1"},
@@ -267,4 +267,5 @@ def test_memory_does_not_grow_with_the_length_of_the_films(tmp_path: Path) -> No
             check=True,
         )
         peaks.append(int(done.stdout))
-    assert peaks[1] <= 1.05 * peaks[0], f"{peaks} kB"
+    # The frames themselves would be a third of it; the peak of one and the same film varies by a tenth.
+    assert peaks[1] <= 1.15 * peaks[0], f"{peaks} kB"
