@@ -16,7 +16,6 @@ from __future__ import annotations
 import argparse
 import json
 import time
-from itertools import product
 from pathlib import Path
 
 import numpy as np
@@ -27,6 +26,7 @@ from torch.nn import functional as F
 
 from upframe.models.rt4ksr import RT4KSR
 from upframe.ops.resize import downscale, upscale
+from upframe.training.objectives.unfolding import unfolded
 
 
 def read(path: Path, multiple: int) -> Tensor:
@@ -104,28 +104,6 @@ def validate(network: RT4KSR | None, folder: Path, scale: int, device: torch.dev
         result = upscale(low, scale) if network is None else network(low)
         scores[path.stem] = psnr(result.cpu(), high[None].float() / 255, scale)
     return scores | {"mean": sum(scores.values()) / len(scores)}
-
-
-def unfold(kernel: Tensor) -> Tensor:
-    """The kernel (4*o, 4*i, 3, 3) that does to a pixel-unshuffled picture what ``kernel`` (o, i, 3, 3) does to the picture."""
-    outputs, inputs = kernel.shape[:2]
-    folded = kernel.new_zeros(outputs, 2, 2, inputs, 2, 2, 3, 3)
-    for y, x, ky, kx in product(range(2), range(2), range(3), range(3)):
-        (block_y, phase_y), (block_x, phase_x) = divmod(y + ky - 1, 2), divmod(x + kx - 1, 2)
-        folded[:, y, x, :, phase_y, phase_x, block_y + 1, block_x + 1] += kernel[:, :, ky, kx]
-    return folded.reshape(4 * outputs, 4 * inputs, 3, 3)
-
-
-def unfolded(state: dict[str, Tensor], scale: int) -> dict[str, Tensor]:
-    """The weights of the folded network that computes what a network at full resolution computes."""
-    result = {}
-    for name, value in state.items():
-        result[name] = unfold(value) if value.ndim == 4 else value.repeat_interleave(4)
-        if name.startswith("upsample"):  # pixel-shuffle by 2 and by scale, in one: (c, s, s, 2, 2) -> (c, 2, s, 2, s)
-            rest = value.shape[1:] if value.ndim == 1 else result[name].shape[1:]
-            parts = result[name].reshape(3, scale, scale, 2, 2, *rest)
-            result[name] = parts.permute(0, 3, 1, 4, 2, *range(5, parts.ndim)).reshape(-1, *rest)
-    return result
 
 
 def start_from(network: RT4KSR, path: Path) -> None:

@@ -10,7 +10,8 @@ import pytest
 import torch
 from torch import Tensor, nn
 
-from upframe.engine.profile import PUBLISHED, count, parse_size, profile, published, receptive_field
+from upframe.engine.profile import PUBLISHED, count, profile, published, receptive_field
+from upframe.engine.size import parse_size
 from upframe.errors import CheckpointError, DeviceError, ShapeError, UpframeError
 from upframe.models import load
 from upframe.models.catalog import Model

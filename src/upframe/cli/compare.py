@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Literal
+from typing import Annotated
 
 import typer
 
@@ -16,6 +16,7 @@ from upframe.cli.scores import (
     Device,
     LpipsWeights,
     Metrics,
+    Mode,
     Quiet,
     ReportFolder,
     deliver,
@@ -44,15 +45,7 @@ def compare(
             rich_help_panel=NUMBERS,
         ),
     ] = None,
-    mode: Annotated[
-        Literal["all", "edge", "hole"] | None,
-        typer.Option(
-            "--mode",
-            help="Which pixels count. Default: the protocol's, mostly all.",
-            show_default=False,
-            rich_help_panel=NUMBERS,
-        ),
-    ] = None,
+    mode: Mode = None,
     holes: Annotated[
         str | None,
         typer.Option(

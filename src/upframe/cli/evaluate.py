@@ -17,6 +17,7 @@ from upframe.cli.scores import (
     Device,
     LpipsWeights,
     Metrics,
+    Mode,
     Quiet,
     ReportFolder,
     deliver,
@@ -49,15 +50,7 @@ def evaluate(
         ),
     ] = None,
     metrics: Metrics = None,
-    mode: Annotated[
-        Literal["all", "edge", "hole"] | None,
-        typer.Option(
-            "--mode",
-            help="Which pixels count. Default: the protocol's, mostly all.",
-            show_default=False,
-            rich_help_panel=NUMBERS,
-        ),
-    ] = None,
+    mode: Mode = None,
     lpips_weights: LpipsWeights = None,
     scale: Annotated[
         int | None,

@@ -102,7 +102,7 @@ def play(
     with one_line(debug=debug):
         from upframe.cli.report import reporter
         from upframe.engine.play import PlaySettings
-        from upframe.engine.profile import parse_size
+        from upframe.engine.size import parse_size
         from upframe.engine.supersampler import Supersampler
 
         supersampler = None if model is None else Supersampler(model, device=device, precision=precision, far=far)

@@ -47,8 +47,9 @@ def profile(
     """
     with one_line(debug=debug):
         from upframe.engine.memory import keep_freed_memory
-        from upframe.engine.profile import parse_size, published
         from upframe.engine.profile import profile as measure
+        from upframe.engine.profile import published
+        from upframe.engine.size import parse_size
         from upframe.models import load
 
         height, width = parse_size(size)

@@ -107,7 +107,7 @@ def render(
         raise typer.BadParameter("give a scene and a folder" if named_set is None else "with --set give a folder alone")
     with one_line(debug=debug):
         from upframe.cli.report import reporter
-        from upframe.engine.profile import parse_size
+        from upframe.engine.size import parse_size
 
         clips, settings = _wanted(arguments, named_set, seed)
         settings = replace(

@@ -6,7 +6,7 @@ import json
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import typer
 
@@ -26,6 +26,12 @@ Metrics = Annotated[
         "Default: the protocol's.",
         show_default=False,
         rich_help_panel=NUMBERS,
+    ),
+]
+Mode = Annotated[
+    Literal["all", "edge", "hole"] | None,
+    typer.Option(
+        "--mode", help="Which pixels count. Default: the protocol's, mostly all.", show_default=False, rich_help_panel=NUMBERS
     ),
 ]
 LpipsWeights = Annotated[

@@ -22,7 +22,7 @@ from torch.utils._pytree import tree_leaves
 from torch.utils.flop_counter import FlopCounterMode
 
 from upframe.engine.device import Precision, choose_device, choose_dtype, memory_format, out_of_memory
-from upframe.errors import CheckpointError, DeviceError, ShapeError, UpframeError
+from upframe.errors import CheckpointError, DeviceError, ShapeError
 from upframe.models.catalog import Model
 from upframe.models.frvsr import FRVSR
 from upframe.models.nsrr import NSRR
@@ -102,14 +102,6 @@ def published(name: str) -> Model:
         torch.manual_seed(0)
         network = PUBLISHED[name]().eval().requires_grad_(False)
     return Model(network, network.info)
-
-
-def parse_size(text: str) -> tuple[int, int]:
-    """(height, width) of ``WIDTHxHEIGHT``. Raises UpframeError for what cannot be read."""
-    width, _, height = text.lower().partition("x")
-    if not (width.isdecimal() and height.isdecimal() and int(width) and int(height)):
-        raise UpframeError(f"--size {text}: write it as WIDTHxHEIGHT, for instance 960x540")
-    return int(height), int(width)
 
 
 def profile(

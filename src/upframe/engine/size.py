@@ -43,7 +43,12 @@ def parse_target(scale: float | None, size: str | None) -> Target:
         return Target(scale=scale)
     if size == "same":
         return Target(same=True)
-    width, _, height = size.lower().partition("x")
-    if not (width.isdigit() and height.isdigit() and int(width) and int(height)):
-        raise UpframeError(f"--size {size}: write it as WIDTHxHEIGHT, for instance 1920x1080, or as the word 'same'")
-    return Target(size=(int(height), int(width)))
+    return Target(size=parse_size(size, advice="for instance 1920x1080, or as the word 'same'"))
+
+
+def parse_size(text: str, *, advice: str = "for instance 960x540") -> tuple[int, int]:
+    """(height, width) of ``WIDTHxHEIGHT``. Raises UpframeError, with ``advice``, for what cannot be read."""
+    width, _, height = text.lower().partition("x")
+    if not (width.isdecimal() and height.isdecimal() and int(width) and int(height)):
+        raise UpframeError(f"--size {text}: write it as WIDTHxHEIGHT, {advice}")
+    return int(height), int(width)
