@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import errno
+import shutil
 from pathlib import Path
 from typing import Any
 
@@ -11,7 +12,7 @@ import torch
 from PIL import Image
 from tests.training.conftest import Trained, noise, rows, tiny
 
-from upframe.errors import CheckpointError, InputError, OutputError
+from upframe.errors import CheckpointError, DeviceError, InputError, OutputError
 from upframe.models import load
 from upframe.training.events import Event, Finished, Note, Saved, Started, Stepped, Validated
 from upframe.training.module import TrainingBroke
@@ -177,10 +178,78 @@ def test_workers_change_nothing_that_is_learnt(tmp_path: Path, trained: Trained)
     assert rows(tmp_path / "none") == rows(tmp_path / "two")
 
 
-def test_the_time_spent_waiting_for_data_is_told(trained: Trained) -> None:
+@pytest.mark.parametrize("system", ["frvsr", "rt4ksr"])
+def test_a_batch_in_parts_teaches_what_it_teaches_at_once(tmp_path: Path, trained: Trained, system: str) -> None:
+    changes = ["iterations=3", "batch=4", "optimiser.rate=1e-4"]
+    trained(tiny(f"{system}-small", *changes), "whole")
+    trained(tiny(f"{system}-small", *changes, "run.accumulate=2"), "parts")
+    for one, other in zip(rows(tmp_path / "whole"), rows(tmp_path / "parts"), strict=True):
+        assert {key: float(value) for key, value in one.items()} == pytest.approx(
+            {key: float(value) for key, value in other.items()}, rel=1e-4
+        )
+    whole, parts = (
+        load(tmp_path / folder / f"{system}-small.safetensors").network.state_dict() for folder in ("whole", "parts")
+    )
+    for name in whole:
+        torch.testing.assert_close(whole[name], parts[name], rtol=0, atol=2e-6)
+
+
+def test_a_training_whose_time_is_over_goes_on_exactly(tmp_path: Path, trained: Trained) -> None:
+    trained(tiny("frvsr-small", "iterations=3"), "whole")
+    for step in (1, 2, 3):
+        events = trained(tiny("frvsr-small", "iterations=3", "run.minutes=1e-9"), "pieces", resume=True)
+        assert isinstance(events[-1], Finished)
+        assert (events[-1].step, events[-1].interrupted) == (step, False)
+        notes = [event.text for event in events if isinstance(event, Note)]
+        assert any("run.minutes=1e-09 are over" in note for note in notes) == (step < 3)
+    assert rows(tmp_path / "pieces") == rows(tmp_path / "whole")
+    one, other = (load(tmp_path / folder / "frvsr-small.safetensors").network.state_dict() for folder in ("whole", "pieces"))
+    assert all(torch.equal(one[key], other[key]) for key in one)
+
+
+def test_bfloat16_where_it_is_slow_is_told(trained: Trained, monkeypatch: pytest.MonkeyPatch) -> None:
+    recipe = tiny("rt4ksr-small", "iterations=1", "run.precision=bf16")
+    for fast in (True, False):
+        monkeypatch.setattr("upframe.training.loop._has_bfloat16", lambda fast=fast: fast)
+        notes = [event.text for event in trained(recipe, f"run{fast}") if isinstance(event, Note)]
+        assert any("10 to 100 times slower" in note for note in notes) != fast
+
+
+@pytest.mark.long
+@pytest.mark.filterwarnings("ignore::DeprecationWarning")  # of the compiler's own parts
+def test_a_compiled_network_learns_the_same(tmp_path: Path, trained: Trained) -> None:
+    if shutil.which("c++") is None:
+        pytest.skip("no C++ compiler")
+    settings = "validation={sources: ['drawn:9-9'], every: 2, protocol: set-y, crop: 32}"
+    changes = ["iterations=2", "optimiser.rate=1e-4", settings]
+    trained(tiny("rt4ksr-small", *changes), "plain")
+    trained(tiny("rt4ksr-small", *changes, "run.compile=true"), "compiled")
+    for name in ("losses.csv", "validation.csv"):
+        for one, other in zip(rows(tmp_path / "plain", name), rows(tmp_path / "compiled", name), strict=True):
+            assert {key: float(value) for key, value in one.items()} == pytest.approx(
+                {key: float(value) for key, value in other.items()}, rel=1e-3
+            )
+    assert (
+        load(tmp_path / "plain/rt4ksr-small.safetensors").network.state_dict().keys()
+        == load(tmp_path / "compiled/rt4ksr-small.safetensors").network.state_dict().keys()
+    )
+
+
+@pytest.mark.filterwarnings("ignore::DeprecationWarning")  # of the compiler's own parts
+def test_a_machine_that_cannot_compile_is_told(tmp_path: Path, trained: Trained, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("TORCHINDUCTOR_CACHE_DIR", str(tmp_path / "cache"))
+    monkeypatch.setattr("torch._inductor.config.force_disable_caches", True)
+    monkeypatch.setattr("torch._inductor.config.cpp.cxx", ("no-such-compiler",))
+    with pytest.raises(DeviceError, match=r"leave run\.compile out"):
+        trained(tiny("rt4ksr-small", "run.compile=true"))
+
+
+def test_the_time_spent_waiting_for_data_is_told(tmp_path: Path, trained: Trained) -> None:
     steps = [event for event in trained(tiny("frvsr-small")) if isinstance(event, Stepped)]
     assert all(0 <= step.data_share < 1 for step in steps)
     assert any(step.data_share > 0 for step in steps)
+    logged = rows(tmp_path / "run", "timing.csv")
+    assert [float(row["data_share"]) for row in logged] == [step.data_share for step in steps]
 
 
 @pytest.mark.long

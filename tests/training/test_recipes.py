@@ -65,6 +65,8 @@ NO_FILES = {
         ("iterations=null", "give either iterations or epochs"),
         ("validation.protocol=best", "'best' is no protocol"),
         ("optimiser=null", "optimiser: "),
+        ("run.accumulate=3", "batch: 4 samples cannot be taken in 3 equal parts"),
+        ("run.minutes=0", "run.minutes: input should be greater than 0"),
         ("batch: 3", "write key=value"),
         ("batch=[", "batch: '\\['"),
     ],

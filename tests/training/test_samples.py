@@ -102,6 +102,14 @@ def test_a_missing_size_is_named(clips: Path) -> None:
         crops.sample(0)
 
 
+def test_a_frame_of_another_size_than_its_clip_is_named(tmp_path: Path) -> None:
+    for number, size in enumerate(((40, 32), (40, 32), (36, 32))):
+        noise(tmp_path / f"clip/{number}.png", size, number)
+    crops = ClipCrops(settings(tmp_path / "clip", crop=8, still_share=0.0), 2, seed=0)
+    with pytest.raises(InputError, match=r"clip: frame \d is of \d+x32 pixels, and frame \d of \d+x32: .* one size"):
+        crops.sample(0)
+
+
 def test_films_lmdbs_and_folders_are_clips(tmp_path: Path, clips: Path) -> None:
     (tmp_path / "films").mkdir()
     Film(codec="ffv1", times=steady(5)).make(tmp_path / "films/one.mkv")

@@ -48,15 +48,20 @@ def train(
         read = read_recipe(recipe, changes or [])
         with _reporter(as_json=as_json) as report:
             finished = carry_out(read, output or Path("runs") / read.name, report, resume=resume)
-    if finished.interrupted:
+    if finished.interrupted and _is_first():
         print(f"upframe: interrupted after step {finished.step}, which is saved; --resume goes on", file=sys.stderr)
         raise typer.Exit(INTERRUPTED)
+
+
+def _is_first() -> bool:
+    """Of several processes on this machine."""
+    return os.environ.get("LOCAL_RANK", "0") == "0"
 
 
 @contextmanager
 def _reporter(*, as_json: bool) -> Iterator[Report]:
     """The function that shows events; of several processes on a machine only the first says anything."""
-    if os.environ.get("LOCAL_RANK", "0") != "0":
+    if not _is_first():
         yield lambda _: None
     elif as_json:
         yield lambda event: print(json.dumps(event.as_dict()), flush=True)
@@ -98,7 +103,8 @@ class _Terminal:
             case events.Note():
                 self._say(f"  [yellow]note[/] {escape(event.text)}")
             case events.Finished():
-                self._say(f"[green]done[/] {escape(event.weights)}, step {event.step:,} of {event.total:,}")
+                what = "done" if event.step == event.total else "saved"
+                self._say(f"[green]{what}[/] {escape(event.weights)}, step {event.step:,} of {event.total:,}")
 
     def _say(self, text: str) -> None:
         self.console.print(text, highlight=False)

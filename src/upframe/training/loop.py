@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import logging
 import math
+import platform
+import signal
 import warnings
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
@@ -14,10 +16,12 @@ import torch
 import yaml
 
 from upframe.data.training.sets import Loader, Numbered, Steps
-from upframe.errors import DeviceError, InputError, MissingExtra, OutputError
+from upframe.errors import DeviceError, InputError, MissingExtra, OutputError, UpframeError
 from upframe.media import atomic_output
+from upframe.training.compiling import compile_networks, compiler_errors
 from upframe.training.events import Finished, Note, Report
 from upframe.training.recipe import Recipe
+from upframe.training.stopping import Stop
 from upframe.training.systems import objective_of, samples_of, save_weights
 from upframe.training.validation import Validator
 
@@ -31,17 +35,23 @@ _UNUSED = ("tecogan", "ttvsr")  # systems of which some parameters sit out some 
 LAST = "last.ckpt"
 
 
+class ReaderDied(UpframeError):
+    """A process that reads data ahead was ended from outside; the last checkpoint is whole."""
+
+
 def train(recipe: Recipe, output: Path, report: Report, *, resume: bool = False) -> Finished:
     """Train a network into the folder ``output``.
 
     It then holds ``<name>.safetensors``, the network; ``last.ckpt``, to go on with ``resume``; ``recipe.yaml``, all that was
-    decided; ``losses.csv`` and ``validation.csv``; ``samples/`` and ``tensorboard/``. SIGINT and SIGTERM end it after the
-    step with a checkpoint. With ``resume`` and no checkpoint it begins anew.
+    decided; ``losses.csv``, ``validation.csv`` and ``timing.csv``; ``samples/`` and ``tensorboard/``. SIGINT, SIGTERM and
+    ``run.minutes`` end it after the step with a checkpoint. With ``resume`` and no checkpoint it begins anew.
 
     Raises InputError, CheckpointError, DeviceError and OutputError before anything is written; TrainingBroke for a loss that
-    is no number, OutputError for a full disk; the last checkpoint is whole then. MissingExtra without Lightning.
+    is no number, OutputError for a full disk, ReaderDied; the last checkpoint is whole then. KeyboardInterrupt for a second
+    SIGINT. MissingExtra without Lightning.
     """
     _require_lightning()
+    stop = Stop(recipe.run.minutes)
     from upframe.training.checkpoints import read_step
     from upframe.training.module import Training
     from upframe.training.watch import Watch
@@ -67,13 +77,18 @@ def train(recipe: Recipe, output: Path, report: Report, *, resume: bool = False)
         return Loader(numbered, steps, workers=recipe.run.workers, pinned=torch.cuda.is_available())
 
     training = Training(recipe, objective, loader, total=total, epoch=epoch, describe=samples.describe)
-    watch = Watch(output, report, validator)
+    watch = Watch(output, report, validator, stop)
     with _quiet():
         trainer = _trainer(recipe, output, watch, step)
         _keep_recipe(recipe, output)
         if resume and not step:
             report(Note(f"{checkpoint}: there is no checkpoint yet: the training begins at its first step"))
-        trainer.fit(training, ckpt_path=checkpoint if step else None, weights_only=True)
+        if recipe.run.precision == "bf16" and trainer.strategy.root_device.type == "cpu" and not _has_bfloat16():
+            report(Note("run.precision=bf16: this processor computes bfloat16 10 to 100 times slower than fp32"))
+        with _named_errors(recipe):
+            if recipe.run.compile:
+                compile_networks(objective)
+            trainer.fit(training, ckpt_path=checkpoint if step else None, weights_only=True)
     weights = output / f"{recipe.name}.safetensors"
     finished = Finished(training.step, total, str(weights), watch.interrupted)
     if trainer.is_global_zero:
@@ -87,6 +102,35 @@ def _require_lightning() -> None:
         import lightning.pytorch  # noqa: F401  # to say so before anything is touched
     except ImportError as error:
         raise MissingExtra("lightning", "train", "training") from error
+
+
+def _has_bfloat16() -> bool:
+    """Whether the processor has instructions for it: AVX-512, AMX or those of 64-bit ARM."""
+    found = torch.cpu._is_avx512_bf16_supported() or torch.cpu._is_amx_tile_supported()
+    return found or platform.machine().lower() in ("arm64", "aarch64")
+
+
+@contextmanager
+def _named_errors(recipe: Recipe) -> Iterator[None]:
+    """What Lightning and torch raise, as ours."""
+    before = signal.getsignal(signal.SIGINT)
+    with ExitStack() as stack:
+        if recipe.run.compile:
+            stack.enter_context(compiler_errors())
+        try:
+            yield
+        except SystemExit as error:  # Lightning makes it of KeyboardInterrupt, and goes deaf to further ones
+            if not isinstance(error.__context__, KeyboardInterrupt):
+                raise
+            signal.signal(signal.SIGINT, before)
+            raise KeyboardInterrupt from None
+        except (RuntimeError, ConnectionError, EOFError) as error:  # the last two from a sample that was being handed over
+            if isinstance(error, RuntimeError) and "DataLoader worker" not in str(error):
+                raise
+            raise ReaderDied(
+                f"a process that reads data was ended from outside, most often because memory ran out ({error}): go on with "
+                "--resume and less data.cache_gb or run.workers"
+            ) from error
 
 
 def _keep_recipe(recipe: Recipe, output: Path) -> None:
@@ -123,8 +167,12 @@ def _trainer(recipe: Recipe, output: Path, watch: Callback, step: int) -> Traine
         )
     except MisconfigurationException as error:
         raise DeviceError(f"run.devices: {' '.join(str(error).split())}") from error
-    if recipe.batch % trainer.world_size:
-        raise InputError(f"batch: {recipe.batch} samples cannot be shared by {trainer.world_size} devices: choose a multiple")
+    devices, parts = trainer.world_size, run.accumulate
+    if recipe.batch % (devices * parts):
+        times = f", {parts} times (run.accumulate)" if parts > 1 else ""
+        raise InputError(
+            f"batch: {recipe.batch} samples cannot be shared by {devices} devices{times}: give a multiple of {devices * parts}"
+        )
     return trainer
 
 

@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import AbstractContextManager, nullcontext
+from itertools import chain
 from typing import Any, cast
 
 import lightning.pytorch as pl
 import torch
 from lightning.pytorch.core.optimizer import LightningOptimizer
+from lightning.pytorch.strategies import ParallelStrategy
 from torch import Tensor, nn
 from torch.optim.lr_scheduler import LambdaLR
 from torch.optim.swa_utils import AveragedModel
@@ -86,34 +89,50 @@ class Training(pl.LightningModule):
         self.skipped = batch["skipped"]
         self.losses = {}
         optimisers = cast("list[LightningOptimizer]", self._as_list(self.optimizers()))
-        for turn in self.objective.turns(self.objective.prepare(batch), self.step):
-            self._turn(turn, optimisers[self.optimiser_names.index(turn.optimiser)], batch["samples"])
+        parts = [self._turns(part) for part in _parts(batch, self.recipe.run.accumulate)]
+        while (turn := next(parts[0], None)) is not None:
+            optimiser = optimisers[self.optimiser_names.index(turn.optimiser)]
+            self._turn(chain([turn], map(next, parts[1:])), optimiser, batch["samples"])
         for schedule in self._as_list(self.lr_schedulers()):
             cast(LambdaLR, schedule).step()
         if self.average is not None:
             self.average.update_parameters(self.objective.network)
         self.step += 1
 
-    def _turn(self, turn: Turn, optimiser: LightningOptimizer, samples: list[int]) -> None:
+    def _turns(self, part: Batch) -> Iterator[Turn]:
+        yield from self.objective.turns(self.objective.prepare(part), self.step)
+
+    def _turn(self, parts: Iterable[Turn], optimiser: LightningOptimizer, samples: list[int]) -> None:
+        """One step of an optimiser. ``parts``: the same turn on each part of the batch, asked for one after the other."""
         optimiser.zero_grad()
-        self.manual_backward(torch.stack(list(turn.terms.values())).sum())
+        count = self.recipe.run.accumulate
+        seen: dict[str, Tensor] = {}
+        for number, turn in enumerate(parts, start=1):
+            with nullcontext() if number == count else self._unshared():
+                self.manual_backward(torch.stack(list(turn.terms.values())).sum() / count)
+            for name, value in {**turn.terms, **turn.seen}.items():
+                seen[name] = seen.get(name, 0) + value.detach() / count
         parameters = [p for group in optimiser.param_groups for p in group["params"] if p.grad is not None]
         length = torch.nn.utils.get_total_norm([cast(Tensor, p.grad) for p in parameters])
         if not torch.isfinite(length):  # of all processes, as gradients are shared: all of them stop
-            raise TrainingBroke(self._what_broke(turn, samples))
+            raise TrainingBroke(self._what_broke(turn, seen, samples))
         if self.recipe.optimiser.clip_norm is not None:
             torch.nn.utils.clip_grads_with_norm_(parameters, self.recipe.optimiser.clip_norm, length)
         optimiser.step()
-        seen = {**turn.terms, **turn.seen, f"gradient_{turn.optimiser}": length}
-        self.losses |= {name: value.detach() for name, value in seen.items()}
+        self.losses |= seen | {f"gradient_{turn.optimiser}": length}
 
-    def _what_broke(self, turn: Turn, samples: list[int]) -> str:
-        values = {name: value.item() for name, value in turn.terms.items()}
+    def _unshared(self) -> AbstractContextManager[Any]:
+        """Without sharing gradients with other processes: they are shared with those of the last part."""
+        strategy = self.trainer.strategy
+        return strategy.block_backward_sync() if isinstance(strategy, ParallelStrategy) else nullcontext()
+
+    def _what_broke(self, turn: Turn, seen: dict[str, Tensor], samples: list[int]) -> str:
+        values = {name: seen[name].item() for name in turn.terms}
         broken = next((name for name, value in values.items() if not math.isfinite(value)), None)
         what = f"a gradient of {turn.optimiser} is no number" if broken is None else f"the {broken} loss is {values[broken]}"
-        seen = "; ".join(dict.fromkeys(self.describe(sample) for sample in samples[:4]))
+        shown = "; ".join(dict.fromkeys(self.describe(sample) for sample in samples[:4]))
         return (
-            f"step {self.step}: {what}; nothing was changed by this step. It saw {seen}. Lower optimiser.rate or set clip_norm"
+            f"step {self.step}: {what}; nothing was changed by this step. It saw {shown}. Lower optimiser.rate or set clip_norm"
         )
 
     @staticmethod
@@ -131,6 +150,13 @@ class Training(pl.LightningModule):
         torch.set_rng_state(checkpoint["random"]["cpu"])
         if torch.cuda.is_available() and "cuda" in checkpoint["random"]:
             torch.cuda.set_rng_state(checkpoint["random"]["cuda"])
+
+
+def _parts(batch: Batch, count: int) -> Iterator[Batch]:
+    """A batch in equal parts, in its order."""
+    tensors = {key: value.chunk(count) for key, value in batch.items() if isinstance(value, Tensor)}
+    for number in range(count):
+        yield {key: chunks[number] for key, chunks in tensors.items()}
 
 
 def _optimiser(settings: Optimiser, groups: Groups) -> torch.optim.Optimizer:

@@ -77,19 +77,25 @@ class Validation(Section):
 class Run(Section):
     """Where and how it is carried out; nothing here changes what is learnt, up to rounding.
 
-    ``devices``: how many, or ``auto``. ``workers``: processes that read ahead. ``save_every`` and ``log_every``: in
-    iterations. ``keep_every``: checkpoints that are not overwritten. ``threads``: of each process on a processor.
+    ``devices``: how many, or ``auto``. ``accumulate``: the batch is taken in so many equal parts, whose gradients are added,
+    for less memory; losses that are no means over the samples are means over the parts, as over devices. ``compile``: the
+    network, by ``torch.compile``. ``workers``: processes that read ahead. ``save_every`` and ``log_every``: in iterations.
+    ``keep_every``: checkpoints that are not overwritten. ``minutes``: save and end after so many, to go on with ``--resume``.
+    ``threads``: of each process on a processor.
     """
 
     accelerator: Literal["auto", "cpu", "cuda", "mps"] = "auto"
     devices: Positive | Literal["auto"] = "auto"
     nodes: Positive = 1
     precision: Literal["fp32", "bf16"] = "fp32"
+    compile: bool = False
+    accumulate: Positive = 1
     workers: Count = 2
     threads: Positive | None = None
     log_every: Positive = 100
     save_every: Positive = 5000
     keep_every: Positive | None = None
+    minutes: Annotated[float, Field(gt=0)] | None = None
     tensorboard: bool = True
 
 
@@ -113,6 +119,14 @@ class Base(Section):
     def _has_an_end(self) -> Base:
         if (self.iterations is None) == (self.epochs is None):
             raise ValueError("give either iterations or epochs")
+        return self
+
+    @model_validator(mode="after")
+    def _can_be_shared(self) -> Base:
+        if self.batch % self.run.accumulate:
+            raise ValueError(
+                f"batch: {self.batch} samples cannot be taken in {self.run.accumulate} equal parts (run.accumulate)"
+            )
         return self
 
 
@@ -152,6 +166,11 @@ class TecoGANRecipe(Base):
             )
         if self.data.crop % 16:
             raise ValueError(f"the discriminator needs data.crop to be a multiple of 16, not {self.data.crop}")
+        if self.run.accumulate > 1:
+            raise ValueError(
+                "run.accumulate: TecoGAN's discriminator normalises over the whole batch, which cannot be taken in parts: "
+                "use more devices, or a smaller batch"
+            )
         return self
 
 

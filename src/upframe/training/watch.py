@@ -2,11 +2,8 @@
 
 from __future__ import annotations
 
-import signal
-import threading
 import time
 from pathlib import Path
-from types import FrameType
 from typing import Any
 
 import lightning.pytorch as pl
@@ -16,22 +13,19 @@ from upframe.training.checkpoints import LAST
 from upframe.training.events import Note, Report, Saved, Started, Stepped, Validated
 from upframe.training.logs import Table
 from upframe.training.module import Training
+from upframe.training.stopping import Stop
 from upframe.training.validation import Validator
-
-SIGNALS = (signal.SIGINT, signal.SIGTERM)
 
 
 class Watch(pl.Callback):
     """Runs after every step. All but saving and stopping is the first process's alone.
 
-    ``interrupted``: whether the user stopped the training before its end.
+    ``interrupted``: whether a signal stopped the training before its end.
     """
 
-    def __init__(self, output: Path, report: Report, validator: Validator | None) -> None:
-        self.output, self.report, self.validator = output, report, validator
+    def __init__(self, output: Path, report: Report, validator: Validator | None, stop: Stop) -> None:
+        self.output, self.report, self.validator, self.stop = output, report, validator, stop
         self.interrupted = False
-        self._asked = False
-        self._before: dict[int, Any] = {}
         self._sums: dict[str, torch.Tensor] = {}
         self._counts: dict[str, int] = {}
         self._steps, self._waited, self._worked, self._mark = 0, 0.0, 0.0, 0.0
@@ -43,9 +37,9 @@ class Watch(pl.Callback):
         if trainer.is_global_zero:
             self._losses = Table(self.output / "losses.csv", after=step)
             self._scores = Table(self.output / "validation.csv", after=step)
+            self._times = Table(self.output / "timing.csv", after=step)
             self.report(self._started(pl_module))
-        if threading.current_thread() is threading.main_thread():
-            self._before = {number: signal.signal(number, self._ask) for number in SIGNALS}
+        self.stop.watch(lambda: self.report(Note("ends after the step it is at; Ctrl-C again quits at once, unsaved")))
         self._mark = time.perf_counter()
 
     def _started(self, training: Training) -> Started:
@@ -60,12 +54,6 @@ class Watch(pl.Callback):
             processes=training.trainer.world_size,
             epoch=training.epoch_steps,
         )
-
-    def _ask(self, number: int, _frame: FrameType | None) -> None:
-        """Stop after this step; at once when asked twice."""
-        if self._asked and number == signal.SIGINT:
-            raise KeyboardInterrupt
-        self._asked = True
 
     def on_train_batch_start(self, trainer: pl.Trainer, pl_module: pl.LightningModule, batch: Any, batch_idx: int) -> None:
         now = time.perf_counter()
@@ -84,7 +72,7 @@ class Watch(pl.Callback):
         self._count(pl_module)
         run, step = pl_module.recipe.run, pl_module.step
         last = step >= pl_module.total
-        stop = trainer.strategy.reduce_boolean_decision(self._asked, all=False) and not last
+        stop = trainer.strategy.reduce_boolean_decision(self.stop.asked or self.stop.late, all=False) and not last
         if step % run.log_every == 0 or last or stop:
             self._log(trainer, pl_module)
         if self.validator is not None and (step % self.validator.settings.every == 0 or last):
@@ -94,7 +82,10 @@ class Watch(pl.Callback):
         if run.keep_every is not None and step % run.keep_every == 0:
             self._save(trainer, step, self.output / f"{step:08d}.ckpt")
         if stop:
-            self.interrupted = trainer.should_stop = True
+            trainer.should_stop = True
+            self.interrupted = trainer.strategy.reduce_boolean_decision(self.stop.asked, all=False)
+            if not self.interrupted:
+                self.report(Note(f"run.minutes={run.minutes:g} are over; what was learnt is saved, --resume goes on"))
         self._mark = time.perf_counter()
 
     def _count(self, training: Training) -> None:
@@ -120,6 +111,7 @@ class Watch(pl.Callback):
         share = waited / max(seconds, 1e-9)
         self._losses.add(training.step, {**losses, "rate": rate})
         timing = {"seconds_a_step": seconds / steps, "data_share": share}
+        self._times.add(training.step, timing)
         for logger in trainer.loggers:
             logger.log_metrics({**losses, "rate": rate, **timing}, step=training.step)
         self.report(Stepped(training.step, training.total, losses, rate, seconds / steps, share))
@@ -129,7 +121,8 @@ class Watch(pl.Callback):
             folder = self.output / "samples"
             folder.mkdir(exist_ok=True)
             name = folder / f"{training.step:08d}"
-            scores = validator(training.objective, training.best, training.device, name)
+            with torch.compiler.set_stance("force_eager"):  # frames of other sizes are not worth compiling for
+                scores = validator(training.objective, training.best, training.device, name)
             self._scores.add(training.step, scores)
             for logger in trainer.loggers:
                 logger.log_metrics({f"validation/{key}": value for key, value in scores.items()}, step=training.step)
@@ -141,7 +134,8 @@ class Watch(pl.Callback):
         if trainer.is_global_zero:
             self.report(Saved(step, str(path)))
 
+    def on_exception(self, trainer: pl.Trainer, pl_module: pl.LightningModule, exception: BaseException) -> None:
+        self.stop.leave()
+
     def teardown(self, trainer: pl.Trainer, pl_module: pl.LightningModule, stage: str) -> None:
-        for number, handler in self._before.items():
-            signal.signal(number, handler)
-        self._before = {}
+        self.stop.leave()

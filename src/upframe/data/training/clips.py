@@ -17,6 +17,7 @@ from upframe.data.training.frames import FrameCache, open_clips, open_pictures
 from upframe.data.training.pairs import border
 from upframe.data.training.sets import Sample
 from upframe.data.training.settings import ClipData
+from upframe.errors import InputError
 
 Pixels = NDArray[np.uint8]
 
@@ -37,7 +38,8 @@ class ClipCrops:
 
     def __init__(self, settings: ClipData, scale: int, seed: int) -> None:
         self._settings, self._scale, self._seed = settings, scale, seed
-        self._clips, self._photographs = open_clips(settings.clips), open_pictures(settings.photographs)
+        self._photographs = open_pictures(settings.photographs)
+        self._clips = open_clips(settings.clips, skip_damaged=settings.skip_damaged)
         self._ends = list(accumulate(len(clip) for clip in self._clips))
         self._cache = FrameCache(int(settings.cache_gb * 1e9))
         self._side = settings.crop + 2 * border(settings.degradation, scale)
@@ -88,6 +90,13 @@ class ClipCrops:
         else:
             numbers = [mirrored(first + i, len(self._clips[clip])) for i in range(count)]
             whole = [self._cache.read(self._clips[clip], number) for number in numbers]
+            for number, frame in zip(numbers, whole, strict=True):
+                if frame.shape != whole[0].shape:
+                    (height, width), (first_height, first_width) = frame.shape[:2], whole[0].shape[:2]
+                    raise InputError(
+                        f"{name}: frame {number} is of {width}x{height} pixels, and frame {numbers[0]} of "
+                        f"{first_width}x{first_height}: frames of a clip are of one size"
+                    )
             y, x = place(random, (whole[0].shape[0], whole[0].shape[1]), side, name)
             frames = [frame[y : y + side, x : x + side] for frame in whole]
         return np.stack(frames).transpose(0, 3, 1, 2)

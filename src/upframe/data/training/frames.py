@@ -11,11 +11,11 @@ from typing import Protocol
 import numpy as np
 from numpy.typing import NDArray
 
-from upframe.data.films import FilmFrames
 from upframe.data.frames import read_rgb
 from upframe.data.lmdb_clips import LmdbClips
 from upframe.data.published_folders import films_in, pictures_in, subfolders
 from upframe.data.training.drawing import draw_picture
+from upframe.data.training.films import SoughtFilm
 from upframe.errors import InputError
 from upframe.media.files import FILM_SUFFIXES
 
@@ -51,13 +51,13 @@ class FileClip:
 
 @dataclass(frozen=True, eq=False)
 class FilmClip:
-    """A film. Frames are quick in order; a step back begins anew, so let :class:`FrameCache` hold them."""
+    """A film. Frames are quick in order; others cost the decoding from the key frame before."""
 
     name: str
-    frames: FilmFrames
+    frames: SoughtFilm
 
     def __len__(self) -> int:
-        return len(self.frames.names)
+        return len(self.frames)
 
     def read(self, index: int) -> Frame:
         return _eight_bits(self.frames.read(index))
@@ -119,23 +119,30 @@ def open_pictures(sources: Sequence[str]) -> list[Clip]:
     return pictures
 
 
-def open_clips(sources: Sequence[str]) -> list[Clip]:
+def open_clips(sources: Sequence[str], *, skip_damaged: bool = False) -> list[Clip]:
     """Every clip of folders: a film, a folder of films, an LMDB, a folder of numbered frames, or a folder of such folders.
 
+    ``skip_damaged``: films that are cut short have the frames before, and those that cannot be read at all are left out.
     Raises InputError for what is missing or holds no clips, MissingExtra for an LMDB without its package.
     """
-    return [clip for source in sources for clip in _clips_at(_existing(source))]
+    return [clip for source in sources for clip in _clips_at(_existing(source), skip_damaged)]
 
 
-def _clips_at(path: Path) -> list[Clip]:
+def _clips_at(path: Path, skip_damaged: bool) -> list[Clip]:
     if path.is_file():
         if path.suffix.lower() not in FILM_SUFFIXES:
             raise InputError(f"{path}: is no film; clips are films, LMDBs and folders of frames")
-        return [FilmClip(str(path), FilmFrames(path))]
+        return [FilmClip(str(path), SoughtFilm(path, skip_damaged=skip_damaged))]
     if (path / "data.mdb").is_file():
         packed = LmdbClips(path)
         return [LmdbClip(name, packed) for name in packed.clips]
-    clips: list[Clip] = [FilmClip(str(film), FilmFrames(film)) for film in films_in(path)]
+    clips: list[Clip] = []
+    for film in films_in(path):
+        try:
+            clips.append(FilmClip(str(film), SoughtFilm(film, skip_damaged=skip_damaged)))
+        except InputError:
+            if not skip_damaged:
+                raise
     folders = [folder for folder in subfolders(path) if pictures_in(folder)]
     clips += [FileClip(str(folder), tuple(files)) for folder in folders or [path] if (files := pictures_in(folder))]
     if not clips:

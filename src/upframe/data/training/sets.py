@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator, Sequence
 from typing import Any, Protocol
 
@@ -9,12 +10,21 @@ import torch
 from torch import Tensor
 from torch.utils.data import DataLoader, Dataset, Sampler
 
+from upframe.data.training.readers import await_parent
 from upframe.errors import InputError, UpframeError
 
 Sample = dict[str, Tensor]
 Batch = dict[str, Any]
 """Tensors with a first dimension more than a sample's; ``samples``, their numbers; ``skipped``, files that were left out; and
 ``damaged``, the first error of a worker, empty where there was none."""
+
+
+_ELSEWHERE = re.compile(r"[;.] [Uu]se --allow-truncated to keep [^.;]*\.?")
+
+
+def told(error: UpframeError) -> str:
+    """What an error says, without the option that it names of other commands."""
+    return _ELSEWHERE.sub("", str(error))
 
 
 class SampleSet(Protocol):
@@ -45,7 +55,7 @@ class Numbered(Dataset[tuple[int, "Sample | str", "list[str]"]]):
             try:
                 return index, self._samples.sample(index, attempt), skipped
             except UpframeError as error:
-                skipped.append(str(error))
+                skipped.append(told(error))
         return index, skipped[-1], skipped
 
 
@@ -88,6 +98,7 @@ class Loader(DataLoader[Any]):
             batch_sampler=steps,
             collate_fn=collate,
             num_workers=workers,
+            worker_init_fn=await_parent,
             pin_memory=pinned,
             persistent_workers=workers > 0,
             prefetch_factor=4 if workers else None,
