@@ -6,9 +6,11 @@ import json
 import os
 import subprocess
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
+from subprocess import PIPE
+from tempfile import TemporaryDirectory
 from typing import Any
 
 import pytest
@@ -37,17 +39,33 @@ Command = Callable[..., Outcome]
 def start(*arguments: object, cwd: Path) -> subprocess.Popen[str]:
     """``upframe`` in a process of its own."""
     command = [sys.executable, "-m", "upframe", *map(str, arguments)]
-    pipe = subprocess.PIPE
-    return subprocess.Popen(command, cwd=cwd, env=ENVIRONMENT, stdout=pipe, stderr=pipe, stdin=subprocess.DEVNULL, text=True)
+    return subprocess.Popen(command, cwd=cwd, env=ENVIRONMENT, stdout=PIPE, stderr=PIPE, stdin=subprocess.DEVNULL, text=True)
+
+
+@pytest.fixture(scope="session")
+def forking() -> Iterator[subprocess.Popen[str]]:
+    """The process that is forked for each command; see :mod:`tests.cli.forked`."""
+    script = str(Path(__file__).with_name("forked.py"))
+    with subprocess.Popen([sys.executable, script], env=ENVIRONMENT, stdin=PIPE, stdout=PIPE, text=True) as process:
+        yield process
+        assert process.stdin is not None
+        process.stdin.close()
 
 
 @pytest.fixture
-def upframe(tmp_path: Path) -> Command:
-    """Run ``upframe`` in ``tmp_path`` to its end."""
+def upframe(tmp_path: Path, forking: subprocess.Popen[str]) -> Iterator[Command]:
+    """Run ``upframe`` in ``tmp_path`` to its end, in a process of its own."""
+    assert forking.stdin is not None
+    assert forking.stdout is not None
+    requests, codes = forking.stdin, forking.stdout
+    with TemporaryDirectory() as folder:
+        out, err = Path(folder, "out"), Path(folder, "err")
 
-    def run(*arguments: object) -> Outcome:
-        with start(*arguments, cwd=tmp_path) as running:
-            out, err = running.communicate(timeout=300)
-        return Outcome(running.returncode, out, err)
+        def run(*arguments: object) -> Outcome:
+            words = [*map(str, arguments)]
+            command = {"arguments": words, "cwd": str(tmp_path), "out": str(out), "err": str(err), "environment": ENVIRONMENT}
+            print(json.dumps(command), file=requests, flush=True)
+            code = int(codes.readline())
+            return Outcome(code, out.read_text(encoding="utf-8"), err.read_text(encoding="utf-8"))
 
-    return run
+        yield run
