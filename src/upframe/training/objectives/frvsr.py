@@ -7,6 +7,7 @@ The output of every frame, and the previous frame moved along the estimated flow
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator
 from typing import Annotated, Literal, cast
 
@@ -17,7 +18,7 @@ from torch import Tensor, nn
 from upframe.data.training.pairs import pair
 from upframe.data.training.sets import Batch
 from upframe.data.training.settings import Positive, Section
-from upframe.models.frvsr import FRVSR, ClipResult, State
+from upframe.models.frvsr import FRVSR, ClipResult, ResidualBlock, State
 from upframe.ops.warp import warp
 from upframe.training.objectives.losses import charbonnier
 from upframe.training.objectives.objective import Groups, Turn
@@ -28,12 +29,16 @@ Weight = Annotated[float, Field(ge=0)]
 
 
 class FRVSRModel(Section):
-    """The keywords of :class:`upframe.models.frvsr.FRVSR`; ``start``: a name or file of weights to begin from."""
+    """The keywords of :class:`upframe.models.frvsr.FRVSR`; ``start``: a name or file of weights to begin from.
+
+    ``initial``: ``default`` random weights, as published, or those of :func:`begin_interpolating`.
+    """
 
     scale: Literal[2, 4] = 4
     channels: Positive = 64
     blocks: Positive = 10
     flow_channels: Positive = 32
+    initial: Literal["default", "interpolating"] = "default"
     start: str | None = None
 
 
@@ -47,7 +52,33 @@ class FRVSRLosses(Section):
 def new_network(model: FRVSRModel, degradation: Literal["BI", "BD"]) -> FRVSR:
     """A network with random weights."""
     sizes = {"channels": model.channels, "blocks": model.blocks, "flow_channels": model.flow_channels}
-    return FRVSR(model.scale, degradation=degradation, **sizes)
+    network = FRVSR(model.scale, degradation=degradation, **sizes)
+    if model.initial == "interpolating":
+        begin_interpolating(network)
+    return network
+
+
+@torch.no_grad()
+def begin_interpolating(network: FRVSR) -> None:
+    """Random weights whose transposed convolutions interpolate.
+
+    Random transposed convolutions make features that differ between the phases of the large picture. The last convolution
+    has the same weights for all of them: its gradients nearly cancel, and the training stays at bicubic's level for hundreds of
+    steps (see docs/training.md). Features that begin as bilinear enlargements of random mixtures do not.
+    """
+    layers = network.srnet
+    for layer in layers.modules():
+        if isinstance(layer, nn.Conv2d):
+            nn.init.kaiming_normal_(layer.weight)
+            nn.init.zeros_(cast(Tensor, layer.bias))
+        elif isinstance(layer, nn.ConvTranspose2d):
+            triangle = torch.tensor([0.5, 1.0, 0.5])
+            mixture = torch.randn(*layer.weight.shape[:2], 1, 1) * math.sqrt(2 / layer.in_channels)
+            layer.weight.copy_(mixture * triangle[:, None] * triangle)
+            nn.init.zeros_(cast(Tensor, layer.bias))
+    for block in layers.resblocks:
+        cast(nn.Conv2d, cast(ResidualBlock, block).conv[2]).weight.mul_(0.1)  # blocks begin near the identity
+    layers.conv_out.weight.mul_(0.1)
 
 
 def pixel_loss(output: Tensor, high: Tensor) -> Tensor:

@@ -34,9 +34,10 @@ class NSRRModel(Section):
 
 
 class NSRRLosses(Section):
-    """The weight of each term; ``feature`` 0 needs no ``features``."""
+    """The weight of each term; ``feature`` 0 needs no ``features``. ``pixel``, the mean absolute difference, is ours."""
 
     structure: Weight = 1.0
+    pixel: Weight = 0.0
     feature: Weight = 0.1
     features: FeatureSettings | None = None
 
@@ -74,6 +75,8 @@ class NSRRObjective(nn.Module):
     def turns(self, batch: dict[str, Tensor], step: int) -> Iterator[Turn]:
         output = self.network(*(batch[key] for key in ARGUMENTS)).float()
         terms = {"structure": self.losses.structure * structure_loss(output, batch[TARGET])}
+        if self.losses.pixel:
+            terms["pixel"] = self.losses.pixel * (output - batch[TARGET]).abs().mean()
         if self.features is not None:
             terms["feature"] = self.losses.feature * feature_loss(self.features, output, batch[TARGET])
         yield Turn("network", terms)

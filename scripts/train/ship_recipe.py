@@ -1,0 +1,186 @@
+"""Turn trainings by `upframe train` into shipped weights with a card, and write measured scores into the cards.
+
+python scripts/train/ship_recipe.py ship frvsr-lite-x4 runs/first runs/last --time "32 minutes on one CPU core"
+python benchmarks/quality/evaluate.py
+python scripts/train/ship_recipe.py scores
+
+The last run's weights are shipped; the runs before it are those it began from, in their order.
+"""
+
+from __future__ import annotations
+
+import argparse
+import csv
+import json
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+from safetensors.torch import save_file
+
+from upframe.models.catalog import load, load_file, shipped, weights_folder
+from upframe.models.info import ModelInfo, to_metadata
+from upframe.training.recipe import Recipe, read_recipe
+
+RESULTS = Path(__file__).resolve().parents[2] / "benchmarks" / "results" / "quality.json"
+SCORES = "<!-- scores -->"
+TITLES = {
+    "frvsr": "FRVSR (Sajjadi et al., CVPR 2018, in the form of TecoGAN, ACM TOG 2020)",
+    "tecogan": "TecoGAN (Chu et al., ACM TOG 2020)",
+    "ttvsr": "TTVSR (Liu et al., CVPR 2022)",
+    "nsrr": "NSRR (Xiao et al., SIGGRAPH 2020)",
+    "stssnet": "STSSNet (He et al., AAAI 2024)",
+}
+DATA = {
+    "clips": "52 photographs of `scripts/train/photographs.py` and drawings before a moving camera, and the targets of the 20 "
+    "training clips of `upframe render --set small` (`scripts/train/rendered_targets.py`)",
+    "rendered": "the 20 training clips of `upframe render --set {set}`, whose scenes are in no other part of the set",
+}
+KINDS = {"video": "Video", "rendered": "Rendered frames"}
+INPUTS = {
+    "video": "frames of video, RGB in [0, 1], any size",
+    "rendered": "rendered frames without jitter, see docs/rendered-frames.md",
+}
+DEGRADATIONS = {
+    "BD": "BD: Gaussian of 1.5 pixels, then every scale-th pixel",
+    "BI": "BI: MATLAB bicubic, rounded to 8 bits",
+    "rendered": "none: rendered small, one sample a pixel",
+}
+CARD = """# {name}
+
+{title} x{scale}, trained by the Upframe project. {parameters:,} parameters.{experimental}
+
+| | |
+|---|---|
+| Input | {input} |
+| Degradation | {degradation} |
+| Network | {network} |
+| Data | {data}. No test clip is among them |
+| Licence of the weights | Apache-2.0 |
+| Time | {time} |
+
+Trained by
+
+```
+{commands}
+```
+
+Validation while it was trained ({protocol}, {sources}):
+
+{curve}
+
+{scores}
+"""
+
+
+def described(recipe: Recipe) -> str:
+    """The network in a few words."""
+    model = recipe.model.model_dump(exclude={"start", "initial", "scale"})
+    return ", ".join(f"{key.replace('_', ' ')} {value}" for key, value in model.items()) or "as published"
+
+
+def curve(runs: list[Path]) -> str:
+    """Every validation of the runs, one after another."""
+    rows: list[dict[str, str]] = []
+    for number, run in enumerate(runs, start=1):
+        if (run / "validation.csv").is_file():
+            with (run / "validation.csv").open(newline="", encoding="utf-8") as file:
+                rows += [{"run": str(number), **row} for row in csv.DictReader(file)]
+    keys = list(rows[-1])
+    shown = rows if len(rows) <= 12 else [row for i, row in enumerate(rows) if i % (len(rows) // 10) == 0 or row is rows[-1]]
+    lines = ["| " + " | ".join(keys) + " |", "|" + "---|" * len(keys)]
+    for row in shown:
+        cells = [row[key] if key in ("run", "step") else f"{float(row[key]):.4g}" for key in keys]
+        lines.append("| " + " | ".join(cells) + " |")
+    return "\n".join(lines)
+
+
+def ship(name: str, runs: list[Path], time: str, commands: str, *, half: bool, experimental: str, dataset: str) -> None:
+    """Write the weights of the last run and their card."""
+    recipe = read_recipe(str(runs[-1] / "recipe.yaml"))
+    model = load_file(next(runs[-1].glob("*.safetensors")))
+    summary = f"{KINDS[model.info.kind]}, x{model.info.scale}. {experimental}".strip()
+    info = replace(model.info, name=name, licence="Apache-2.0", experimental=bool(experimental), summary=summary)
+    state = {key: value.half() if half else value for key, value in model.network.state_dict().items()}
+    target = weights_folder() / f"{name}.safetensors"
+    configuration: dict[str, Any] = model.network.configuration  # type: ignore[assignment, union-attr]
+    save_file({key: value.contiguous() for key, value in state.items()}, target, to_metadata(info, configuration))
+    target.chmod(0o644)
+    validation = recipe.validation
+    card = CARD.format(
+        name=name,
+        title=TITLES[recipe.system],
+        scale=info.scale,
+        parameters=info.parameters,
+        experimental=f"\n\n**Experimental.** {experimental}" if experimental else "",
+        input=INPUTS[info.kind],
+        degradation=DEGRADATIONS[info.degradation],
+        network=described(recipe) + (", stored in float16" if half else ""),
+        data=DATA[recipe.data.kind].format(set=dataset),
+        time=time,
+        commands=commands,
+        protocol=validation.protocol if validation else "none",
+        sources=", ".join(Path(source).name for source in validation.sources) if validation else "",
+        curve=curve(runs),
+        scores=SCORES,
+    )
+    target.with_suffix(".md").write_text(card, encoding="utf-8")
+    print(target, f"{target.stat().st_size:,} bytes")
+
+
+def scores() -> None:
+    """Write the measured scores into the cards of the models for video and rendered frames."""
+    figures = json.loads(RESULTS.read_text(encoding="utf-8"))["figures"]
+    for info in shipped():
+        card = weights_folder() / f"{info.name}.md"
+        if info.kind == "image" or not card.is_file():
+            continue
+        kept = card.read_text(encoding="utf-8").split(SCORES)[0]
+        sha256 = load(info.name).info.sha256
+        card.write_text(f"{kept}{SCORES}\n\n{table(info, figures, sha256)}", encoding="utf-8")
+
+
+def table(info: ModelInfo, figures: dict[str, Any], sha256: str) -> str:
+    """Every sample the weights were scored on: theirs, bicubic's, and the difference."""
+    lines = ["| on | protocol | metric | bicubic | these weights | over bicubic |", "|---|---|---|---|---|---|"]
+    for sample, scales in figures.items():
+        found = scales.get(f"x{info.scale}", {})
+        own = found.get("scores", {}).get(info.name)
+        if own is None or own["sha256"] != sha256:
+            continue
+        base = found["scores"][f"bicubic-x{info.scale}"]
+        for metric in (key for key in own if key.startswith("psnr")):
+            cells = (
+                sample,
+                found["protocol"],
+                metric,
+                f"{base[metric]:.2f}",
+                f"{own[metric]:.2f}",
+                f"{own[metric] - base[metric]:+.2f}",
+            )
+            lines.append("| " + " | ".join(cells) + " |")
+    return "\n".join(lines) + "\n"
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    commands = parser.add_subparsers(dest="command", required=True)
+    shipping = commands.add_parser("ship")
+    shipping.add_argument("name")
+    shipping.add_argument("runs", type=Path, nargs="+")
+    shipping.add_argument("--time", required=True)
+    shipping.add_argument("--commands", type=Path, required=True, help="a file with the commands, as the card shows them")
+    shipping.add_argument("--half", action="store_true", help="store float16")
+    shipping.add_argument("--experimental", default="", help="why, in one sentence")
+    shipping.add_argument("--set", default="small", help="the rendered set")
+    commands.add_parser("scores")
+    given = parser.parse_args()
+    if given.command == "scores":
+        scores()
+    else:
+        text = given.commands.read_text(encoding="utf-8").strip()
+        ship(given.name, given.runs, given.time, text, half=given.half, experimental=given.experimental, dataset=given.set)
+
+
+if __name__ == "__main__":
+    main()
