@@ -123,6 +123,15 @@ def test_convolutions_are_counted_by_hand() -> None:
     assert macs(nn.ConvTranspose2d(4, 6, 2, stride=2, groups=2), 4) == (10 * 14 * 4 * 3 * 4, 20 * 28 * 6 * 2 * 4)
 
 
+def test_what_convolutions_read_and_write_is_counted_by_hand() -> None:
+    for layer, values in (
+        (nn.Conv2d(4, 6, 3, padding=1), 10 * 14 * (4 + 6) + 6 * 4 * 9),
+        (nn.ConvTranspose2d(4, 6, 2, stride=2), 10 * 14 * (4 + 4 * 6) + 4 * 6 * 4),
+    ):
+        for dtype, size in ((torch.float32, 4), (torch.float16, 2)):
+            assert count(Small(layer, channels=4), 10, 14, dtype).convolution_bytes == size * values
+
+
 def test_matrix_products_are_no_convolutions() -> None:
     cost = count(load("bicubic-x2").network, 16, 12)
     assert cost.multiply_adds > 0
@@ -180,6 +189,12 @@ def test_a_profile_is_complete_and_leaves_the_model_as_it_was() -> None:
     assert (result.model, result.family, result.device, result.precision) == ("rt4ksr-x2", "rt4ksr", "cpu", "float32")
     assert (result.width, result.height, result.frames, result.repeats) == (32, 20, 1, 5)
     assert 0 < result.lower_quartile_seconds <= result.median_seconds <= result.upper_quartile_seconds
+    arithmetic, traffic = (
+        result.convolution_multiply_adds / result.convolution_rate,
+        result.convolution_bytes / result.bandwidth,
+    )
+    assert result.limit_seconds == pytest.approx(max(arithmetic, traffic), rel=1e-6)
+    assert result.share_of_limit == pytest.approx(result.limit_seconds / result.median_seconds)
     assert result.parameters == model.info.parameters
     assert result.peak_bytes is None or result.peak_bytes > 10 * result.activation_bytes > 0
     assert json.loads(json.dumps(result.as_dict())) == result.as_dict()

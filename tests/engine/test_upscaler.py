@@ -127,7 +127,7 @@ def test_a_device_that_is_not_there_is_named() -> None:
 
 def test_half_precision_is_refused_on_a_cpu() -> None:
     with pytest.raises(DeviceError, match="slower"):
-        Upscaler("rt4ksr-x2", device="cpu", precision="bf16")
+        Upscaler("rt4ksr-x2", device="cpu", precision="fp16")
 
 
 @pytest.mark.parametrize(("scale", "size"), [(0, None), (-2, None), (65, None), (None, "big"), (None, "0x4"), (None, "12")])

@@ -24,7 +24,7 @@ def profile(
     device: Annotated[str, typer.Option("--device", "-d", help="auto, cpu, cuda, cuda:1, mps.")] = "auto",
     precision: Annotated[
         Literal["auto", "fp32", "fp16", "bf16"],
-        typer.Option("--precision", help="auto is fp32; half precision is for GPUs."),
+        typer.Option("--precision", help="auto is fp32; half precision is for GPUs, bf16 also for CPUs that have it."),
     ] = "auto",
     threads: Annotated[
         int | None, typer.Option("--threads", min=1, help="Processor threads for the model.", show_default=False)
@@ -42,8 +42,8 @@ def profile(
 ) -> None:
     """Measure a model: parameters, multiply-adds, memory, time and receptive field.
 
-    Of the network alone, without decoding, encoding or resizing. A network that takes a clip is measured on one, and
-    multiply-adds and times are those of one of its frames.
+    Of the network alone, without decoding, encoding or resizing, beside the least time this machine's measured rates allow. A
+    network that takes a clip is measured on one, and multiply-adds and times are those of one of its frames.
     """
     with one_line(debug=debug):
         from upframe.engine.memory import keep_freed_memory
@@ -102,6 +102,9 @@ def _rows(result: Profile) -> list[tuple[str, str, str]]:
         seconds * 1e3 for seconds in (result.lower_quartile_seconds, result.median_seconds, result.upper_quartile_seconds)
     )
     rows.append(("latency", f"{median:.2f} ms", f"median of {result.repeats}, quartiles {low:.2f} to {high:.2f} ms"))
+    rates = f"{result.convolution_rate / 1e9:,.1f} G multiply-adds and {result.bandwidth / 1e9:,.1f} GB a second here"
+    rows.append(("least possible", f"{result.limit_seconds * 1e3:.2f} ms", f"run layer by layer, at {rates}"))
+    rows.append(("  reached", f"{result.share_of_limit:.0%}", "of it, by the median"))
     side = result.receptive_field
     field = "unbounded" if side is None else f"{side}x{side}"
     remark = {

@@ -36,14 +36,21 @@ def choose_device(name: str = "auto") -> torch.device:
 def choose_dtype(precision: Precision, device: torch.device) -> torch.dtype:
     """The type the network computes in. ``auto`` is float32 everywhere: half precision is asked for, never assumed.
 
-    Raises DeviceError for a precision of another name, and for half precision on a CPU, where it is many times slower.
+    On a CPU that has instructions for bfloat16, it takes half the time; but its results, rounded to 1/256 near white, would
+    differ from other machines' by more than 0.001. Raises DeviceError for a precision of another name, and on a CPU for
+    float16 and for a bfloat16 it has no instructions for: these are 10 to 100 times slower than float32.
     """
     if precision not in _TYPES:
         raise DeviceError(f"precision {precision!r} is not one of {', '.join(_TYPES)}")
     dtype = _TYPES[precision]
-    if device.type == "cpu" and dtype is not torch.float32:
-        raise DeviceError(f"{precision} is far slower than fp32 on a CPU. Leave --precision out, or use a GPU")
+    if device.type == "cpu" and (dtype is torch.float16 or (dtype is torch.bfloat16 and not has_bfloat16())):
+        raise DeviceError(f"{precision} is far slower than fp32 on this CPU. Leave --precision out, or use a GPU")
     return dtype
+
+
+def has_bfloat16() -> bool:
+    """Whether this processor has instructions for bfloat16 (AVX-512 BF16, AMX)."""
+    return bool(torch.cpu._is_avx512_bf16_supported() or torch.cpu._is_amx_tile_supported())
 
 
 def memory_format(device: torch.device) -> torch.memory_format:

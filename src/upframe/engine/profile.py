@@ -22,6 +22,7 @@ from torch.utils._pytree import tree_leaves
 from torch.utils.flop_counter import FlopCounterMode
 
 from upframe.engine.device import Precision, choose_device, choose_dtype, memory_format, out_of_memory
+from upframe.engine.rates import measure_rates, wait
 from upframe.errors import CheckpointError, DeviceError, ShapeError
 from upframe.models.catalog import Model
 from upframe.models.frvsr import FRVSR
@@ -61,7 +62,12 @@ class Profile:
       needs inside itself.
     * ``peak_bytes``: the most that was really held while it ran. On CUDA by tensors, parameters and inputs included; on a CPU
       by the whole program since its start, torch included. None where the system does not tell.
+    * ``convolution_bytes``: what convolutions read and write, maps and kernels, each map once: the traffic of a network that
+      is run layer by layer, where its maps are larger than caches.
     * ``median_seconds`` and its two quartiles: of ``repeats`` runs after two that were not timed, each waited for.
+    * ``convolution_rate``, ``matrix_rate`` (multiply-adds a second), ``bandwidth`` (bytes a second): what this machine can,
+      measured beside (:mod:`upframe.engine.rates`). ``limit_seconds``: the least time for these multiply-adds and bytes at
+      those rates, one overlapping the other. ``share_of_limit``: that over the median; 1 cannot be beaten layer by layer.
     * ``receptive_field``: the side, in input pixels, of the square an output pixel depends on. ``stated``: at most this, by
       the network's construction. ``measured``: by changing one pixel of a random picture. ``unbounded``: None, for the change
       reached the border of a picture of 64x64.
@@ -86,6 +92,12 @@ class Profile:
     median_seconds: float
     lower_quartile_seconds: float
     upper_quartile_seconds: float
+    convolution_bytes: int
+    convolution_rate: float
+    matrix_rate: float
+    bandwidth: float
+    limit_seconds: float
+    share_of_limit: float
     receptive_field: int | None
     receptive_field_is: Literal["stated", "measured", "unbounded"]
 
@@ -127,6 +139,8 @@ def profile(
     cost = count(model.network, height, width, dtype)
     field = receptive_field(model)
     times, peak = _run(model.network, _inputs(model.network, height, width, dtype), place, dtype, repeats)
+    rates = measure_rates(place, dtype)
+    limit = rates.limit_seconds(cost.convolutions, cost.convolution_bytes) / cost.frames
     lower, median, upper = (torch.tensor(times, dtype=torch.float64) / cost.frames).quantile(_QUARTILES).tolist()
     return Profile(
         model=model.info.name,
@@ -148,6 +162,12 @@ def profile(
         median_seconds=median,
         lower_quartile_seconds=lower,
         upper_quartile_seconds=upper,
+        convolution_bytes=cost.convolution_bytes // cost.frames,
+        convolution_rate=rates.convolution,
+        matrix_rate=rates.matrix,
+        bandwidth=rates.bandwidth,
+        limit_seconds=limit,
+        share_of_limit=limit / median,
         receptive_field=field,
         receptive_field_is="unbounded" if field is None else "measured" if model.info.radius is None else "stated",
     )
@@ -179,6 +199,7 @@ class Cost:
     multiply_adds: int
     convolutions: int
     convolutions_on_output: int
+    convolution_bytes: int
     activation_bytes: int
 
 
@@ -197,6 +218,7 @@ def count(network: nn.Module, height: int, width: int, dtype: torch.dtype = torc
         multiply_adds=counter.get_total_flops() // 2,
         convolutions=meter.convolutions,
         convolutions_on_output=meter.convolutions_on_output,
+        convolution_bytes=meter.convolution_bytes,
         activation_bytes=meter.peak,
     )
 
@@ -208,7 +230,7 @@ class _Meter(TorchDispatchMode):  # type: ignore[no-untyped-call]
         super().__init__()  # type: ignore[no-untyped-call]
         self.fixed = {_storage(buffer) for buffer in network.buffers()}
         self.given = self.fixed | {_storage(x) for x in (*network.parameters(), *inputs)}
-        self.convolutions = self.convolutions_on_output = self.peak = 0
+        self.convolutions = self.convolutions_on_output = self.convolution_bytes = self.peak = 0
         self.alive: dict[int, tuple[StorageWeakRef, int]] = {}
 
     def __torch_dispatch__(
@@ -224,6 +246,7 @@ class _Meter(TorchDispatchMode):  # type: ignore[no-untyped-call]
         x, kernel, transposed = args[0], args[1], args[6]
         each = kernel[0].numel()  # multiply-adds for each value of the output; of the input where it is transposed
         self.convolutions += (x if transposed else output).numel() * each
+        self.convolution_bytes += sum(tensor.numel() * tensor.element_size() for tensor in (x, kernel, output))
         self.convolutions_on_output += output.numel() * (kernel.numel() // output.shape[1] if transposed else each)
 
     def _look_at(self, result: Any) -> None:
@@ -270,23 +293,16 @@ def _run(
             torch.cuda.reset_peak_memory_stats(device)
         times = []
         for _ in range(repeats):
-            _wait(device)
+            wait(device)
             begun = time.perf_counter()
             network(*placed)
-            _wait(device)
+            wait(device)
             times.append(time.perf_counter() - begun)
     except (RuntimeError, MemoryError) as error:
         if not out_of_memory(error):
             raise
         raise DeviceError(f"{device}: too little memory for this size. Try a smaller --size, or --precision fp16") from error
     return times, _peak_bytes(device)
-
-
-def _wait(device: torch.device) -> None:
-    if device.type == "cuda":
-        torch.cuda.synchronize(device)
-    elif device.type == "mps":
-        torch.mps.synchronize()
 
 
 def _peak_bytes(device: torch.device) -> int | None:

@@ -49,6 +49,13 @@ class ImageStream:
         return []
 
 
+class Recurrent(Protocol):
+    """FRVSR, as a module or exported."""
+
+    def step(self, frame: Tensor, state: State | None) -> tuple[Tensor, State]:
+        """The next frame of a running video and what to remember; ``state=None`` begins one."""
+
+
 class RecurrentStream:
     """FRVSR: each frame leans on the result before it.
 
@@ -56,7 +63,7 @@ class RecurrentStream:
     evaluation does: so its first frames are waited for. 0 begins from black.
     """
 
-    def __init__(self, network: FRVSR, warm_up: int = WARM_UP) -> None:
+    def __init__(self, network: Recurrent, warm_up: int = WARM_UP) -> None:
         self._network, self._warm_up = network, warm_up
         self._state: State | None = None
         self._first: list[Tensor] = []

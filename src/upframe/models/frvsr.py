@@ -21,6 +21,7 @@ from torch.nn import functional as F
 
 from upframe.errors import CheckpointError, ShapeError
 from upframe.models.info import ModelInfo
+from upframe.ops.convolution import narrow_conv
 from upframe.ops.enlarge import Degradation, enlarge, enlarge_bilinear
 from upframe.ops.shuffle import space_to_depth
 from upframe.ops.warp import warp
@@ -73,7 +74,7 @@ class FlowNet(nn.Module):
         features = enlarge_bilinear(self.decoder1(features), 2)  # (n, 8c, 2 * (h // 8), 2 * (w // 8))
         features = enlarge_bilinear(self.decoder2(features), 2)  # (n, 4c, 4 * (h // 8), 4 * (w // 8))
         features = enlarge_bilinear(self.decoder3(features), 2)  # (n, 2c, 8 * (h // 8), 8 * (w // 8))
-        return torch.tanh(self.flow(features)) * LARGEST_FLOW
+        return torch.tanh(narrow_conv(self.flow[:2](features), cast(nn.Conv2d, self.flow[2]))) * LARGEST_FLOW
 
 
 class ResidualBlock(nn.Module):
@@ -107,7 +108,7 @@ class ReconstructionNet(nn.Module):
     def forward(self, frame: Tensor, folded: Tensor) -> Tensor:
         features = self.conv_in(torch.cat((frame, folded), dim=1))  # (n, c, h, w)
         features = self.conv_up(self.resblocks(features))  # (n, c, s*h, s*w)
-        detail: Tensor = self.conv_out(features)  # (n, 3, s*h, s*w)
+        detail = narrow_conv(features, self.conv_out)  # (n, 3, s*h, s*w)
         return detail.add_(enlarge(frame, self.scale, self.degradation))
 
 

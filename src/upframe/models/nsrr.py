@@ -12,7 +12,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, cast
 
 import torch
 from torch import Tensor, nn
@@ -20,8 +20,8 @@ from torch.nn import functional as F
 
 from upframe.errors import CheckpointError, ShapeError
 from upframe.models.info import ModelInfo
-from upframe.ops.shuffle import zero_upsample
-from upframe.ops.warp import warp
+from upframe.ops.convolution import narrow_conv
+from upframe.ops.spread import spread_conv, warp_spread
 from upframe.ops.ycbcr import rgb_to_ycbcr_full, ycbcr_full_to_rgb
 
 WEIGHT_LIMIT = 20.0  # of a reweighting map, (tanh + 1) x 10 as published; the paper's is 10
@@ -55,17 +55,20 @@ class FeatureExtraction(nn.Module):
 
 
 class FeatureReweighting(nn.Module):
-    """How much each past pixel counts: (n, history*4, h, w) -> (n, history, h, w) in [0, 20].
+    """How much each past pixel counts: (n, history*4, h, w) -> (n, history, scale*h, scale*w) in [0, 20].
 
-    The published code takes the frames as they are, not warped as in the paper. The last map, the current frame's, is 1.
+    The published code takes the frames as they are, zero-upsampled but not warped as in the paper. The last map, the current
+    frame's, is 1.
     """
 
-    def __init__(self, history: int) -> None:
+    def __init__(self, history: int, scale: int) -> None:
         super().__init__()
+        self.scale = scale
         self.conv1, self.conv2, self.conv3 = _conv(4 * history, 32), _conv(32, 32), _conv(32, history - 1)
 
     def forward(self, x: Tensor) -> Tensor:
-        x = torch.tanh(self.conv3(F.relu(self.conv2(F.relu(self.conv1(x))))))  # (n, history-1, h, w)
+        x = F.relu(spread_conv(x, self.conv1, self.scale))  # (n, 32, s*h, s*w): of the zero-upsampled frames
+        x = torch.tanh(narrow_conv(F.relu(self.conv2(x)), self.conv3))  # (n, history-1, s*h, s*w)
         past = (x + 1) * (WEIGHT_LIMIT / 2)
         return torch.cat((past, torch.ones_like(x[:, :1])), dim=1)
 
@@ -97,8 +100,8 @@ class Reconstruction(nn.Module):
         half = self.block4(self.block3(F.max_pool2d(whole, 2)))  # (n, 64, h/2, w/2)
         y = self.block6(self.block5(F.max_pool2d(half, 2)))  # (n, 128, h/2, w/2)
         y = self.block8(self.block7(torch.cat((half, y), dim=1)))  # (n, 64, h, w)
-        result: Tensor = self.block10(self.block9(torch.cat((whole, y), dim=1)))
-        return result
+        last = cast(nn.Conv2d, self.block10[0])
+        return F.relu(narrow_conv(self.block9(torch.cat((whole, y), dim=1)), last))
 
 
 class NSRR(nn.Module):
@@ -121,7 +124,7 @@ class NSRR(nn.Module):
             raise ValueError(f"NSRR enlarges from at least two frames, not x{scale} from {history}")
         self.scale, self.history = scale, history
         self.feature_extraction = FeatureExtraction()
-        self.feature_reweighting = FeatureReweighting(history)
+        self.feature_reweighting = FeatureReweighting(history, scale)
         self.reconstruction = Reconstruction(history)
 
     def forward(self, colour: Tensor, depth: Tensor, motion: Tensor) -> Tensor:
@@ -136,7 +139,7 @@ class NSRR(nn.Module):
 
     def reweighting(self, features: Tensor) -> Tensor:
         """The reweighting maps of features (n, history, 12, h, w): (n, history, scale*h, scale*w) in [0, 20]."""
-        frames = zero_upsample(features[:, :, :4].flatten(1, 2), self.scale)  # (n, history*4, s*h, s*w)
+        frames = features[:, :, :4].flatten(1, 2).contiguous(memory_format=torch.channels_last)  # (n, history*4, h, w)
         result: Tensor = self.feature_reweighting(frames)
         return result
 
@@ -149,11 +152,11 @@ class NSRR(nn.Module):
             raise ShapeError(
                 f"NSRR: {height}x{width} (h x w) is no multiple of {self.multiple}: pad it by repeating the last row and column"
             )
-        large = zero_upsample(features.flatten(0, 1), self.scale)  # (n*history, 12, s*h, s*w)
         flow = F.interpolate(motion.flatten(0, 1), scale_factor=self.scale, mode="bilinear", align_corners=False)
-        warped = warp(large, flow * self.scale, padding="zeros")  # (n*history, 12, s*h, s*w)
-        weighted = warped * self.reweighting(features).flatten(0, 1).unsqueeze(1)
-        output = ycbcr_full_to_rgb(self.reconstruction(weighted.reshape(n, -1, *warped.shape[-2:])))  # (n, 3, s*h, s*w)
+        flow = self.scale * flow.view(n, self.history, *flow.shape[1:])  # (n, history, 2, s*h, s*w)
+        # Zero-upsampled, warped, weighted and joined: (n, history*12, s*h, s*w).
+        weighted = warp_spread(features, flow, self.reweighting(features), self.scale)
+        output = ycbcr_full_to_rgb(self.reconstruction(weighted))  # (n, 3, s*h, s*w)
         return output if self.training else output.clamp(0, 1)
 
     @property

@@ -39,7 +39,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping
-from typing import Any, Literal, get_args
+from typing import Any, Literal, cast, get_args
 
 import torch
 from torch import Tensor, nn
@@ -58,6 +58,7 @@ from upframe.models.rt4ksr_blocks import (
     activation_layer,
     attention_size,
 )
+from upframe.ops.convolution import shuffled_conv
 
 Design = Literal["rep", "base"]
 BlockKind = Literal["simplified", "base", "dconvbase", "repbase", "nafbase"]
@@ -172,7 +173,7 @@ class RT4KSR(nn.Module):
         deep = self.tail(deep)
         if self.design == "base":
             deep = deep + features
-        output: Tensor = self.upsample(deep)  # (n, 3, s*h, s*w)
+        output = shuffled_conv(deep, cast(nn.Conv2d, self.upsample[0]), self.fold * self.scale)  # (n, 3, s*h, s*w)
         if self.skip:
             output += F.interpolate(x, scale_factor=self.scale, mode="bilinear", align_corners=False)
         return output

@@ -12,6 +12,8 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
+from upframe.ops.convolution import narrow_conv
+
 Activation = Literal["gelu", "lrelu", "relu"]
 
 
@@ -71,8 +73,7 @@ class MergedConv(nn.Module):
         self.rep_conv = nn.Conv2d(channels, channels, 3, padding=1)
 
     def forward(self, x: Tensor) -> Tensor:
-        result: Tensor = self.rep_conv(x)
-        return result
+        return narrow_conv(x, self.rep_conv)
 
 
 def _double(conv: nn.Conv2d) -> tuple[Tensor, Tensor]:

@@ -8,13 +8,14 @@ from __future__ import annotations
 
 from collections import OrderedDict
 from itertools import pairwise
-from typing import Any
+from typing import Any, cast
 
 import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
 from upframe.errors import ShapeError
+from upframe.ops.convolution import narrow_conv
 from upframe.ops.warp import warp
 
 LEVELS = 6
@@ -35,8 +36,8 @@ class Level(nn.Module):
         self.basic_module = nn.Sequential(*layers)
 
     def forward(self, x: Tensor) -> Tensor:
-        correction: Tensor = self.basic_module(x)
-        return correction
+        last = cast(nn.Sequential, self.basic_module[-1])
+        return narrow_conv(self.basic_module[:-1](x), cast(nn.Conv2d, last.conv))
 
 
 class SPyNet(nn.Module):

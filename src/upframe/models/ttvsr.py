@@ -21,6 +21,7 @@ from torch.nn import functional as F
 from upframe.errors import CheckpointError, ShapeError
 from upframe.models.info import ModelInfo
 from upframe.models.spynet import SPyNet
+from upframe.ops.convolution import narrow_conv, shuffled_conv
 from upframe.ops.warp import warp
 
 SCALE = 4
@@ -108,7 +109,7 @@ class PixelShuffle(nn.Module):
         _initialise(self.upsample_conv, 1.0)
 
     def forward(self, x: Tensor) -> Tensor:
-        return F.pixel_shuffle(self.upsample_conv(x), 2)
+        return shuffled_conv(x, self.upsample_conv, 2)
 
 
 def _initialise(conv: nn.Conv2d, factor: float) -> None:
@@ -336,7 +337,7 @@ class TTVSR(nn.Module):
         x = F.leaky_relu_(self.fusion(torch.cat((backward, current, forward), dim=1)), 0.1)
         x = F.leaky_relu_(self.upsample1(x), 0.1)  # (n, c, 2h, 2w)
         x = F.leaky_relu_(self.upsample2(x), 0.1)  # (n, 64, 4h, 4w)
-        picture: Tensor = self.conv_last(F.leaky_relu_(self.conv_hr(x), 0.1))
+        picture = narrow_conv(F.leaky_relu_(self.conv_hr(x), 0.1), self.conv_last)  # (n, 3, 4h, 4w)
         return picture.add_(F.interpolate(frame, scale_factor=SCALE, mode="bilinear", align_corners=False))
 
     def example_inputs(self, height: int, width: int) -> tuple[Tensor, ...]:
