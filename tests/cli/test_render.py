@@ -95,7 +95,7 @@ def test_render_says_in_one_line_what_is_wrong(upframe: Command, tmp_path: Path)
         (("park", "clip", "--textures", "nowhere"), "nowhere: is no folder"),
         (("park", "clip", "--environment", "sky.exr"), "sky.exr"),
         (("park", "clip", "--size", "large"), "WIDTHxHEIGHT"),
-        (("--set", "huge", "clip"), "huge: no such set; there are tiny, small"),
+        (("--set", "huge", "clip"), "huge: no such set; there are tiny, small, small-x4"),
     ):
         outcome = upframe("render", *arguments, "--texture-size", "32", "--frames", "1")
         assert outcome.code == 1, arguments
@@ -110,8 +110,9 @@ def test_no_scene_is_in_two_parts_of_a_set() -> None:
         assert len({clip.folder for clip in clips}) == len(clips)
         assert len({(clip.theme, clip.seed) for clip in clips}) == len(clips)
         assert {clip.theme for clip in clips} == set(THEMES)
-    parts = {clip.folder.split("/")[0] for clip in SETS["small"][1]}
-    assert parts == {"train", "validation", "test"}
+    for name, scale in (("small", 2), ("small-x4", 4)):
+        assert SETS[name][0].scale == scale
+        assert {clip.folder.split("/")[0] for clip in SETS[name][1]} == {"train", "validation", "test"}
 
 
 @pytest.mark.long

@@ -6,13 +6,15 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from numpy.typing import NDArray
 from PIL import Image
 
 from upframe.errors import InputError
 from upframe.rendering.environment import environment_file, harmonics, irradiance_harmonics, mean_radiance, prefiltered
 from upframe.rendering.jitter import halton
-from upframe.rendering.scene import Camera, Material, Mesh, Scene, Shot, projection_matrix, view_matrix
+from upframe.rendering.scene import Camera, Instance, Material, Mesh, Scene, Shot, projection_matrix, view_matrix
 from upframe.rendering.scenes import THEMES, drawn, generate, geometry, textures
+from upframe.rendering.scenes.clearance import CLEARANCE, Surroundings, kept_clear
 from upframe.rendering.scenes.drawn import photographs
 from upframe.rendering.scenes.placement import look_at, place
 from upframe.rendering.scenes.skies import day_sky, night_sky, room
@@ -83,6 +85,46 @@ def test_some_scenes_have_a_cut_within_the_clip() -> None:
     cuts = [[number for number in range(30) if scene.is_cut(number, 30.0)] for scene in scenes]
     assert all(numbers[0] == 0 for numbers in cuts)
     assert 0 < sum(len(numbers) == 2 for numbers in cuts) < 8
+
+
+def test_the_nearest_surface_is_as_far_away_as_it_is() -> None:
+    things = [
+        Instance(geometry.box(2, 2, 2), Material(), place(5, 0, -1)),
+        Instance(geometry.sphere(1.0, 64), Material(), _rising),
+    ]
+    around = Surroundings(things)
+    origin = np.zeros(3)
+    assert around.distance(origin, 0.0) == pytest.approx(2.0, abs=0.01), "the ball"
+    assert around.distance(origin, 5.0) == pytest.approx(4.0), "a face of the box; the ball has risen"
+    assert around.distance(np.array([7.0, 2.0, 0.0]), 5.0) == pytest.approx(2**0.5), "an edge"
+    assert around.distance(np.array([-80.0, 0, 0]), 0.0) == 10.0
+
+
+def _rising(seconds: float) -> NDArray[np.float64]:
+    return place(0, 0, 3 + seconds)
+
+
+def test_a_camera_that_comes_too_near_to_something_is_moved_aside() -> None:
+    around = Surroundings([Instance(geometry.box(0.4, 0.4, 4), Material(), place(0.3, 2, 0))])
+
+    def through(seconds: float) -> NDArray[np.float64]:
+        return look_at((0, 4 * seconds, 1.5), (0, 20, 1.5))
+
+    moved = kept_clear(around, through, 0.0, 1.0)
+    room = [around.distance(moved(seconds)[:3, 3], seconds) for seconds in np.linspace(0, 1, 21)]
+    assert CLEARANCE <= min(room) < CLEARANCE + 0.2
+    np.testing.assert_array_equal(moved(0.5)[:3, :3], through(0.5)[:3, :3])
+    assert kept_clear(around, through, 0.0, 0.2) is through, "it does not come near"
+
+
+@pytest.mark.parametrize("theme", THEMES)
+def test_no_camera_comes_near_to_anything(theme: str) -> None:
+    for seed in (1, 8000):
+        scene = generate(theme, seed, seconds=1.0, texture_pixels=16)
+        around = Surroundings(scene.instances)
+        for frame in range(0, 31, 3):
+            eye = scene.shot(frame, 30.0).camera.pose(frame / 30)[:3, 3]
+            assert around.distance(eye, frame / 30, 1.0) > 0.8 * CLEARANCE, f"{theme} {seed}, frame {frame}"
 
 
 def test_a_theme_that_does_not_exist_is_named_with_those_that_do() -> None:

@@ -30,7 +30,12 @@ def render(
     ],
     named_set: Annotated[
         str | None,
-        typer.Option("--set", metavar="NAME", help="A named set of clips, always the same: small, or tiny to try it out."),
+        typer.Option(
+            "--set",
+            metavar="NAME",
+            help="A named set of clips, always the same: small (28 clips for x2, 570 MB, 7 minutes on two cores), small-x4 "
+            "(the same scenes for x4, 710 MB, two to three times as long), or tiny (8 clips) to try it out.",
+        ),
     ] = None,
     seed: Annotated[int, typer.Option("--seed", min=0, help="Each seed is another scene.", rich_help_panel=LIGHT)] = 0,
     maker: Annotated[

@@ -85,13 +85,12 @@ def _clips(part: str, first_seed: int, count: int) -> list[ClipName]:
     ]
 
 
+_SMALL = _clips("train", 1000, 5) + _clips("validation", 8000, 1) + _clips("test", 9000, 1)
 SETS: MappingProxyType[str, tuple[Settings, list[ClipName]]] = MappingProxyType(
     {
         "tiny": (Settings(size=(90, 160), frames=8), _clips("train", 1000, 1) + _clips("test", 9000, 1)),
-        "small": (
-            Settings(size=(144, 256), frames=16),
-            _clips("train", 1000, 5) + _clips("validation", 8000, 1) + _clips("test", 9000, 1),
-        ),
+        "small": (Settings(size=(144, 256), frames=16), _SMALL),
+        "small-x4": (Settings(size=(108, 192), scale=4, frames=16), _SMALL),
     }
 )
 """Named, reproducible sets: their settings, and their clips. No scene is in two parts."""

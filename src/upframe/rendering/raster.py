@@ -17,8 +17,8 @@ from upframe.errors import ShapeError
 from upframe.rendering.environment import irradiance_harmonics, prefiltered
 from upframe.rendering.frame import RenderedFrame
 from upframe.rendering.jitter import halton
-from upframe.rendering.raster_gpu import Group, Programs, Textures, assign, create_context, groups_of, in_sight, program
-from upframe.rendering.scene import Camera, Material, Matrix, Scene, Vector, projection_matrix, view_matrix
+from upframe.rendering.raster_gpu import Group, Programs, Textures, assign, create_context, groups_of, program
+from upframe.rendering.scene import Matrix, Scene, Surface, projection_matrix, ray_matrix, sun_matrix, view_matrix
 
 SHADOW_TEXELS = 2048, 1024  # of what stands still, and of what moves
 UNITS = (
@@ -28,6 +28,7 @@ UNITS = (
     "environment",
     "standing_shadow",
     "moving_shadow",
+    "half_map",
     "open_map",
     "lit_map",
     "mirror_map",
@@ -36,6 +37,7 @@ UNITS = (
 GLOSSY = 0.5  # materials smoother than this mirror the screen
 TARGET_SAMPLES = 16
 DOWN = np.diag((1.0, -1.0, 1.0, 1.0))  # clip space with y down
+BATCH = 32  # groups: where software renders, it draws one batch while the next is put together
 
 
 @dataclass(eq=False)
@@ -43,9 +45,13 @@ class _Targets:
     """The buffers of one size."""
 
     geometry: Any  # framebuffer: albedo and metallic, normal and roughness, motion and depth and emission
+    sky: Any  # the same, and lit
+    half: Any  # half the size: depth; its own depth marks glossy surfaces
     open: Any  # half the size
-    lit: Any
-    mirror: Any  # half the size
+    lit: Any  # its depth is the geometry's
+    mark: Any  # depth alone, which marks glossy surfaces
+    composed: Any  # lit, with those marks
+    mirror: Any  # half the size, its depth that of half
     total: Any  # float32, for sums of samples
 
     @property
@@ -54,8 +60,8 @@ class _Targets:
         return albedo, normal, motion
 
     @property
-    def steps(self) -> tuple[Any, Any, Any]:
-        return self.open.color_attachments[0], self.lit.color_attachments[0], self.mirror.color_attachments[0]
+    def steps(self) -> tuple[Any, ...]:
+        return tuple(one.color_attachments[0] for one in (self.half, self.open, self.lit, self.mirror))
 
 
 class Rasteriser:
@@ -71,18 +77,20 @@ class Rasteriser:
     def __init__(self, scene: Scene, *, fps: float = 30.0) -> None:
         self.scene, self.fps = scene, fps
         self._context = context = create_context()
-        self._geometry, self._shadow = (
-            Programs(program(context, name, name), program(context, name, name, holes=True)) for name in ("geometry", "shadow")
-        )
-        self._background = program(context, "screen", "background")
-        self._openness, self._light, self._reflect, self._compose, self._add = shading = [
-            program(context, "screen", name, common=True) for name in ("openness", "light", "reflect", "compose", "add")
+        self._geometry, self._shadow = (Programs.compiled(context, name) for name in ("geometry", "shadow"))
+        has = ["SUN"] * (scene.sun is not None) + [f"LIGHTS {len(scene.lights)}"] * bool(scene.lights)
+        self._sky, self._half, self._openness, self._light, self._mark, self._reflect, self._compose, self._add = shading = [
+            program(context, "screen", name, shading=True, defines=has)
+            for name in ("sky", "half", "openness", "light", "mark", "reflect", "compose", "add")
         ]
         for shader in shading:
             assign(shader, **{name: unit for unit, name in enumerate(UNITS)})
+        for shader in (*self._geometry, *self._shadow):
+            assign(shader, colour_map=0, detail_map=1)
         triangle = context.buffer(np.array([-1, -1, 3, -1, -1, 3], np.float32).tobytes())
-        self._passes = [self._background, *shading]
-        self._screens = {shader: context.vertex_array(shader, [(triangle, "2f", "position")]) for shader in self._passes}
+        self._shading = shading
+        self._screens = {shader: context.vertex_array(shader, [(triangle, "2f", "position")]) for shader in shading}
+        self._elsewhere = context.framebuffer([context.texture((1, 1), 4)])
         self._textures = Textures(context)
         self._standing, self._moving = groups_of(context, scene, self._geometry, self._shadow)
         self._glossy = any(material.smoothest < GLOSSY for material in {instance.material for instance in scene.instances})
@@ -100,6 +108,10 @@ class Rasteriser:
     def close(self) -> None:
         """Give the graphics memory back. The rasteriser cannot be used afterwards."""
         self._context.release()
+
+    def finish(self) -> None:
+        """Wait until all is drawn."""
+        self._context.finish()
 
     @property
     def device(self) -> str:
@@ -178,51 +190,50 @@ class Rasteriser:
         camera = self.scene.shot(frame, self.fps).camera
         pose, projection = camera.pose(seconds), DOWN @ projection_matrix(camera, height, width)
         clip_now, clip_before = projection @ view_matrix(pose), projection @ view_matrix(camera.pose((frame - 1) / self.fps))
-        moving = [group.at(frame, self.fps) for group in self._moving]
-        self._cast_shadows(frame, moving)
-        view = {"size": size[::-1], "jitter": jitter, "eye": pose[:3, 3], "ray_of": _ray_matrix(camera, pose, height, width)}
-        for shader in (*self._geometry, *self._passes):
+        self._moving.place(frame, self.fps)
+        self._cast_shadows(frame)
+        view = {"size": size[::-1], "jitter": jitter, "eye": pose[:3, 3], "ray_of": ray_matrix(camera, pose, height, width)}
+        for shader in (*self._geometry, *self._shading):
             assign(shader, **view, clip_now=clip_now, clip_before=clip_before)
         shift = (-2 * jitter[0] / width, -2 * jitter[1] / height)
         for shader in self._geometry:
-            assign(shader, bias=texture_bias, shift=shift, colour_map=0, detail_map=1)
+            assign(shader, bias=texture_bias, shift=shift)
         assign(self._openness, focal=height / (2 * np.tan(camera.field_of_view / 2)))
         assign(self._light, **self._lights(seconds))
         targets.geometry.use()
-        targets.geometry.color_mask = ((False,) * 4,) * 3  # the background pass writes what nothing else does
+        targets.geometry.color_mask = ((False,) * 4,) * 3  # the sky writes what nothing else does
         targets.geometry.clear()
         targets.geometry.color_mask = ((True,) * 4,) * 3
         self._context.enable_only(self._context.DEPTH_TEST)
         self._context.depth_func = "<="
         self._context.front_face = "cw"  # with y down
-        for group, here in zip(self._moving, moving, strict=True):
-            group.load(here[in_sight(here[:, 0], group, clip_now)])
-        for group in self._in_order(pose[:3, 3], clip_now):
-            self._use(group.material, self._geometry.of(group.material))
-            group.drawn.render(instances=group.visible)
+        seen = self._moving.load_in_sight(clip_now) + self._standing.in_sight(pose[:3, 3], clip_now)
+        self._draw_groups(targets.geometry, seen)
         self._context.enable_only(self._context.DEPTH_TEST)
-        self._screens[self._background].render()
+        self._environment.use(UNITS.index("environment"))
+        targets.sky.use()
+        self._screens[self._sky].render()
 
-    def _in_order(self, eye: Vector, clip: Matrix) -> list[Group]:
-        """What may be in the picture; what stands still from near to far, so that little is drawn that will be hidden."""
-        unmoved = np.eye(4, dtype=np.float32)[None]
-        seen = [group for group in self._standing if in_sight(unmoved, group, clip)[0]]
-        seen.sort(key=lambda group: float(np.sum((group.centre - eye) ** 2)) - group.radius**2)
-        return [group for group in self._moving if group.visible] + seen
+    def _draw_groups(self, target: Any, groups: list[Group]) -> None:
+        """Into ``target``, which is bound, in this order."""
+        two_sided, surface = True, None
+        for number, group in enumerate(groups):
+            material = group.material
+            if material.two_sided is not two_sided:
+                two_sided = material.two_sided
+                (self._context.disable if two_sided else self._context.enable)(self._context.CULL_FACE)
+            if material.surface is not None and material.surface is not surface:
+                surface = material.surface
+                self._use(surface)
+            group.drawn.render(instances=group.visible)
+            if number % BATCH == BATCH - 1:
+                self._elsewhere.clear()  # what was drawn so far is on its way as soon as something else is drawn to
+                target.use()
 
-    def _use(self, material: Material, shader: Any) -> None:
-        """Bind a material for the geometry or the shadow pass."""
-        surface = material.surface
-        assign(
-            shader,
-            base_colour=material.base_colour,
-            properties=(material.roughness, material.metallic, material.emission, float(material.two_sided)),
-            textured=surface is not None,
-        )
-        if surface is not None:
-            for unit, texture in enumerate(self._textures.of(surface)):
-                texture.use(unit)
-        (self._context.disable if material.two_sided else self._context.enable)(self._context.CULL_FACE)
+    def _use(self, surface: Surface) -> None:
+        """Bind its textures for the geometry or the shadow pass."""
+        for unit, texture in enumerate(self._textures.of(surface)):
+            texture.use(unit)
 
     def _shade(self, targets: _Targets) -> None:
         """Light, and reflections where the scene has glossy surfaces."""
@@ -231,19 +242,39 @@ class Rasteriser:
         bound = (*targets.maps, self._environment, *(one.depth_attachment for one in self._shadow_maps))
         for unit, texture in enumerate((*bound, *targets.steps)):
             texture.use(unit)
-        context.depth_func = "1"  # these write depth as a mark, and none of them reads it
-        for target, shader in ((targets.open, self._openness), (targets.lit, self._light)):
+        self._open(targets)
+        self._illuminate(targets)
+        if self._glossy:
+            self._reflect_glossy(targets)
+
+    def _open(self, targets: _Targets) -> None:
+        """How open everything lies to the sky, at half the size."""
+        self._context.depth_func = "1"  # depth is written as a mark, and not read
+        for target, shader in ((targets.half, self._half), (targets.open, self._openness)):
             target.use()
             self._screens[shader].render()
-        if self._glossy:
-            context.depth_func = "<="
-            targets.mirror.use()
-            targets.mirror.depth_mask = False  # the marks stay
-            targets.mirror.clear()
-            self._screens[self._reflect].render()
-            targets.lit.use()
-            self._blend()
-            self._screens[self._compose].render()
+
+    def _illuminate(self, targets: _Targets) -> None:
+        self._context.depth_func = ">"  # where something is nearer than the sky
+        targets.lit.use()
+        targets.lit.depth_mask = False
+        self._screens[self._light].render()
+
+    def _reflect_glossy(self, targets: _Targets) -> None:
+        """What glossy surfaces mirror of the screen takes the place of what they mirror of the environment."""
+        context = self._context
+        context.depth_func = "1"
+        targets.mark.use()
+        self._screens[self._mark].render()
+        context.depth_func = "<="
+        targets.mirror.use()
+        targets.mirror.depth_mask = False  # the marks stay
+        targets.mirror.clear()
+        self._screens[self._reflect].render()
+        targets.composed.use()
+        targets.composed.depth_mask = False
+        self._blend()
+        self._screens[self._compose].render()
 
     def _blend(self) -> None:
         """What is drawn from now on is added."""
@@ -251,11 +282,10 @@ class Rasteriser:
         self._context.blend_func = (self._context.ONE, self._context.ONE)
 
     def _lights(self, seconds: float) -> dict[str, Any]:
-        """Point lights as the shader takes them; the rest of the eight is dark."""
-        places, intensities = np.zeros((8, 4), np.float32), np.zeros((8, 3), np.float32)
-        for index, light in enumerate(self.scene.lights):
-            places[index], intensities[index] = (*light.position(seconds), light.reach), light.intensity
-        return {"lights": len(self.scene.lights), "light_places": places, "light_intensities": intensities}
+        """Point lights as the shader takes them: their values one after the other."""
+        lights = self.scene.lights
+        places = np.array([(*light.position(seconds), light.reach) for light in lights]).ravel()
+        return {"light_places": places, "light_intensities": np.array([light.intensity for light in lights]).ravel()}
 
     def _upload_environment(self) -> Any:
         levels = prefiltered(self.scene.environment)
@@ -267,7 +297,7 @@ class Rasteriser:
         texture.filter = (self._context.LINEAR_MIPMAP_LINEAR, self._context.LINEAR)
         texture.repeat_y = False
         harmonics = irradiance_harmonics(self.scene.environment)
-        for shader in (self._light, self._compose):
+        for shader in (self._sky, self._light, self._compose):
             assign(shader, roughest=float(len(levels) - 1), harmonics=harmonics)
         return texture
 
@@ -281,14 +311,23 @@ class Rasteriser:
             for texture in geometry:
                 texture.filter = (context.NEAREST, context.NEAREST)
             half = ((shape[0] + 1) // 2, (shape[1] + 1) // 2)
-            steps = tuple(context.texture(shape, 4, dtype="f2") for shape in (half, shape, half))
+            far = context.texture(half, 1, dtype="f4")
+            steps = (context.texture(half, 1), *(context.texture(one, 4, dtype="f2") for one in (shape, half)))
             for texture in steps:
                 texture.repeat_x = texture.repeat_y = False
-            marks = [context.depth_renderbuffer(shape) for shape in (half, shape)]
-            single = [context.framebuffer([texture], mark) for texture, mark in zip(steps, (*marks, marks[0]), strict=True)]
-            total = context.framebuffer([context.texture(shape, 4, dtype="f4")])
-            depth = context.depth_renderbuffer(shape)
-            self._targets[size] = _Targets(context.framebuffer(geometry, depth), single[0], single[1], single[2], total)
+            opened, lit, mirrored = steps
+            depth, mark, half_mark = (context.depth_renderbuffer(one) for one in (shape, shape, half))
+            self._targets[size] = _Targets(
+                geometry=context.framebuffer(geometry, depth),
+                sky=context.framebuffer([*geometry, lit], depth),
+                half=context.framebuffer([far], half_mark),
+                open=context.framebuffer([opened]),
+                lit=context.framebuffer([lit], depth),
+                mark=context.framebuffer(depth_attachment=mark),
+                composed=context.framebuffer([lit], mark),
+                mirror=context.framebuffer([mirrored], half_mark),
+                total=context.framebuffer([context.texture(shape, 4, dtype="f4")]),
+            )
         return self._targets[size]
 
     def _set_up_sun(self) -> None:
@@ -296,14 +335,13 @@ class Rasteriser:
         sun = self.scene.sun
         self._shadow_maps = tuple(self._shadow_map(texels if sun else 1) for texels in SHADOW_TEXELS)
         if sun is None:
-            assign(self._light, sun_irradiance=(0.0, 0.0, 0.0))
             return
-        to_sun = _sun_matrix(self.scene)
+        to_sun = sun_matrix(self.scene)
         texels = tuple(2 * self.scene.extent / texels for texels in SHADOW_TEXELS)
         for shader in self._shadow:
-            assign(shader, to_sun=to_sun, colour_map=0)
+            assign(shader, to_sun=to_sun)
         assign(self._light, to_sun=to_sun, texels=texels, sun_direction=sun.direction, sun_irradiance=sun.irradiance)
-        self._draw_shadows(self._shadow_maps[0], self._standing)
+        self._draw_shadows(self._shadow_maps[0], self._standing.groups)
         self._draw_shadows(self._shadow_maps[1], [])
 
     def _shadow_map(self, texels: int) -> Any:
@@ -313,50 +351,23 @@ class Rasteriser:
         texture.filter = (self._context.LINEAR, self._context.LINEAR)
         return self._context.framebuffer(depth_attachment=texture)
 
-    def _cast_shadows(self, frame: int, moving: list[NDArray[np.float32]]) -> None:
+    def _cast_shadows(self, frame: int) -> None:
         """The shadows of what moves; once a frame."""
-        if self.scene.sun is not None and moving and frame != self._shadowed:
-            for group, matrices in zip(self._moving, moving, strict=True):
-                group.load(matrices)
-            self._draw_shadows(self._shadow_maps[1], self._moving)
+        if self.scene.sun is not None and self._moving.groups and frame != self._shadowed:
+            self._draw_shadows(self._shadow_maps[1], self._moving.load_all())
             self._shadowed = frame
 
     def _draw_shadows(self, target: Any, groups: list[Group]) -> None:
         target.use()
         target.clear()
         self._context.enable_only(self._context.DEPTH_TEST)
+        self._context.depth_func = "<="
         self._context.polygon_offset = 2.0, 2.0
         for group in groups:
             if group.has_holes and group.material.surface is not None:
-                self._textures.of(group.material.surface)[0].use(0)
+                self._use(group.material.surface)
             group.shadow.render(instances=group.visible)
         self._context.polygon_offset = 0.0, 0.0
-
-
-def _ray_matrix(camera: Camera, pose: Matrix, height: int, width: int) -> Matrix:
-    """From (x, y, 1) in pixels, y down, to the direction of that pixel in the world, of length 1 along the view axis."""
-    tangent = np.tan(camera.field_of_view / 2)
-    pixel = 2 * tangent / height
-    to_camera = np.zeros((4, 4))
-    to_camera[0, 0], to_camera[0, 2] = pixel, -pixel * width / 2
-    to_camera[1, 1], to_camera[1, 2] = -pixel, tangent
-    to_camera[2, 2] = -1
-    result = np.zeros((4, 4))
-    result[:3, :3] = pose[:3, :3] @ to_camera[:3, :3]
-    return result
-
-
-def _sun_matrix(scene: Scene) -> Matrix:
-    """World to the clip space of the shadow map: a box about the scene's centre, along the sun's direction."""
-    assert scene.sun is not None
-    back = np.array(scene.sun.direction) / np.linalg.norm(scene.sun.direction)
-    right = np.cross((0.0, 1.0, 0.0) if abs(back[2]) > 0.99 else (0.0, 0.0, 1.0), back)
-    right /= np.linalg.norm(right)
-    rotation = np.stack((right, np.cross(back, right), -back))
-    matrix = np.eye(4)
-    matrix[:3, :3] = rotation / np.array([[1.0], [1.0], [2.0]]) / scene.extent
-    matrix[:3, 3] = -matrix[:3, :3] @ np.array(scene.centre)
-    return matrix
 
 
 def _read(texture: Any, kind: type[np.generic], height: int, width: int) -> NDArray[Any]:

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from collections.abc import Sequence
+from dataclasses import dataclass
 from importlib.resources import files
 from typing import Any, NamedTuple
 
@@ -35,22 +36,23 @@ def create_context() -> Any:
     )
 
 
-def program(context: Any, vertex: str, fragment: str, *, common: bool = False, holes: bool = False) -> Any:
-    """Compile two shaders of this package; ``common`` puts the shared functions before the fragment shader.
+def program(context: Any, vertex: str, fragment: str, *, shading: bool = False, defines: Sequence[str] = ()) -> Any:
+    """Compile two shaders of this package; ``shading`` puts the functions of shading before the fragment shader.
 
-    ``holes``: for surfaces with parts cut out. The others are drawn without it, so that hidden pixels cost nothing.
+    ``defines``: what ``#ifdef`` asks for. Renderers in software compute both sides of an ``if`` for every pixel, so that what
+    a surface or a scene does not have is better left out of its shader.
     """
     folder = files("upframe.rendering") / "shaders"
 
     def text(*names: str) -> str:
         return (
             "#version 330\n"
-            + "#define HOLES\n" * holes
+            + "".join(f"#define {define}\n" for define in defines)
             + "\n".join((folder / f"{name}.glsl").read_text(encoding="utf-8") for name in names)
         )
 
-    fragment_names = ("common", f"{fragment}.frag") if common else (f"{fragment}.frag",)
-    return context.program(vertex_shader=text(f"{vertex}.vert"), fragment_shader=text(*fragment_names))
+    before = ("shading",) if shading else ()
+    return context.program(vertex_shader=text(f"{vertex}_vertex"), fragment_shader=text(*before, f"{fragment}_fragment"))
 
 
 def assign(shader: Any, **values: Any) -> None:
@@ -89,8 +91,8 @@ class Textures:
             self._context.texture((width, height), 4, detail[::-1].tobytes()),  # the first row of a texture is at v = 0
         )
         textures[1].build_mipmaps()
-        for texture in textures:
-            texture.filter = (self._context.LINEAR_MIPMAP_LINEAR, self._context.LINEAR)
+        textures[0].filter = (self._context.LINEAR_MIPMAP_LINEAR, self._context.LINEAR)
+        textures[1].filter = (self._context.LINEAR_MIPMAP_NEAREST, self._context.LINEAR)  # seen through light alone
         return textures
 
     def _levels(self, linear: NDArray[np.float32]) -> Any:
@@ -110,6 +112,25 @@ class Textures:
         return texture
 
 
+class Programs(NamedTuple):
+    """For surfaces without texture, with one, and with one that has holes."""
+
+    plain: Any
+    textured: Any
+    holes: Any
+
+    @classmethod
+    def compiled(cls, context: Any, name: str) -> Programs:
+        """Of the shaders of this name."""
+        return cls(*(program(context, name, name, defines=defines) for defines in ((), ("TEXTURE",), ("TEXTURE", "HOLES"))))
+
+    def of(self, material: Material) -> Any:
+        """The one for this material."""
+        if material.surface is None:
+            return self.plain
+        return self.holes if material.surface.has_holes else self.textured
+
+
 @dataclass(eq=False)
 class Group:
     """Drawn at once: the moving instances of one mesh and material, or what stands still in one place of one material."""
@@ -122,42 +143,78 @@ class Group:
     drawn: Any  # vertex arrays of the geometry and the shadow pass
     shadow: Any
     visible: int = 0  # how many instances the buffer holds
-    _placed: dict[int, NDArray[np.float32]] = field(default_factory=dict)  # by frame
 
     @property
     def has_holes(self) -> bool:
         return self.material.surface is not None and self.material.surface.has_holes
 
     def load(self, matrices: NDArray[np.float32]) -> None:
-        """Fill the buffer with (n, 2, 4, 4), rows of matrices first."""
+        """Fill the buffer with (n, 2, 4, 4), columns of matrices first."""
         self.visible = len(matrices)
         if self.visible:
-            self.matrices.write(np.ascontiguousarray(matrices.transpose(0, 1, 3, 2)).tobytes())
+            self.matrices.write(matrices.tobytes())
 
-    def at(self, frame: int, fps: float) -> NDArray[np.float32]:
-        """Object to world of all instances, in this frame and in the one before: (n, 2, 4, 4)."""
-        if not {frame - 1, frame} <= self._placed.keys():
-            self._placed = {
-                known: self._placed[known] if known in self._placed else self._at(known / fps) for known in (frame - 1, frame)
-            }
-        return np.stack((self._placed[frame], self._placed[frame - 1]), axis=1)
+
+class Still:
+    """All that stands still: groups of one instance, in world space already."""
+
+    def __init__(self, groups: list[Group]) -> None:
+        self.groups = groups
+        self._centres = np.array([group.centre for group in groups]).reshape(-1, 3)
+        self._radii = np.array([group.radius for group in groups])
+
+    def in_sight(self, eye: Vector, clip: Matrix) -> list[Group]:
+        """What may be in the picture, from near to far, so that little is drawn that will be hidden."""
+        seen = np.flatnonzero(_in_sight(self._centres, self._radii, clip))
+        distance = ((self._centres[seen] - eye) ** 2).sum(axis=1) - self._radii[seen] ** 2
+        return [self.groups[index] for index in seen[np.argsort(distance)]]
+
+
+class Moving:
+    """All that moves: where it is in a frame, and which of it may be in the picture."""
+
+    def __init__(self, groups: list[Group]) -> None:
+        self.groups = groups
+        self._instances = [instance for group in groups for instance in group.instances]
+        counts = [len(group.instances) for group in groups]
+        self._ends = np.cumsum([0, *counts])
+        self._centres = np.repeat(np.array([group.centre for group in groups]).reshape(-1, 3), counts, axis=0)
+        self._radii = np.repeat(np.array([group.radius for group in groups]), counts)
+        self._placed: dict[int, NDArray[np.float32]] = {}  # by frame
+        self._now = np.empty((0, 2, 4, 4), np.float32)
+
+    def place(self, frame: int, fps: float) -> None:
+        """Put all instances where they are in this frame, and where they were in the one before."""
+        if list(self._placed) == [frame - 1, frame]:
+            return
+        known = self._placed
+        self._placed = {number: known[number] if number in known else self._at(number / fps) for number in (frame - 1, frame)}
+        self._now = np.stack((self._placed[frame], self._placed[frame - 1]), axis=1)
 
     def _at(self, seconds: float) -> NDArray[np.float32]:
-        return np.array([instance.at(seconds) for instance in self.instances], np.float32)
+        """Object to world of every instance, (n, 4, 4), columns first."""
+        matrices = np.array([instance.at(seconds) for instance in self._instances], np.float32).reshape(-1, 4, 4)
+        return matrices.transpose(0, 2, 1)
+
+    def load_all(self) -> list[Group]:
+        """Every group, its buffer filled with every instance."""
+        for index, group in enumerate(self.groups):
+            group.load(self._now[self._ends[index] : self._ends[index + 1]])
+        return self.groups
+
+    def load_in_sight(self, clip: Matrix) -> list[Group]:
+        """The groups that may be in the picture, their buffers filled with the instances that may."""
+        now = self._now[:, 0]
+        stretch = np.sqrt((now[:, :3, :3] ** 2).sum(axis=2).max(axis=1, initial=0))
+        centres = (self._centres[:, None] @ now[:, :3, :3])[:, 0] + now[:, 3, :3]
+        seen = _in_sight(centres, self._radii * stretch, clip)
+        for index, group in enumerate(self.groups):
+            one = slice(self._ends[index], self._ends[index + 1])
+            group.load(self._now[one][seen[one]])
+        return [group for group in self.groups if group.visible]
 
 
-class Programs(NamedTuple):
-    """For surfaces without and with holes."""
-
-    whole: Any
-    holes: Any
-
-    def of(self, material: Material) -> Any:
-        """The one for this material."""
-        return self.holes if material.surface is not None and material.surface.has_holes else self.whole
-
-
-def groups_of(context: Any, scene: Scene, geometry: Programs, shadow: Programs) -> tuple[list[Group], list[Group]]:
+def groups_of(context: Any, scene: Scene, geometry: Programs, shadow: Programs) -> tuple[Still, Moving]:
     """Upload the meshes of a scene: what stands still, put together by place and material, and what moves."""
     still: dict[tuple[int, int, int], list[Instance]] = {}
     moving: dict[tuple[int, int], list[Instance]] = {}
@@ -170,9 +227,9 @@ def groups_of(context: Any, scene: Scene, geometry: Programs, shadow: Programs) 
     standing = [_group(context, _baked(gathered), gathered[0].material, [], geometry, shadow) for gathered in still.values()]
     for group in standing:
         group.load(np.tile(np.eye(4, dtype=np.float32), (1, 2, 1, 1)))
-    return standing, [
-        _group(context, gathered[0].mesh, gathered[0].material, gathered, geometry, shadow) for gathered in moving.values()
-    ]
+    return Still(standing), Moving(
+        [_group(context, gathered[0].mesh, gathered[0].material, gathered, geometry, shadow) for gathered in moving.values()]
+    )
 
 
 def _baked(instances: list[Instance]) -> Mesh:
@@ -186,8 +243,14 @@ def _group(
     vertices = np.concatenate((mesh.positions, mesh.normals, mesh.uvs), axis=1).astype(np.float32)
     buffer, indices = context.buffer(vertices.tobytes()), context.buffer(mesh.triangles.astype(np.int32).tobytes())
     matrices = context.buffer(reserve=max(len(instances), 1) * 2 * 64)
-    seen = [(buffer, "3f 3f 2f", "position", "normal", "uv"), (matrices, "16f 16f/i", "model", "model_before")]
-    has_holes = material.surface is not None and material.surface.has_holes
+    look = (*material.base_colour, material.roughness, material.metallic, material.emission, float(material.two_sided))
+    looks = context.buffer(np.array(look, np.float32).tobytes())
+    textured, has_holes = material.surface is not None, material.surface is not None and material.surface.has_holes
+    seen = [
+        (buffer, "3f 3f 2f" if textured else "3f 3f 8x", *("position", "normal", "uv")[: 3 if textured else 2]),
+        (matrices, "16f 16f/i", "model", "model_before"),
+        (looks, "4f 3f/r", "colour_and_roughness", "metallic_emission_sides"),
+    ]
     cast = [
         (buffer, "3f 12x 2f" if has_holes else "3f 20x", *(("position", "uv") if has_holes else ("position",))),
         (matrices, "16f 64x/i", "model"),
@@ -204,10 +267,8 @@ def _group(
     )
 
 
-def in_sight(matrices: NDArray[np.float32], group: Group, clip: Matrix) -> NDArray[np.bool_]:
-    """Which of (n, 4, 4) object-to-world matrices may put the group's mesh into the picture of ``clip``."""
-    stretch = np.sqrt((matrices[:, :3, :3] ** 2).sum(axis=1).max(axis=1))
-    centres = matrices[:, :3, :3] @ group.centre + matrices[:, :3, 3]
+def _in_sight(centres: Vector, radii: Vector, clip: Matrix) -> NDArray[np.bool_]:
+    """Which of n spheres may be in the picture of ``clip``."""
     planes = np.stack((clip[3] + clip[0], clip[3] - clip[0], clip[3] + clip[1], clip[3] - clip[1], clip[3]))
     planes = planes / np.sqrt((planes[:, :3] ** 2).sum(axis=1, keepdims=True))
-    return np.asarray((centres @ planes[:, :3].T + planes[:, 3] > -group.radius * stretch[:, None]).all(axis=1))
+    return np.asarray((centres @ planes[:, :3].T + planes[:, 3] > -radii[:, None]).all(axis=1))

@@ -210,3 +210,29 @@ def projection_matrix(camera: Camera, height: int, width: int, far: float = 2000
     projection[2, 2], projection[2, 3] = (far + near) / (near - far), 2 * far * near / (near - far)
     projection[3, 2] = -1
     return projection
+
+
+def ray_matrix(camera: Camera, pose: Matrix, height: int, width: int) -> Matrix:
+    """From (x, y, 1) in pixels, y down, to the direction of that pixel in the world, of length 1 along the view axis."""
+    tangent = np.tan(camera.field_of_view / 2)
+    pixel = 2 * tangent / height
+    to_camera = np.zeros((4, 4))
+    to_camera[0, 0], to_camera[0, 2] = pixel, -pixel * width / 2
+    to_camera[1, 1], to_camera[1, 2] = -pixel, tangent
+    to_camera[2, 2] = -1
+    result = np.zeros((4, 4))
+    result[:3, :3] = pose[:3, :3] @ to_camera[:3, :3]
+    return result
+
+
+def sun_matrix(scene: Scene) -> Matrix:
+    """World to the clip space of the shadow map: a box about the scene's centre, along the sun's direction."""
+    assert scene.sun is not None
+    back = np.array(scene.sun.direction) / np.linalg.norm(scene.sun.direction)
+    right = np.cross((0.0, 1.0, 0.0) if abs(back[2]) > 0.99 else (0.0, 0.0, 1.0), back)
+    right /= np.linalg.norm(right)
+    rotation = np.stack((right, np.cross(back, right), -back))
+    matrix = np.eye(4)
+    matrix[:3, :3] = rotation / np.array([[1.0], [1.0], [2.0]]) / scene.extent
+    matrix[:3, 3] = -matrix[:3, :3] @ np.array(scene.centre)
+    return matrix

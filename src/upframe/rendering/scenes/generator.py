@@ -17,7 +17,7 @@ from upframe.rendering.scenes.stage import Stage
 from upframe.rendering.scenes.street import street
 from upframe.rendering.scenes.yard import yard
 
-VERSION = 1
+VERSION = 2
 """Raised whenever a seed no longer makes the same scene."""
 
 THEMES: MappingProxyType[str, Callable[[Stage, int], Scene]] = MappingProxyType(

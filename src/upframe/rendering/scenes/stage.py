@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import numpy as np
@@ -11,6 +11,7 @@ import numpy as np
 from upframe.rendering.environment import Panorama, mean_radiance
 from upframe.rendering.scene import Instance, Material, Matrix, Mesh, PointLight, Scene, Shot, Sun, Surface, Transform
 from upframe.rendering.scenes import drawn, textures
+from upframe.rendering.scenes.clearance import Surroundings, kept_clear
 from upframe.rendering.scenes.skies import day_sky, night_sky
 
 Maker = Callable[..., Surface]
@@ -123,7 +124,11 @@ def _direction(elevation: float, azimuth: float) -> tuple[float, float, float]:
 
 
 def finished(stage: Stage, name: str, seed: int, light: Daylight, shots: Sequence[Shot], extent: float) -> Scene:
-    """The scene, with shadows within ``extent`` metres of where the first camera begins to look."""
+    """The scene, with shadows within ``extent`` metres of where the first camera begins to look.
+
+    Cameras that come too near to something on their way are moved aside.
+    """
+    shots = _kept_clear(stage, shots)
     pose = shots[0].camera.pose(stage.seconds / 2)
     ahead = pose[:3, 3] - pose[:3, 2] * extent * 0.6
     return Scene(
@@ -138,6 +143,15 @@ def finished(stage: Stage, name: str, seed: int, light: Daylight, shots: Sequenc
         centre=(float(ahead[0]), float(ahead[1]), 2.0),
         extent=extent,
     )
+
+
+def _kept_clear(stage: Stage, shots: Sequence[Shot]) -> list[Shot]:
+    around = Surroundings(stage.instances)
+    ends = [*(shot.start for shot in shots[1:]), stage.seconds]
+    return [
+        replace(shot, camera=replace(shot.camera, pose=kept_clear(around, shot.camera.pose, shot.start, end)))
+        for shot, end in zip(shots, ends, strict=True)
+    ]
 
 
 def shots_of(stage: Stage, cameras: Sequence[Any]) -> list[Shot]:

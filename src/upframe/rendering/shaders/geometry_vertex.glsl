@@ -5,14 +5,22 @@ uniform vec2 shift;  // of the picture against the sample grid, in clip units: -
 
 in vec3 position;
 in vec3 normal;
+#ifdef TEXTURE
 in vec2 uv;
+#endif
 in mat4 model;
 in mat4 model_before;
+in vec4 colour_and_roughness;
+in vec3 metallic_emission_sides;
 
 out vec3 world_position;
 out vec3 world_normal;
+#ifdef TEXTURE
 out vec2 texture_place;
+#endif
 out vec3 before;  // x, y, w one frame ago
+flat out vec4 colour;  // a: roughness
+flat out vec3 finish;  // metallic, emission, two-sided
 
 void main() {
     vec4 world = model * vec4(position, 1.0);
@@ -21,7 +29,11 @@ void main() {
     mat3 cofactors = mat3(cross(m[1], m[2]), cross(m[2], m[0]), cross(m[0], m[1]));
     world_position = world.xyz;
     world_normal = cofactors * normal;
+#ifdef TEXTURE
     texture_place = uv;
+#endif
+    colour = colour_and_roughness;
+    finish = metallic_emission_sides;
     before = old.xyw;
     gl_Position = clip_now * world;
     gl_Position.xy += shift * gl_Position.w;

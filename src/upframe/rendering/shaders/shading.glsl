@@ -7,6 +7,7 @@ uniform mat4 ray_of;  // pixel to direction in the world, of length 1 along the 
 uniform sampler2D albedo_map;
 uniform sampler2D normal_map;
 uniform sampler2D motion_map;
+uniform sampler2D half_map;  // depth, half as large
 uniform sampler2D open_map;  // half as large
 uniform sampler2D environment;
 uniform float roughest;  // level of the environment that is as rough as can be

@@ -19,7 +19,7 @@ vec3 seen_from(vec3 offset, vec3 way, float reach, out float found) {
         t *= t;
         vec2 place = mix(from, to, t);
         if (any(lessThan(place, vec2(0.5))) || any(greaterThan(place, size - 0.5))) break;
-        float depth = 1.0 / mix(k0, k1, t), other = texelFetch(motion_map, ivec2(place), 0).b;
+        float depth = 1.0 / mix(k0, k1, t), other = texelFetch(half_map, ivec2(place) / 2, 0).r;
         if (depth > other && before < other + 0.6 + 0.04 * other) {
             high = t;
             break;
@@ -30,12 +30,12 @@ vec3 seen_from(vec3 offset, vec3 way, float reach, out float found) {
     if (high == 0.0) return vec3(0.0);
     for (int j = 0; j < HALVINGS; ++j) {
         float middle = 0.5 * (low + high);
-        bool behind = 1.0 / mix(k0, k1, middle) > texelFetch(motion_map, ivec2(mix(from, to, middle)), 0).b;
+        bool behind = 1.0 / mix(k0, k1, middle) > texelFetch(half_map, ivec2(mix(from, to, middle)) / 2, 0).r;
         if (behind) high = middle; else low = middle;
     }
     vec2 hit = mix(from, to, high);
     float depth = 1.0 / mix(k0, k1, high);
-    if (depth > texelFetch(motion_map, ivec2(hit), 0).b + 0.3 + 0.02 * depth) return vec3(0.0);
+    if (depth > texelFetch(half_map, ivec2(hit) / 2, 0).r + 0.3 + 0.02 * depth) return vec3(0.0);
     hit /= size;
     vec2 edge = smoothstep(0.0, 0.08, hit) * smoothstep(1.0, 0.92, hit);
     found = edge.x * edge.y;
@@ -45,7 +45,7 @@ vec3 seen_from(vec3 offset, vec3 way, float reach, out float found) {
 void main() {
     ivec2 pixel = ivec2(gl_FragCoord.xy) * 2;
     vec4 normal = texelFetch(normal_map, pixel, 0);
-    float depth = texelFetch(motion_map, pixel, 0).b, found = 0.0;
+    float depth = texelFetch(half_map, ivec2(gl_FragCoord.xy), 0).r, found = 0.0;
     vec3 light = vec3(0.0);
     if (depth < 1e6 && normal.a < 0.5) {
         vec3 offset = ray(vec2(pixel) + 0.5) * depth, n = normal.xyz;
