@@ -30,6 +30,7 @@ from _report import write
 from upframe import RenderedFrame, Supersampler
 from upframe.metrics import ClipScorer, find_protocol
 from upframe.ops.resize import upscale
+from upframe.ops.shift import shift
 from upframe.ops.transfer import encode_linear
 from upframe.rendering.clip import RenderedClip
 from upframe.rendering.history import STSSNetHistory
@@ -101,10 +102,10 @@ def supersampled(shot: Shot, weights: Path, far: float | None, change: Change = 
         yield shown(result, frame.exposure)
 
 
-def enlarged(pictures: list[Tensor]) -> Iterator[Tensor]:
-    """By bicubic."""
-    for picture in pictures:
-        yield upscale(picture[None], SCALE)[0]
+def enlarged(shot: Shot, pictures: list[Tensor]) -> Iterator[Tensor]:
+    """By bicubic, and moved from where the frames were sampled to the pixels, as the supersampler's results are."""
+    for frame, picture in zip(shot.frames, pictures, strict=True):
+        yield shift(upscale(picture[None], SCALE), *(-SCALE * offset for offset in frame.jitter))[0]
 
 
 def score(shots: list[Shot], results: Callable[[Shot], Iterator[Tensor]]) -> Scores:
@@ -129,9 +130,9 @@ def bicubic(shots: list[Shot]) -> dict[str, Scores]:
     """Of what is there for a network: its own colour, or the past; and of the colour that frames made of the past lack."""
     own = {shot.name: [shown(frame.colour, frame.exposure) for frame in shot.frames] for shot in shots}
     return {
-        "bicubic of the warped past": score(shots, lambda shot: enlarged(shot.warped)),
-        "bicubic of the warped past, holes filled": score(shots, lambda shot: enlarged(shot.filled)),
-        "bicubic of the true colour": score(shots, lambda shot: enlarged(own[shot.name])),
+        "bicubic of the warped past": score(shots, lambda shot: enlarged(shot, shot.warped)),
+        "bicubic of the warped past, holes filled": score(shots, lambda shot: enlarged(shot, shot.filled)),
+        "bicubic of the true colour": score(shots, lambda shot: enlarged(shot, own[shot.name])),
     }
 
 
@@ -161,7 +162,7 @@ def picture(shots: list[Shot], weights: list[Path], path: Path) -> None:
     side, rows = 112, []
     for shot in shots:
         number = max(index for index, frame in enumerate(shot.frames) if without_colour(index, frame))
-        row = [upscale(shot.warped[number][None], SCALE)[0]]
+        row = [list(enlarged(shot, shot.warped))[number]]
         row += [list(supersampled(shot, file, None))[number] for file in weights if file.stem in SHOWN]
         row.append(shot.targets[number])
         holes = F.avg_pool2d(F.interpolate(shot.holes[number][None, None], scale_factor=SCALE), side, stride=16)[0, 0]

@@ -1,32 +1,44 @@
 """Quality of every shipped and published weights file on everything that can be scored on this machine.
 
 Set5 and clips are looked for in the folder of reference data (``UPFRAME_SHARED``, else ``shared`` beside the repository),
-which is no part of it; what is not there is left out and named. The model cards' scores come from the results.
+which is no part of it; what is not there is left out and named. Rendered clips are made on the fly, unless a folder of them
+is given. The model cards' scores come from the results.
+
+What is finished is kept in ``build/quality``, for as long as nothing of the sources changes: a run that was cut off goes on.
 """
 
 from __future__ import annotations
 
 import argparse
+import hashlib
 import os
 import sys
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 from _report import ROOT, write
 
+from upframe.data.rendered_clips import clips_in
+from upframe.errors import DeviceError, MissingExtra
 from upframe.evaluation import Asked, Evaluation, Scored, Wish, evaluate
+from upframe.evaluation.models import trained_for
 from upframe.models.catalog import load, shipped
+from upframe.rendering.clip import RenderedClip
+from upframe.rendering.job import SETS, render_clip
 
 SHARED = Path(os.environ.get("UPFRAME_SHARED") or ROOT.parent / "shared")
+BUILD = ROOT / "build" / "quality"
 SCALES = (2, 3, 4)
+OF = {"pictures": ("image",), "rendered": ("rendered",)}
+"""The kinds of models that are run on a layout; on the others those for pictures and for video."""
 
 
 @dataclass(frozen=True)
 class Sample:
-    """Something to score on: where it lies, and how it is read and scored."""
+    """Something to score on: where it lies, and how it is read and scored. scales: those it is there at."""
 
     name: str
     place: Path
@@ -34,6 +46,7 @@ class Sample:
     protocol: str
     low: str = ""
     film: bool = False
+    scales: tuple[int, ...] = SCALES
 
 
 SAMPLES = (
@@ -47,41 +60,88 @@ SAMPLES = (
 )
 
 
-def weights(scale: int) -> list[str]:
-    """The shipped models of a scale, and the published files for pictures that are here."""
-    names = [info.name for info in shipped() if info.scale == scale and info.degradation != "none"]
-    published = sorted((SHARED / "reference/rt4ksr").glob("*.pth"))
-    return names + [str(path) for path in published if load(str(path)).info.scale == scale]
+def rendered_samples(folder: Path | None) -> Iterator[Sample]:
+    """Rendered clips, as a whole, at their edges and in their holes, and by the protocol of NSRR.
+
+    Of a folder, or, where none is named, made for every scale that there are models of.
+    """
+    names = {"": "stssnet", ", edges": "stssnet-edge", ", holes": "stssnet-hole", " as NSRR's": "nsrr"}
+    for scale in SCALES:
+        example = Sample("", Path(), "rendered", "nsrr")
+        if folder is not None and scale not in {RenderedClip(path).info.scale for _, path in clips_in(folder)}:
+            continue
+        place = folder or (render(BUILD / f"tiny-x{scale}-{sources('rendering')}", scale) if models(example, scale) else None)
+        if place is not None:
+            yield from (Sample(f"rendered clips{n}", place, "rendered", p, scales=(scale,)) for n, p in names.items())
 
 
-def runs(*, films: bool) -> Iterator[tuple[Sample, int, list[str]]]:
-    """What there is to score, with the models of each scale."""
-    for sample in SAMPLES:
+def render(folder: Path, scale: int) -> Path | None:
+    """The test part of the tiny set, made where it is not yet; None, and why, where nothing can be rendered."""
+    settings, clips = SETS["tiny"]
+    try:
+        for clip in clips:
+            if clip.folder.startswith("test/"):
+                print(f"rendering {clip.folder}", file=sys.stderr)
+                for _ in render_clip(clip.theme, clip.seed, folder / clip.folder, replace(settings, scale=scale)):
+                    pass
+    except (DeviceError, MissingExtra) as error:
+        print(f"left out: rendered clips: {error}", file=sys.stderr)
+        return None
+    return folder / "test"
+
+
+def models(sample: Sample, scale: int) -> dict[str, list[str]]:
+    """The shipped models of a scale and the published files that are here, by the degradation they are to be given."""
+    kinds = OF.get(sample.layout, ("image", "video"))
+    wanted: dict[str, list[str]] = {}
+    names = [info.name for info in shipped() if info.scale == scale and info.kind in kinds and info.degradation != "none"]
+    for folder, suffix in (("rt4ksr", "pth"), ("stssnet", "pkl")):
+        names += [str(path) for path in sorted((SHARED / "reference" / folder).glob(f"*.{suffix}"))]
+    for name in names:
+        info = load(name).info
+        if info.scale == scale and info.kind in kinds:
+            degradation = trained_for(info)
+            wanted.setdefault(degradation.name if degradation else "bi", []).append(name)
+    return wanted
+
+
+def runs(samples: list[Sample], *, films: bool) -> Iterator[tuple[Sample, int, str, list[str]]]:
+    """What there is to score, with the models of each scale and degradation."""
+    for sample in samples:
         if sample.film and not films:
             continue
         if not sample.place.exists():
             print(f"left out: {sample.name} is not in {SHARED}", file=sys.stderr)
             continue
-        for scale in SCALES:
-            models = weights(scale)
-            if models:
-                yield sample, scale, models
+        for scale in sample.scales:
+            for degradation, names in models(sample, scale).items():
+                if degradation == "bi" or not sample.low:
+                    yield sample, scale, degradation, names
 
 
-def scored(sample: Sample, scale: int, models: list[str]) -> Evaluation:
+def scored(sample: Sample, scale: int, degradation: str, names: list[str]) -> Evaluation:
     """One evaluation."""
-    print(f"{sample.name} x{scale}: {', '.join(Path(model).stem for model in models)}", file=sys.stderr)
+    print(f"{sample.name} x{scale}: {', '.join(Path(name).stem for name in names)}", file=sys.stderr)
     wish = Wish(
-        models=tuple(models),
+        models=tuple(names),
         place=str(sample.place),
         asked=Asked(sample.protocol),
-        degradation=None if sample.low else "bi",
+        degradation=None if sample.low or sample.layout == "rendered" else degradation,
         low=SHARED / sample.low.format(scale=scale) if sample.low else None,
         layout=sample.layout,
         cuts="auto" if sample.film else "off",
+        journal=BUILD / f"journal-{sources()}",
     )
     evaluation, _ = evaluate(wish, on_step=lambda _: None, on_note=lambda text: print(f"  {text}", file=sys.stderr))
     return evaluation
+
+
+def sources(room: str = "") -> str:
+    """A digest of the sources of a room, or of all: what is made with others is not taken for the same."""
+    digest = hashlib.sha256()
+    for path in sorted((ROOT / "src" / "upframe" / room).rglob("*.py")):
+        digest.update(path.read_bytes())
+    return digest.hexdigest()[:16]
 
 
 def figures(evaluation: Evaluation) -> dict[str, Any]:
@@ -97,6 +157,9 @@ def figures(evaluation: Evaluation) -> dict[str, Any]:
 def _values(one: Scored) -> dict[str, Any]:
     values: dict[str, Any] = {"sha256": one.subject.description.get("sha256", "")}
     values |= {metric: round(value, 4) for metric, value in one.averages.result.items()}
+    if one.averages.protocol.startswith("stssnet"):
+        parts = {"even": one.averages.even, "odd": one.averages.odd}
+        values |= {part: {metric: round(value, 4) for metric, value in means.items()} for part, means in parts.items()}
     if len(one.clips) > 1:
         values["pictures"] = {
             clip.name: {metric: round(value, 4) for metric, value in clip.means.items()} for clip in one.clips
@@ -107,10 +170,13 @@ def _values(one: Scored) -> dict[str, Any]:
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--without-films", action="store_true", help="leave the films out, which take the most time")
+    parser.add_argument("--rendered", type=Path, metavar="FOLDER", help="rendered clips, instead of those made on the fly")
     arguments = parser.parse_args()
+    samples = [*SAMPLES, *rendered_samples(arguments.rendered)]
     found: dict[str, dict[str, Any]] = {}
-    for sample, scale, models in runs(films=not arguments.without_films):
-        found.setdefault(sample.name, {})[f"x{scale}"] = figures(scored(sample, scale, models))
+    for sample, scale, degradation, names in runs(samples, films=not arguments.without_films):
+        name = sample.name if degradation == "bi" else f"{sample.name}, {degradation}"
+        found.setdefault(name, {})[f"x{scale}"] = figures(scored(sample, scale, degradation, names))
     if found:
         write("quality", found)
 

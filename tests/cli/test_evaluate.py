@@ -74,8 +74,11 @@ def test_an_evaluation_that_was_stopped_goes_on(upframe: Command, tmp_path: Path
         while running.poll() is None and len(list(journal.glob("[0-9a-f]*.json"))) < 2:
             pass
         running.send_signal(signal.SIGINT)
-        running.communicate(timeout=120)
-    assert running.returncode == 130
+        out, err = running.communicate(timeout=120)
+    assert (running.returncode, out) == (130, "")
+    assert "interrupted" in err
+    assert "the same command with --resume does the rest" in err
+    assert len(err.splitlines()) == 1
     kept = {path.name: path.stat().st_mtime_ns for path in journal.glob("*.json")}
     assert 2 <= len(kept) < 4
     assert not (tmp_path / "page" / "report.html").exists()

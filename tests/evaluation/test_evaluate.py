@@ -22,6 +22,7 @@ from upframe.metrics import frame_tensor, psnr
 from upframe.models.catalog import Model, load
 from upframe.models.catalog import save as save_weights
 from upframe.models.frvsr import FRVSR
+from upframe.models.ttvsr import TTVSR
 
 
 def ignored(_: object) -> None:
@@ -175,6 +176,21 @@ def test_a_model_trained_for_another_degradation_is_warned_about(clips: Path, tm
     evaluation, _ = run(model, clips, notes=notes, asked=asked, degradation="bi")
     assert notes == ["recurrent was trained for BD, and low resolution is BI here: it does worse than it can"]
     assert evaluation.notes == tuple(notes)
+
+
+def test_published_weights_of_ttvsr_are_given_low_resolution_sampled_at_the_middle_of_its_cells(tmp_path: Path) -> None:
+    torch.manual_seed(6)
+    state = TTVSR(channels=8, blocks=1).state_dict()
+    torch.save({"state_dict": {f"generator.{name}": value for name, value in state.items()}}, tmp_path / "TTVSR_Vimeo90K.pth")
+    for number, frame in enumerate(moving(2, 256, 256)):
+        save(tmp_path / "clips" / "calm" / f"{number}.png", frame)
+    notes: list[str] = []
+    evaluation, _ = run(tmp_path / "TTVSR_Vimeo90K.pth", tmp_path / "clips", notes=notes)
+    assert evaluation.about["low resolution"] == "BD, Gaussian 1.6, sampled at the middle of each cell"
+    assert evaluation.protocol.name == "vid4-y"
+    assert notes == []
+    run(tmp_path / "TTVSR_Vimeo90K.pth", tmp_path / "clips", notes=notes, degradation="bd")
+    assert notes == ["TTVSR_Vimeo90K was trained for BD-centred, and low resolution is BD here: it does worse than it can"]
 
 
 def test_a_film_is_a_set_of_one_clip(tmp_path: Path) -> None:

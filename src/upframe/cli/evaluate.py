@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
 
-from upframe.cli.errors import one_line
+from upframe.cli.errors import INTERRUPTED, one_line
 from upframe.cli.scores import (
     NUMBERS,
     WRITING,
@@ -27,6 +30,9 @@ from upframe.cli.scores import (
 )
 from upframe.errors import OutputError
 
+if TYPE_CHECKING:
+    from upframe.evaluation.journal import Journal
+
 DATA = "The data"
 
 
@@ -35,7 +41,8 @@ def evaluate(
         list[str],
         typer.Argument(
             metavar="MODEL... DATASET",
-            help="Models, by name or weights file, then a data set: a folder, a film, or a name of `upframe data`.",
+            help="Models, by name or weights file, then a data set: a folder, a film, rendered clips, or a name of "
+            "`upframe data list`.",
             show_default=False,
         ),
     ],
@@ -44,7 +51,8 @@ def evaluate(
         typer.Option(
             "--protocol",
             metavar="NAME",
-            help="How numbers are computed. Default: set-y for pictures; for video vid4-y, and tecogan where it is BD.",
+            help="How numbers are computed. Default: set-y for pictures; for video vid4-y, and tecogan where it is BD (not for "
+            "TTVSR); for rendered clips nsrr, and stssnet where that is among the models.",
             show_default=False,
             rich_help_panel=NUMBERS,
         ),
@@ -94,7 +102,9 @@ def evaluate(
     layout: Annotated[
         str,
         typer.Option(
-            "--layout", help="auto, pictures, clip (a folder of frames), clips, vimeo, films, stssnet.", rich_help_panel=DATA
+            "--layout",
+            help="auto, pictures, clip (a folder of frames), clips, vimeo, films, stssnet, rendered.",
+            rich_help_panel=DATA,
         ),
     ] = "auto",
     cuts: Annotated[
@@ -103,9 +113,20 @@ def evaluate(
             "--cuts", metavar="auto|off|FILE", help="Where a model for video forgets what it has seen.", rich_help_panel=DATA
         ),
     ] = "off",
+    far: Annotated[
+        float | None,
+        typer.Option(
+            "--far",
+            metavar="UNITS",
+            help="On rendered clips, the depth that STSSNet sees as 1. Default: each frame's largest.",
+            show_default=False,
+            rich_help_panel=DATA,
+        ),
+    ] = None,
     device: Device = "auto",
     precision: Annotated[
-        Literal["auto", "fp32", "fp16", "bf16"], typer.Option("--precision", help="auto is fp32; half precision is for GPUs.")
+        Literal["auto", "fp32", "fp16", "bf16"],
+        typer.Option("--precision", help="auto is fp32; half precision is for GPUs, bf16 also for CPUs that have it."),
     ] = "auto",
     report: ReportFolder = None,
     csv: CsvFile = None,
@@ -149,13 +170,13 @@ def evaluate(
 
         anew = resume or overwrite
         refuse_existing(report, csv, overwrite=anew)
-        journal = report / "journal" if report else None
+        journal = Journal(report / "journal" if report else None)
         if keep_results is not None and keep_results.is_dir() and any(keep_results.iterdir()) and not anew:
             raise OutputError(
                 f"{keep_results}: the folder is not empty; keep results elsewhere, or add --overwrite or --resume"
             )
         if not resume:
-            Journal(journal).clear(overwrite=overwrite)
+            journal.clear(overwrite=overwrite)
         wish = Wish(
             models=tuple(models),
             place=dataset,
@@ -168,10 +189,25 @@ def evaluate(
             device=device,
             precision=precision,
             cuts=cuts,
-            journal=journal,
+            far=far,
+            journal=journal.folder,
             keep=keep_results,
             exhibits=report is not None,
         )
-        with telling(quiet=quiet or as_json) as (on_step, on_note):
+        with _resumable(journal), telling(quiet=quiet or as_json) as (on_step, on_note):
             evaluation, exhibits = score(wish, on_step=on_step, on_note=on_note)
         deliver(evaluation, exhibits, report=report, csv=csv, overwrite=anew, as_json=as_json)
+
+
+@contextmanager
+def _resumable(journal: Journal) -> Iterator[None]:
+    """Say of an evaluation that is interrupted how it goes on, where anything of it was kept."""
+    try:
+        yield
+    except KeyboardInterrupt:
+        count = len(journal.items())
+        if not count:
+            raise
+        words = "1 clip of a model is" if count == 1 else f"{count} clips of models are"
+        print(f"upframe: interrupted; {words} finished and kept: the same command with --resume does the rest", file=sys.stderr)
+        sys.exit(INTERRUPTED)

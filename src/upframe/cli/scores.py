@@ -152,7 +152,7 @@ def _print_table(evaluation: Evaluation) -> None:
     from rich.table import Table
     from rich.text import Text
 
-    from upframe.evaluation.results import heading
+    from upframe.evaluation.results import heading, written
 
     console = Console()
     timed = any(one.subject.milliseconds for one in evaluation.scored)
@@ -166,6 +166,9 @@ def _print_table(evaluation: Evaluation) -> None:
         median = one.subject.median_milliseconds
         cells = [_cell(evaluation, one, metric) for metric in evaluation.metrics]
         table.add_row(Text(one.subject.name), *cells, *([Text("" if median is None else f"{median:.1f}")] if timed else []))
+        for part, values in evaluation.parts(one).items():
+            means = [written(metric, values[metric]) if metric in values else "-" for metric in evaluation.metrics]
+            table.add_row(Text(f"  {part}"), *means, style="dim")
     console.print(f"[bold]{escape(evaluation.title)}[/]", highlight=False, soft_wrap=True)
     console.print(table)
     counted = evaluation.scored[0].frames

@@ -39,6 +39,14 @@ class EvaluationClip:
         """The frame a model is given: (h / scale, w / scale, 3), otherwise as :meth:`high`."""
         return self._fitting("low", index, self._low)
 
+    def has_low(self, index: int) -> bool:
+        """Whether there is such a frame: a renderer may have drawn no colour of it."""
+        return True
+
+    def hole(self, index: int) -> Pixels:
+        """(h, w) float32 at the size of :meth:`low`, 1 where nothing of the past could be brought to. Raises InputError."""
+        raise InputError(f"{self.name}: holes are to be counted, and only rendered frames have any")
+
     def _fitting(self, side: str, index: int, frames: Frames) -> Pixels:
         """A frame, its size compared with the other side's once both are known."""
         pixels = frames.read(index)

@@ -11,6 +11,7 @@ from upframe.data.degradation import DEGRADATIONS, Degradation
 from upframe.data.layouts import Wanted, open_clips, open_films, open_one_clip, open_pictures, open_vimeo
 from upframe.data.places import locate
 from upframe.data.published_folders import child, films_in, high_folder, pictures_in, subfolders
+from upframe.data.rendered_clips import clips_in, open_rendered
 from upframe.data.stssnet_files import open_stssnet, scenes_in
 from upframe.errors import InputError
 from upframe.media.files import FILM_SUFFIXES
@@ -24,6 +25,7 @@ _READERS: dict[str, Callable[[Path, Wanted], EvaluationSet]] = {
     "vimeo": open_vimeo,
     "films": open_films,
     "stssnet": open_stssnet,
+    "rendered": open_rendered,
 }
 LAYOUTS = ("auto", *_READERS)
 
@@ -39,10 +41,10 @@ def open_set(
     """Open a set by its path, or by its name in the catalogue, which is looked for in the folder ``UPFRAME_DATA``.
 
     layout: ``pictures`` (a flat folder), ``clip`` (a flat folder whose pictures are the frames of one clip), ``clips`` (a
-    folder for each), ``vimeo``, ``films`` (one, or a folder of them), ``stssnet``; ``auto`` tells them apart by what lies
-    there, and takes a flat folder for pictures.
+    folder for each), ``vimeo``, ``films`` (one, or a folder of them), ``stssnet``, ``rendered`` (clips of ``upframe
+    render``); ``auto`` tells them apart by what lies there, and takes a flat folder for pictures.
     degradation: low-resolution files of its kind are used where there are any, else they are made with it as they are asked
-    for. None: any files that are there, else ``bi``.
+    for. None: any files that are there, else ``bi``. Rendered frames have their own low resolution.
     low: where low resolution lies, if not in a folder of a published name.
 
     The first pair of stored frames is read and compared. Raises InputError for a set that is not there (with the layout
@@ -73,7 +75,7 @@ def _read(root: Path, wanted: Wanted, layout: str) -> EvaluationSet:
     found = _READERS[_layout_of(root, wanted) if layout == "auto" else layout](root, wanted)
     if not found.clips:
         raise InputError(f"{root}: no pictures, clips or films in this folder")
-    if found.low_source == "files":
+    if found.low_source == "files" or found.kind == "rendered":
         found.clips[0].low(0)
         found.clips[0].high(0)
     return found
@@ -87,6 +89,8 @@ def _layout_of(root: Path, wanted: Wanted) -> str:
         return "vimeo"
     if scenes_in(root):
         return "stssnet"
+    if clips_in(root):
+        return "rendered"
     high = high_folder(root, wanted.only)
     if not wanted.only and (pictures_in(high) or child(root, f"image_SRF_{wanted.scale}")):
         return "pictures"

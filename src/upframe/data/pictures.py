@@ -21,12 +21,17 @@ def read_rgb(path: Path) -> NDArray[Any]:
     picture = read_picture(path)
     pixels = picture.pixels
     if np.issubdtype(pixels.dtype, np.floating):
-        broken = pixels.size - int(np.isfinite(pixels).sum())
-        if broken:
-            raise InputError(f"{path}: {broken} of {pixels.size} samples are NaN or infinite; no score can be had of them")
+        check_numbers(pixels, str(path))
     if picture.linear:
         pixels = _as_shown(pixels)
     return pixels if pixels.shape[2] == 3 else np.repeat(pixels, 3, axis=2)
+
+
+def check_numbers(samples: NDArray[Any], label: str) -> None:
+    """Raise InputError, naming where they are from, for floating-point samples that are NaN or infinite."""
+    broken = samples.size - int(np.isfinite(samples).sum())
+    if broken:
+        raise InputError(f"{label}: {broken} of {samples.size} samples are NaN or infinite; no score can be had of them")
 
 
 def _as_shown(light: NDArray[Any]) -> NDArray[Any]:

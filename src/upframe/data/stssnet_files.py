@@ -47,6 +47,10 @@ class StoredClip(EvaluationClip):
         """What the network is given for a frame."""
         return self._read(index)
 
+    def hole(self, index: int) -> Pixels:
+        holes: Pixels = 1 - self.arguments(index).mask[0]
+        return holes
+
 
 class _Targets:
     def __init__(self, numbers: tuple[int, ...], paths: tuple[Path, ...]) -> None:

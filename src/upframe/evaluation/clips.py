@@ -26,6 +26,8 @@ class Clip(Protocol):
     def scored(self) -> tuple[int, ...]: ...
     def high(self, index: int) -> NDArray[Any]: ...
     def low(self, index: int) -> NDArray[Any]: ...
+    def has_low(self, index: int) -> bool: ...
+    def hole(self, index: int) -> NDArray[Any]: ...
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,6 +58,12 @@ class CutClip:
 
     def low(self, index: int) -> NDArray[Any]:
         return self._cut(self.whole.low(index), self.multiple)
+
+    def has_low(self, index: int) -> bool:
+        return self.whole.has_low(index)
+
+    def hole(self, index: int) -> NDArray[Any]:
+        return self._cut(self.whole.hole(index), self.multiple)
 
     def _cut(self, pixels: NDArray[Any], multiple: int) -> NDArray[Any]:
         height, width = (side - side % multiple for side in pixels.shape[:2])

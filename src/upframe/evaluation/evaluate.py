@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -12,7 +12,7 @@ import torch
 from torch import Tensor
 
 from upframe.data.clips import EvaluationSet
-from upframe.data.degradation import Degradation, named
+from upframe.data.degradation import named
 from upframe.data.evaluation_set import open_set
 from upframe.engine.arrays import to_pixels
 from upframe.engine.device import Precision, choose_device
@@ -20,16 +20,16 @@ from upframe.engine.memory import keep_freed_memory
 from upframe.errors import InputError
 from upframe.evaluation.clips import Clip, CutClip, common_multiple
 from upframe.evaluation.exhibits import PLAIN_FAMILY, Exhibit, Showing, crops_told, gather
-from upframe.evaluation.gallery import LOOKED_AT, LOW, REFERENCE, RESULT, WINDOWS, Place, Plan, Watcher
+from upframe.evaluation.gallery import LOOKED_AT, WINDOWS, Place, Plan, Watcher
 from upframe.evaluation.journal import Item, Journal
+from upframe.evaluation.models import listed, load_models, usual_degradation, warn
 from upframe.evaluation.protocols import Asked, choose_protocol, default_protocol
 from upframe.evaluation.provenance import provenance
 from upframe.evaluation.results import Evaluation, Subject, scored
-from upframe.evaluation.runs import Enlarged, Run, hole_of, make_run
+from upframe.evaluation.runs import Enlarged, Run, RunSettings, make_run
 from upframe.media.pictures.file import write_picture
 from upframe.media.pictures.picture import Picture
 from upframe.metrics import LPIPS, ClipScorer, Protocol, frame_tensor
-from upframe.models.catalog import Model, load
 from upframe.models.info import ModelInfo
 from upframe.ops.resize import upscale
 
@@ -50,8 +50,8 @@ class Wish:
     models: names or files. place: the data set, by name or path. scale: of the models where None. degradation: by name; where
     None, the files of low resolution that are there, else what the models were trained for. low: where low resolution lies.
     multiple: what low resolution is cut to; where None, what all models take without padding.
-    cuts: as for :func:`upframe.engine.cuts.choose_cuts`. journal: the folder of finished items, which are not done again.
-    keep: a folder for the results. exhibits: whether pictures are gathered for a page.
+    cuts: as for :func:`upframe.engine.cuts.choose_cuts`. far: as for :class:`upframe.Supersampler`. journal: the folder of
+    finished items, which are not done again. keep: a folder for the results. exhibits: whether to gather pictures for a page.
     """
 
     models: tuple[str, ...]
@@ -65,6 +65,7 @@ class Wish:
     device: str = "auto"
     precision: Precision = "auto"
     cuts: str = "off"
+    far: float | None = None
     journal: Path | None = None
     keep: Path | None = None
     exhibits: bool = False
@@ -87,23 +88,24 @@ def evaluate(
             on_note(text)
 
     keep_freed_memory()
-    models = _load_models(wish)
-    scale = models[0].info.scale
+    models = load_models(wish.models, wish.scale)
+    infos = [model.info for model in models]
     device = choose_device(wish.device)
-    dataset = open_set(wish.place, scale=scale, degradation=_degradation(wish, models), layout=wish.layout, low=wish.low)
-    rendered = dataset.kind == "rendered"
-    protocol, lpips = choose_protocol(wish.asked, default_protocol(dataset.kind, dataset.degradation), device, note)
-    _warn(models, dataset, note)
-    runs = [
-        make_run(model, rendered=rendered, device=wish.device, precision=wish.precision, cuts=wish.cuts) for model in models
-    ]
-    multiple = 1 if rendered else wish.multiple or common_multiple(model.info for model in models)
-    clips: Sequence[Clip] = dataset.clips if multiple == 1 else [CutClip(c, scale, multiple) for c in dataset.clips]
+    dataset = _open(wish, infos)
+    protocol, lpips = choose_protocol(wish.asked, default_protocol(dataset, infos), device, note)
+    warn(infos, dataset, note)
+    settings = RunSettings(wish.device, wish.precision, wish.cuts, wish.far)
+    runs = [make_run(model, dataset.clips, settings) for model in models]
+    multiple = 1 if dataset.kind == "rendered" else wish.multiple or common_multiple(infos)
+    clips: Sequence[Clip] = dataset.clips if multiple == 1 else [CutClip(c, dataset.scale, multiple) for c in dataset.clips]
     work = _Work(wish, dataset, protocol, lpips, on_step, multiple=multiple, total=dataset.frames * len(runs))
     items = [work.clip(number, clip, runs) for number, clip in enumerate(clips)]
     subjects = [_subject(run.info, [row[column] for row in items]) for column, run in enumerate(runs)]
+    for subject in subjects:
+        if left_out := dataset.frames - len(subject.milliseconds):
+            note(f"{subject.name}: {left_out} of {dataset.frames} frames have no colour and are not among its scores")
     evaluation = Evaluation(
-        title=f"{_listed(run.info.name for run in runs if run.info.family != PLAIN_FAMILY)} on {dataset.name}",
+        title=f"{listed(infos)} on {dataset.name}",
         protocol=protocol,
         scored=tuple(
             scored(subject, tuple(row[column].scores for row in items), protocol) for column, subject in enumerate(subjects)
@@ -112,65 +114,32 @@ def evaluate(
         notes=tuple(notes),
         made=provenance(device),
     )
-    if not wish.exhibits:
-        return evaluation, ()
-    showings = [
-        Showing(clip.name, clip.frame_names, {run.info.name: item.pictures for run, item in zip(runs, row, strict=True)})
-        for clip, row in zip(clips, items, strict=True)
-    ]
-    return evaluation, gather(showings)
+    if not evaluation.metrics:
+        raise InputError(f"{dataset.name}: {', '.join(protocol.metrics)}: no frame has a value. {protocol}")
+    return evaluation, _exhibits(clips, runs, items) if wish.exhibits else ()
 
 
-def _load_models(wish: Wish) -> list[Model]:
-    """The models, and bicubic at the end unless it is named. Raises InputError for different scales."""
-    models = [load(name, scale=wish.scale) for name in dict.fromkeys(wish.models)]
-    if not models:
-        raise InputError("no model is named")
-    trained = next((model for model in models if model.info.degradation != "none"), models[0])
-    wanted = wish.scale or trained.info.scale
-    # What enlarges to any size goes by the others.
-    models = [load(model.info.family, scale=wanted) if model.info.degradation == "none" else model for model in models]
-    for info in (model.info for model in models):
-        if info.scale != wanted:
-            other = f"--scale {wish.scale}" if wish.scale else f"{trained.info.name} x{wanted}"
-            raise InputError(f"{info.name}: enlarges x{info.scale}, and {other} was asked for: compare models of one scale")
-    if all(model.info.family != PLAIN_FAMILY for model in models):
-        models.append(load(PLAIN_FAMILY, scale=wanted))
-    return [replace(model, info=replace(model.info, name=name)) for model, name in zip(models, _names(models), strict=True)]
+def _exhibits(clips: Sequence[Clip], runs: Sequence[Run], items: Sequence[Sequence[Item]]) -> tuple[Exhibit, ...]:
+    """What is shown of ``items``, by clip and model."""
+    return gather(
+        [
+            Showing(clip.name, clip.frame_names, {run.info.name: item.pictures for run, item in zip(runs, row, strict=True)})
+            for clip, row in zip(clips, items, strict=True)
+        ]
+    )
 
 
-def _listed(names: Iterable[str]) -> str:
-    """``a``, ``a and b``, ``a, b and c``; bicubic where there is none."""
-    *first, last = list(names) or [PLAIN_FAMILY]
-    return f"{', '.join(first)} and {last}" if first else last
-
-
-def _names(models: Sequence[Model]) -> Iterator[str]:
-    """Their names, with a number behind one that came before, or that something else has on the page."""
-    seen = dict.fromkeys((REFERENCE, LOW, RESULT), 1)
-    for model in models:
-        name = model.info.name
-        seen[name] = seen.get(name, 0) + 1
-        yield name if seen[name] == 1 else f"{name} ({seen[name]})"
-
-
-def _degradation(wish: Wish, models: Sequence[Model]) -> Degradation | None:
-    """The one that is named, else that of a model that was trained for another than the usual."""
-    if wish.degradation is not None:
-        return named(wish.degradation)
-    kinds = {model.info.degradation for model in models} - {"none", "unknown"}
-    return named("bd") if kinds == {"BD"} and wish.low is None else None
-
-
-def _warn(models: Sequence[Model], dataset: EvaluationSet, note: Callable[[str], None]) -> None:
-    for model in models:
-        info, made = model.info, dataset.degradation
-        if made is not None and info.degradation in ("BI", "BD") and info.degradation != made:
-            note(
-                f"{info.name} was trained for {info.degradation}, and low resolution is {made} here: it does worse than it can"
-            )
-        if info.kind == "video" and dataset.kind == "image":
-            note(f"{info.name} is for video: each picture is a clip of one frame to it")
+def _open(wish: Wish, infos: Sequence[ModelInfo]) -> EvaluationSet:
+    """The set, its low resolution made as is named, else as the models were trained."""
+    if wish.far is not None and not wish.far > 0:
+        raise InputError(f"the largest depth of STSSNet (far) must be above 0, not {wish.far}")
+    degradation = None if wish.degradation is None else named(wish.degradation)
+    if degradation is None and wish.low is None:
+        degradation = usual_degradation(infos)
+    dataset = open_set(wish.place, scale=infos[0].scale, degradation=degradation, layout=wish.layout, low=wish.low)
+    if dataset.kind == "rendered" and (wish.degradation is not None or wish.low is not None or wish.multiple is not None):
+        raise InputError(f"{wish.place}: rendered frames are scored as they are: leave out --degradation, --low, --multiple")
+    return dataset
 
 
 def _about(dataset: EvaluationSet, multiple: int) -> dict[str, str | int]:
@@ -179,7 +148,9 @@ def _about(dataset: EvaluationSet, multiple: int) -> dict[str, str | int]:
         "kind": dataset.kind,
         "scale": dataset.scale,
         "low resolution": dataset.low_source,
-        "high resolution": f"cut to a multiple of {dataset.crop_multiple * multiple}",
+        "high resolution": "targets"
+        if dataset.kind == "rendered"
+        else f"cut to a multiple of {dataset.crop_multiple * multiple}",
         "clips": len(dataset.clips),
         "frames": dataset.frames,
     }
@@ -257,6 +228,7 @@ class _Work:
             "precision": wish.precision,
             "device": run.device.type,
             "cuts": wish.cuts,
+            "far": wish.far,
         }
 
     def _run(self, clip: Clip, run: Run, plan: Plan, places: tuple[Place, ...] | None) -> Item:
@@ -271,18 +243,19 @@ class _Work:
                 if index in clip.scored:
                     reference = frame_tensor(clip.high(index)).to(lpips_device)
                     number = int(clip.frame_names[index]) if numbered else index
-                    hole = hole_of(clip, index) if self._protocol.mask == "hole" else None
+                    hole = torch.from_numpy(clip.hole(index)) if self._protocol.mask == "hole" else None
                     scorer.add(enlarged.picture.to(lpips_device), reference, hole=hole, index=number)
                     if not plan.empty:
                         self._watch(watcher, enlarged, reference, run, first=places is None)
                 self._write(clip, run, enlarged)
                 self._tell(clip, run, 1)
+            self._tell(clip, run, len(clip.frame_names) - len(milliseconds))
             scores = scorer.finish()
         return Item(scores, tuple(milliseconds), watcher.finish())
 
     def _watch(self, watcher: Watcher, enlarged: Enlarged, reference: Tensor, run: Run, *, first: bool) -> None:
         result = enlarged.picture.to(reference.device)
-        if not first:
+        if not first or enlarged.low is None:
             watcher.see(enlarged.index, result, reference)
             return
         low = enlarged.low.to(reference.device)

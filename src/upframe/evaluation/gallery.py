@@ -105,7 +105,7 @@ class Watcher:
         self._pictures = Pictures()
         self._columns: dict[str, list[NDArray[np.uint8]]] = {}
         self._found: dict[Verdict, list[_Found]] = {"worst": [], "best": []}
-        self._seen = 0
+        self._seen, self._compared = 0, False
 
     @torch.inference_mode()
     def see(
@@ -166,7 +166,10 @@ class Watcher:
                 if place.frame == index:
                     self._pictures.blocks[place] = self._block(place, shown)
             return
+        self._compared |= plain is not None
         for place, rank in _blocks(index, shown[self._name], shown[REFERENCE], plain):
+            if self._compared and plain is None and place.verdict == "best":
+                continue  # its rank is of another kind than that of frames with a bicubic enlargement
             found = self._found[place.verdict]
             rivals = [entry for entry in found if _overlap(entry.place, place)]
             if not rivals and len(found) == KEPT:

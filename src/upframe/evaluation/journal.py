@@ -38,21 +38,25 @@ class Journal:
     """
 
     def __init__(self, folder: Path | None) -> None:
-        self._folder = folder
+        self.folder = folder
+
+    def items(self) -> list[Path]:
+        """The files of what is finished."""
+        return [path for path in self.folder.glob("*.json") if _NAME.fullmatch(path.name)] if self.folder else []
 
     def clear(self, *, overwrite: bool) -> None:
         """Forget everything. Raises OutputError where there is something, unless ``overwrite``."""
-        items = [path for path in self._folder.glob("*.json") if _NAME.fullmatch(path.name)] if self._folder else []
+        items = self.items()
         if items and not overwrite:
             raise OutputError(
-                f"{self._folder}: holds an evaluation that was begun: go on with --resume, or begin anew with --overwrite"
+                f"{self.folder}: holds an evaluation that was begun: go on with --resume, or begin anew with --overwrite"
             )
         for path in items:
             path.unlink()
 
     def find(self, key: Mapping[str, Any]) -> Item | None:
         """What was kept under a key; None where there is nothing."""
-        if self._folder is None:
+        if self.folder is None:
             return None
         with suppress(OSError, ValueError, LookupError, TypeError, AttributeError):
             content = json.loads(self._path(key).read_text(encoding="utf-8"))
@@ -67,7 +71,7 @@ class Journal:
 
     def keep(self, key: Mapping[str, Any], item: Item) -> None:
         """Write an item, whole or not at all. Raises OutputError."""
-        if self._folder is None:
+        if self.folder is None:
             return
         content = {
             "format": FORMAT,
@@ -81,9 +85,9 @@ class Journal:
             temporary.write_text(json.dumps(content), encoding="utf-8")
 
     def _path(self, key: Mapping[str, Any]) -> Path:
-        assert self._folder is not None
+        assert self.folder is not None
         digest = hashlib.sha256(json.dumps(key, sort_keys=True).encode()).hexdigest()
-        return self._folder / f"{digest[:24]}.json"
+        return self.folder / f"{digest[:24]}.json"
 
 
 def _scores(content: Mapping[str, Any]) -> ClipScores:

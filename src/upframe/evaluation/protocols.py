@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from pathlib import Path
 
 import torch
 
+from upframe.data.clips import EvaluationSet
+from upframe.data.rendered_clips import AS_RENDERED
 from upframe.errors import CheckpointError
 from upframe.metrics import LPIPS, Protocol, find_protocol, load_lpips
 from upframe.metrics.masks import MaskMode
+from upframe.models.info import ModelInfo
 
 PLAIN = Protocol("plain", "pictures as they lie", ("psnr_rgb", "ssim_rgb", "psnr_y", "ssim_y"))
 """What ``compare`` uses where no other is named: whole pictures, RGB and luma."""
@@ -28,13 +31,19 @@ class Asked:
     lpips_files: tuple[Path, ...] = ()
 
 
-def default_protocol(kind: str, degradation: str | None) -> Protocol:
-    """The usual one of a kind of set: ``set-y`` for pictures, for video ``tecogan`` where it is BD and else ``vid4-y``."""
-    if kind == "image":
+def default_protocol(dataset: EvaluationSet, infos: Iterable[ModelInfo]) -> Protocol:
+    """The usual one of a set and the models.
+
+    ``set-y`` for pictures; for video ``vid4-y``, and ``tecogan`` where it is BD and TTVSR is not among the models; for
+    rendered clips ``nsrr``, and ``stssnet`` where that is among the models or its own frame files are scored.
+    """
+    if dataset.kind == "image":
         return find_protocol("set-y")
-    if kind == "rendered":
-        return find_protocol("stssnet")
-    return find_protocol("tecogan" if degradation == "BD" else "vid4-y")
+    families = {info.family for info in infos}
+    if dataset.kind == "rendered":
+        own = dataset.low_source == AS_RENDERED and "stssnet" not in families
+        return find_protocol("nsrr" if own else "stssnet")
+    return find_protocol("tecogan" if dataset.degradation == "BD" and "ttvsr" not in families else "vid4-y")
 
 
 def choose_protocol(

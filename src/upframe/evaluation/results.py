@@ -71,8 +71,8 @@ class Scored:
 
     @property
     def frames(self) -> int:
-        """How many count."""
-        return sum(len(clip.frames) for clip in self.clips)
+        """How many have a score."""
+        return max(self.averages.counts.values(), default=0)
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,6 +94,13 @@ class Evaluation:
     def metrics(self) -> tuple[Metric, ...]:
         """Those of the protocol that have a value for any subject."""
         return tuple(metric for metric in self.protocol.metrics if any(metric in one.averages.result for one in self.scored))
+
+    def parts(self, one: Scored) -> dict[str, Values]:
+        """The two means whose mean is a subject's result, where the protocol tells even frames from odd ones; else nothing."""
+        if self.protocol.averaging != "parity":
+            return {}
+        parts = {"even, SF": one.averages.even, "odd, IF": one.averages.odd}
+        return {name: values for name, values in parts.items() if values}
 
     def best(self, metric: Metric) -> float | None:
         """The best result of all subjects."""
@@ -134,7 +141,10 @@ def scored(subject: Subject, clips: tuple[ClipScores, ...], protocol: Protocol) 
 
 
 def as_csv(evaluation: Evaluation) -> str:
-    """One row for each frame, for the mean of each clip (frame ``mean``), and for the result (no clip, frame ``result``)."""
+    """One row for each frame, for the mean of each clip (frame ``mean``), and for the result (no clip, frame ``result``).
+
+    Before the result stand the means of even and odd frames (``even, SF``, ``odd, IF``), where the protocol tells them apart.
+    """
     out = io.StringIO()
     table = csv.writer(out, lineterminator="\n")
     table.writerow(("name", "clip", "frame", *evaluation.metrics))
@@ -149,6 +159,8 @@ def _rows(evaluation: Evaluation) -> Iterator[tuple[str, str, str, Values]]:
             for frame in clip.frames:
                 yield one.subject.name, clip.name, str(frame.index), frame.values
             yield one.subject.name, clip.name, "mean", clip.means
+        for part, values in evaluation.parts(one).items():
+            yield one.subject.name, "", part, values
         yield one.subject.name, "", "result", one.averages.result
 
 

@@ -4,38 +4,42 @@ from __future__ import annotations
 
 import time
 from collections import deque
-from collections.abc import Iterator
-from dataclasses import dataclass
-from typing import Protocol
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, replace
+from typing import NamedTuple, Protocol
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
+from upframe.data.rendered_clips import RenderedEvaluationClip
 from upframe.data.stssnet_files import StoredClip
 from upframe.engine.cuts import choose_cuts
 from upframe.engine.device import Precision, choose_device, choose_dtype
 from upframe.engine.fitting import fit
 from upframe.engine.layers import to_layers
+from upframe.engine.supersampler import Supersampler
 from upframe.engine.upscaler import Upscaler
 from upframe.errors import InputError
 from upframe.evaluation.clips import Clip
 from upframe.models.catalog import Model
 from upframe.models.info import ModelInfo
 from upframe.models.stssnet import STSSNet
+from upframe.ops.shift import shift
+from upframe.rendering.frame import RenderedFrame
 
 
 @dataclass(frozen=True, slots=True)
 class Enlarged:
-    """A result (3, scale*h, scale*w), what it was made of (3, h, w), and the milliseconds it took the network.
+    """A result (3, scale*h, scale*w), the frame at low resolution (3, h, w), and the milliseconds it took the network.
 
-    Both float32, nominally in [0, 1] and not clamped, on the model's device.
+    Both float32, nominally in [0, 1] and not clamped, on the model's device. low: None for a frame that was not drawn.
     """
 
     index: int
     picture: Tensor
-    low: Tensor
+    low: Tensor | None
     milliseconds: float
 
 
@@ -49,15 +53,29 @@ class Run(Protocol):
         """Every frame of a clip in order."""
 
 
-def make_run(model: Model, *, rendered: bool, device: str, precision: Precision, cuts: str) -> Run:
+class RunSettings(NamedTuple):
+    """How models are run: ``cuts`` as :func:`upframe.engine.cuts.choose_cuts`, the others as :class:`upframe.Supersampler`."""
+
+    device: str
+    precision: Precision
+    cuts: str
+    far: float | None
+
+
+def make_run(model: Model, clips: Sequence[Clip], settings: RunSettings) -> Run:
     """A model made ready for the clips of a set. Raises InputError where it wants frames of another kind."""
-    if model.info.kind == "rendered":
-        if not rendered or not isinstance(model.network, STSSNet):
-            raise InputError(
-                f"{model.info.name}: enlarges rendered frames from their depth and motion, and the set holds no such frames"
-            )
-        return StoredRun(model, device=device, precision=precision)
-    return UpscalerRun(Upscaler(model, device=device, precision=precision), cuts)
+    device, precision, cuts, far = settings
+    if model.info.kind != "rendered":
+        return UpscalerRun(Upscaler(model, device=device, precision=precision), cuts)
+    if all(isinstance(clip, RenderedEvaluationClip) for clip in clips):
+        return RenderedRun(model, Supersampler(model, device=device, precision=precision, far=far))
+    if not all(isinstance(clip, StoredClip) for clip in clips):
+        raise InputError(
+            f"{model.info.name}: enlarges rendered frames from their depth and motion, and the set holds no such frames"
+        )
+    if not isinstance(model.network, STSSNet):
+        raise InputError(f"{model.info.name}: the set holds frames that are stored as STSSNet takes them, and no other network")
+    return StoredRun(model, device=device, precision=precision)
 
 
 class UpscalerRun:
@@ -70,19 +88,29 @@ class UpscalerRun:
 
     def __call__(self, clip: Clip) -> Iterator[Enlarged]:
         stream = self.upscaler.open_clip(cuts=self._cuts())
-        clock, lows, done = _Clock(self.device), deque[Tensor](), 0
-        count = len(clip.frame_names)
-        for index in range(count + 1):
-            if index < count:
+        clock, waiting, drawn = _Clock(self.device), deque[tuple[int, Tensor]](), 0
+        for index in (*range(len(clip.frame_names)), None):
+            if index is not None:
+                if not clip.has_low(index):
+                    continue
                 layers = to_layers(clip.low(index), None, self.device)
-                lows.append(layers[0][0])
+                waiting.append((index, layers[0][0]))
+                drawn += 1
                 self._warm_up(layers[0])
             with clock:
-                ready = stream.feed(layers) if index < count else stream.finish()
+                ready = stream.finish() if index is None else stream.feed(layers)
             share = clock.share(len(ready))
             for (picture,) in ready:
-                yield Enlarged(done, picture[0], lows.popleft(), share)
-                done += 1
+                done, low = waiting.popleft()
+                yield Enlarged(done, self._centred(picture, clip, done)[0], low, share)
+        if not drawn:
+            raise InputError(f"{clip.name}: none of its frames has a colour, which {self.info.name} enlarges")
+
+    def _centred(self, picture: Tensor, clip: Clip, index: int) -> Tensor:
+        """A result where the pixels are, as the supersampler's: of a jittered frame it lies where the frame was sampled."""
+        if not isinstance(clip, RenderedEvaluationClip):
+            return picture
+        return shift(picture, *(-self.info.scale * offset for offset in clip.jitter(index)))
 
     @torch.inference_mode()
     def _warm_up(self, frame: Tensor) -> None:
@@ -121,11 +149,36 @@ class StoredRun:
         return fit(tensor, self.info)[None] if tensor.ndim == 4 else fit(tensor[None], self.info)
 
 
-def hole_of(clip: Clip, index: int) -> Tensor:
-    """The map of holes of a rendered frame, (h, w), 1 = hole. Raises InputError for a clip that has none."""
-    if not isinstance(clip, StoredClip):
-        raise InputError(f"{clip.name}: holes are to be counted, and only rendered frames have any")
-    return 1 - torch.from_numpy(clip.arguments(index).mask)[0]
+class RenderedRun:
+    """NSRR and STSSNet on rendered clips, as the supersampler runs them; bringing the past to the frame is timed with them."""
+
+    def __init__(self, model: Model, supersampler: Supersampler) -> None:
+        self.info, self.device = model.info, supersampler.device
+        self._supersampler = supersampler
+        self._interleaved = isinstance(model.network, STSSNet)
+
+    def __call__(self, clip: Clip) -> Iterator[Enlarged]:
+        if not isinstance(clip, RenderedEvaluationClip):
+            raise InputError(f"{clip.name}: {self.info.name} needs rendered frames")
+        clock = _Clock(self.device)
+        self._supersampler.reset()
+        for index in range(len(clip.frame_names)):
+            frame = self._placed(clip.interleaved(index) if self._interleaved else clip.frame(index))
+            try:
+                with clock:
+                    light = self._supersampler.step(frame)
+            except InputError as error:
+                raise InputError(f"{clip.label(index)}: {error}") from error
+            picture = clip.shown(index, torch.as_tensor(light).permute(2, 0, 1))
+            yield Enlarged(index, picture, self._low(clip, index), clock.share(1))
+
+    def _placed(self, frame: RenderedFrame) -> RenderedFrame:
+        """The frame on the device, where a renderer would have it."""
+        placed = {name: torch.tensor(np.asarray(b, np.float32), device=self.device) for name, b in frame.buffers().items()}
+        return replace(frame, **placed)  # type: ignore[arg-type]  # the names are those of the fields
+
+    def _low(self, clip: RenderedEvaluationClip, index: int) -> Tensor | None:
+        return to_layers(clip.low(index), None, self.device)[0][0] if clip.has_low(index) else None
 
 
 class _Clock:

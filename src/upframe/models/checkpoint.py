@@ -10,6 +10,7 @@ from __future__ import annotations
 import hashlib
 import pickle
 import re
+import struct
 import warnings
 import zipfile
 from collections.abc import Iterator, Mapping
@@ -181,7 +182,17 @@ def _read_torch(path: Path) -> Any:
                 "Ask its author for a safetensors file or a plain state dict"
             ) from error
         raise CheckpointError(f"{path}: not a PyTorch checkpoint ({_short(str(error)).strip()})") from error
-    except (RuntimeError, EOFError, OSError, ValueError, LookupError, AttributeError, TypeError, AssertionError) as error:
+    except (
+        RuntimeError,
+        EOFError,
+        OSError,
+        ValueError,
+        LookupError,
+        AttributeError,
+        TypeError,
+        AssertionError,
+        struct.error,
+    ) as error:
         raise CheckpointError(f"{path}: not a PyTorch checkpoint, or a damaged one ({_short(str(error)).strip()})") from error
 
 

@@ -19,9 +19,9 @@ _TTVSR = "https://drive.google.com/drive/folders/1dXzyi_9nMLC3FU7SKkvLEGOMyv0lfc
 
 @dataclass(frozen=True, slots=True)
 class Published:
-    """A published checkpoint. ``family`` and ``scale`` as in ModelInfo; ``file``: its name there; ``size`` in bytes.
+    """A published checkpoint. ``family``, ``scale`` and ``degradation`` as in ModelInfo; ``file``: its name there.
 
-    Size and digests are None, and the address is empty, where they are not known.
+    ``size`` is in bytes. Size and digests are None, and the address is empty, where they are not known.
     """
 
     name: str
@@ -91,8 +91,9 @@ def _tecogan(method: str, degradation: str, scale: int, data: str, drive: str, m
 
 
 def _ttvsr(degradation: str, data: str) -> Published:
+    kind = degradation.partition("-")[0].lower()
     return Published(
-        name=f"ttvsr-x4-{degradation.lower()}-{data.lower()}",
+        name=f"ttvsr-x4-{kind}-{data.lower()}",
         family="ttvsr",
         scale=4,
         degradation=degradation,
@@ -115,7 +116,7 @@ PUBLISHED = (
     _tecogan("TecoGAN", "BD", 4, "REDS", "1vMvMbv_BvC2G-qCcaOBkNnkMh_gLNe6q"),
     _tecogan("TecoGAN", "BD", 2, "REDS", "1XN5D4hjNvitO9Kb3OrYiKGjwNU0b43ZI"),
     _ttvsr("BI", "REDS"),
-    _ttvsr("BD", "Vimeo90K"),
+    _ttvsr("BD-centred", "Vimeo90K"),  # its BD_degradation.m: sigma 1.6, sampled at the middle of each cell
     _stssnet("Arena", "2a48f98b03a94b83f2bd7f346dbf00164423fdc62adc1c0d33db03f07b124a62"),
     _stssnet("Lewis", "1501c98156dc426726ac64636ee8e9d09bed1822f052707280c62f10967fc534"),
     _stssnet("Subway", "79ea6ab04558a5c8c6476cad1b6639ed723e8072c4bdb0d3062403785ff0a409"),

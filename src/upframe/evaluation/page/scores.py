@@ -45,7 +45,14 @@ def _row(evaluation: Evaluation, one: Scored, *, timed: bool, sized: bool) -> st
         count = subject.description.get("parameters")
         cells.append(f"<td>{count:,}</td>" if isinstance(count, int) else _NO_VALUE)
     plain = ' class="plain"' if subject.name.startswith(PLAIN_FAMILY) else ""
-    return f'<tr{plain}><th scope="row">{chip}{escape(subject.name)}</th>{"".join(cells)}</tr>'
+    row = f'<tr{plain}><th scope="row">{chip}{escape(subject.name)}</th>{"".join(cells)}</tr>'
+    return row + "".join(_part(evaluation, *part, empty=timed + sized) for part in evaluation.parts(one).items())
+
+
+def _part(evaluation: Evaluation, name: str, values: Values, *, empty: int) -> str:
+    """A row below a subject's: one of the means that its result is the mean of."""
+    cells = "".join(_mean(values, metric) for metric in evaluation.metrics) + "<td></td>" * empty
+    return f'<tr class="part"><th scope="row">{escape(name)}</th>{cells}</tr>'
 
 
 def _cell(evaluation: Evaluation, one: Scored, metric: Metric) -> str:

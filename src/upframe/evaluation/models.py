@@ -1,0 +1,96 @@
+"""The models of an evaluation: loaded, named, and what low resolution they were trained for."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import replace
+
+from upframe.data.clips import EvaluationSet
+from upframe.data.degradation import DEGRADATIONS, Degradation
+from upframe.data.rendered_clips import AS_RENDERED
+from upframe.errors import InputError
+from upframe.evaluation.exhibits import PLAIN_FAMILY
+from upframe.evaluation.gallery import LOW, REFERENCE, RESULT
+from upframe.models.catalog import Model, load
+from upframe.models.info import ModelInfo
+
+
+def load_models(names: Iterable[str], scale: int | None) -> list[Model]:
+    """The models, and bicubic at the end unless it is named. Raises InputError for different scales."""
+    models = [load(name, scale=scale) for name in dict.fromkeys(names)]
+    if not models:
+        raise InputError("no model is named")
+    trained = next((model for model in models if model.info.degradation != "none"), models[0])
+    wanted = scale or trained.info.scale
+    # What enlarges to any size goes by the others.
+    models = [load(model.info.family, scale=wanted) if model.info.degradation == "none" else model for model in models]
+    for info in (model.info for model in models):
+        if info.scale != wanted:
+            other = f"--scale {scale}" if scale else f"{trained.info.name} x{wanted}"
+            raise InputError(f"{info.name}: enlarges x{info.scale}, and {other} was asked for: compare models of one scale")
+    if all(model.info.family != PLAIN_FAMILY for model in models):
+        models.append(load(PLAIN_FAMILY, scale=wanted))
+    return [replace(model, info=replace(model.info, name=name)) for model, name in zip(models, _names(models), strict=True)]
+
+
+def _names(models: Sequence[Model]) -> Iterator[str]:
+    """Their names, with a number behind one that came before, or that something else has on the page."""
+    seen = dict.fromkeys((REFERENCE, LOW, RESULT), 1)
+    for model in models:
+        name = model.info.name
+        seen[name] = seen.get(name, 0) + 1
+        yield name if seen[name] == 1 else f"{name} ({seen[name]})"
+
+
+def listed(infos: Iterable[ModelInfo]) -> str:
+    """The names of those that are no mere bicubic: ``a``, ``a and b``, ``a, b and c``; bicubic where there is none."""
+    *first, last = [info.name for info in infos if info.family != PLAIN_FAMILY] or [PLAIN_FAMILY]
+    return f"{', '.join(first)} and {last}" if first else last
+
+
+def trained_for(info: ModelInfo) -> Degradation | None:
+    """The degradation of a model's training, where that is known and is one."""
+    return DEGRADATIONS.get(info.degradation.lower())
+
+
+def usual_degradation(infos: Iterable[ModelInfo]) -> Degradation | None:
+    """The degradation that all trained models were trained for, where it is another than the usual BI."""
+    kinds = {info.degradation: trained_for(info) for info in infos if info.degradation not in ("none", "unknown")}
+    degradation = next(iter(kinds.values())) if len(kinds) == 1 else None
+    return degradation if degradation is not None and degradation.kind == "BD" else None
+
+
+def warn(infos: Iterable[ModelInfo], dataset: EvaluationSet, note: Callable[[str], None]) -> None:
+    """Note what a reader must know of models that were made for something else than the set holds."""
+    interleaved = dataset.low_source == AS_RENDERED
+    for info in infos:
+        trained = trained_for(info)
+        if trained is not None and not _fits(trained, dataset):
+            made = "rendered" if dataset.kind == "rendered" else _name_of(dataset)
+            note(
+                f"{info.name} was trained for {info.degradation}, and low resolution is {made} here: it does worse than it can"
+            )
+        if info.kind == "video" and dataset.kind == "image":
+            note(f"{info.name} is for video: each picture is a clip of one frame to it")
+        if info.family == "stssnet" and interleaved:
+            note(f"{info.name} makes odd frames without their colour; other models are given the colour of every frame")
+
+
+def _made_by(dataset: EvaluationSet) -> Degradation | None:
+    """What low resolution is made with, where there are no files of it."""
+    return next((degradation for degradation in DEGRADATIONS.values() if str(degradation) == dataset.low_source), None)
+
+
+def _name_of(dataset: EvaluationSet) -> str:
+    made = _made_by(dataset)
+    return made.name.upper() if made is not None and made.kind == "BD" else str(dataset.degradation)
+
+
+def _fits(trained: Degradation, dataset: EvaluationSet) -> bool:
+    """Whether low resolution is as in training, as far as is known. The ways to make BI differ by a rounding alone."""
+    if dataset.kind == "rendered":
+        return False
+    made = _made_by(dataset)
+    if made is not None and made.kind == trained.kind == "BD":
+        return made is trained
+    return dataset.degradation in (None, trained.kind)
