@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import multiprocessing
 import threading
+from collections.abc import Callable
+from functools import partial
 
 import numpy as np
 import pytest
@@ -20,21 +23,21 @@ from upframe.models.stssnet import STSSNet
 from upframe.rendering.scene import Scene
 from upframe.rendering.scenes import generate
 
+MakeScene = Callable[[], Scene]
 SMALL = PlaySettings(size=(32, 48), frames=3, samples=2)
 
 
 @pytest.fixture(scope="module")
-def scene() -> Scene:
+def scene() -> MakeScene:
     """The smallest there is to render; skips where nothing can be rendered."""
     pytest.importorskip("moderngl", reason="the extra [render] is not installed")
-    from upframe.rendering.raster import Rasteriser
+    from upframe.rendering.raster_gpu import create_context
 
-    made = generate("yard", 0, seconds=0.1, texture_pixels=32)
     try:
-        Rasteriser(made).close()
+        create_context().release()
     except DeviceError as error:
         pytest.skip(str(error))
-    return made
+    return partial(generate, "yard", 0, seconds=0.1, texture_pixels=16)
 
 
 def network(kind: type[NSRR] | type[STSSNet]) -> Supersampler:
@@ -48,7 +51,7 @@ def shown_of(events: list[Event]) -> list[Shown]:
     return [event for event in events if isinstance(event, Shown)]
 
 
-def test_every_frame_is_rendered_enlarged_put_together_and_shown(scene: Scene) -> None:
+def test_every_frame_is_rendered_enlarged_put_together_and_shown(scene: MakeScene) -> None:
     canvases: list[NDArray[np.uint8]] = []
 
     def show(pixels: NDArray[np.uint8]) -> bool:
@@ -68,7 +71,7 @@ def test_every_frame_is_rendered_enlarged_put_together_and_shown(scene: Scene) -
     assert np.abs(canvases[0].astype(int) - canvases[2]).max() > 0
 
 
-def test_the_next_frame_is_rendered_before_the_last_is_shown(scene: Scene) -> None:
+def test_the_next_frame_is_rendered_before_the_last_is_shown(scene: MakeScene) -> None:
     shown_first = threading.Event()
 
     def wait(_pixels: NDArray[np.uint8]) -> bool:
@@ -81,28 +84,33 @@ def test_the_next_frame_is_rendered_before_the_last_is_shown(scene: Scene) -> No
     assert second.stages["render"]["at"] < end_of_first
 
 
-def test_stssnet_makes_every_other_frame_without_its_colour(scene: Scene) -> None:
+def test_stssnet_makes_every_other_frame_without_its_colour(scene: MakeScene) -> None:
     settings = PlaySettings(size=(32, 48), frames=3, colour_every=2)
     shown = shown_of(list(play(scene, settings, network(STSSNet))))
     assert [one.shaded for one in shown] == [True, False, True]
     assert all(set(one.stages) == {"render", "network"} for one in shown), "without a screen nothing is put together"
 
 
-def test_playing_ends_when_the_screen_is_closed_and_can_begin_again(scene: Scene) -> None:
+def test_playing_ends_when_the_screen_is_closed_and_can_begin_again(scene: MakeScene) -> None:
     settings = PlaySettings(size=(16, 16), frames=3, repeat=True)
     pictures = iter(range(5))
     events = list(play(scene, settings, show=lambda _pixels: next(pictures) < 4))
     assert [one.frame for one in shown_of(events)] == [0, 1, 2, 0, 1]
     assert isinstance(events[-1], Played)
-    assert not any(thread.name == "upframe-render" for thread in threading.enumerate())
+    assert not multiprocessing.active_children()
 
 
-def test_an_error_of_the_renderer_arrives_where_it_is_played(scene: Scene) -> None:
+def test_an_error_of_the_renderer_arrives_where_it_is_played(scene: MakeScene) -> None:
     with pytest.raises(ShapeError, match="at least 1"):
         list(play(scene, PlaySettings(size=(0, 8))))
 
 
-def test_a_model_of_another_scale_is_refused(scene: Scene) -> None:
+def test_a_scene_that_cannot_be_made_is_refused_where_it_is_played(scene: MakeScene) -> None:
+    with pytest.raises(InputError, match="castle: no such scene"):
+        next(play(partial(generate, "castle", 0), SMALL))
+
+
+def test_a_model_of_another_scale_is_refused(scene: MakeScene) -> None:
     with pytest.raises(InputError, match="enlarges 2 times, not 3"):
         next(play(scene, PlaySettings(scale=3), network(NSRR)))
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -349,9 +350,16 @@ def test_the_jitter_of_two_frames_is_taken_into_account() -> None:
     past, now = (0.4, -0.25), (-0.45, 0.3)
     result = run(make_plain(), [frame(0, jitter=past), frame(1, jitter=now, shaded=False)])
     expected = run(make_plain(), [frame(1, jitter=now)])
-    unaware = run(make_plain(), [frame(0, jitter=past), frame(1, jitter=past, shaded=False)])
+    unaware = run(make_plain(), [replace(frame(0, jitter=past), jitter=now), frame(1, jitter=now, shaded=False)])
     assert abs(inner(result) - inner(expected)).max() < 0.02
     assert abs(inner(unaware) - inner(expected)).max() > 0.06, "the difference matters"
+
+
+def test_a_jittered_frame_comes_out_where_its_pixels_are() -> None:
+    centred = run(make_plain(), [frame(0)])
+    jittered = run(make_plain(), [frame(0, jitter=(0.4, -0.3))])
+    shown = wall(0, (HEIGHT, WIDTH))
+    assert psnr(inner(jittered), inner(shown)) > psnr(inner(centred), inner(shown)) - 1
 
 
 def test_a_distance_may_stand_for_the_farthest_depth() -> None:

@@ -86,7 +86,11 @@ def play(
     ] = "auto",
     precision: Annotated[
         Literal["auto", "fp32", "fp16", "bf16"],
-        typer.Option("--precision", help="auto is fp32; half precision is for GPUs.", rich_help_panel=NETWORK),
+        typer.Option(
+            "--precision",
+            help="auto is fp32; half precision is for GPUs, bf16 also for CPUs that have it.",
+            rich_help_panel=NETWORK,
+        ),
     ] = "auto",
     as_json: Annotated[
         bool,
@@ -154,6 +158,8 @@ def _play(
     report: Report,
     as_json: bool,
 ) -> Played:
+    from functools import partial
+
     from upframe.engine import events
     from upframe.engine.memory import keep_freed_memory
     from upframe.engine.play import Played, Shown, play
@@ -164,8 +170,8 @@ def _play(
     if supersampler is None:
         report(events.Note(name, "without --model nothing is supersampled: give the weights of NSRR or STSSNet"))
     meter = events.Meter(name, None if settings.repeat else settings.frames)
-    scene = generate(theme, seed, seconds=settings.frames / settings.fps)
-    with closing(play(scene, settings, supersampler, show)) as progress:
+    make_scene = partial(generate, theme, seed, seconds=settings.frames / settings.fps)
+    with closing(play(make_scene, settings, supersampler, show)) as progress:
         for event in progress:
             report(meter.tick() if isinstance(event, Shown) and not as_json else event)
     assert isinstance(event, Played), "the last event"

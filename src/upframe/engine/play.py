@@ -1,16 +1,15 @@
 """The rasteriser and the supersampler together: frames rendered, enlarged and shown, and what each of it takes.
 
-The rasteriser has a thread and an OpenGL context of its own: it renders the next frame while the network enlarges this one.
+The rasteriser has a process of its own: it renders the next frame while the network enlarges this one.
 """
 
 from __future__ import annotations
 
 import math
 import statistics
-import threading
 import time
 from collections.abc import Callable, Generator, Iterator, Sequence
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from dataclasses import dataclass
 from itertools import count
 from typing import NamedTuple
@@ -20,18 +19,18 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from upframe.engine.events import Event, Started
-from upframe.engine.pipeline import Channel, Closed
 from upframe.engine.play_canvas import COMPOSE, FRAME, NETWORK, REFERENCE, RENDER, Canvas, Pixels, Tile, View, display_referred
 from upframe.engine.supersampler import Supersampler
 from upframe.errors import InputError
-from upframe.rendering.frame import RenderedFrame
 from upframe.rendering.jitter import halton
-from upframe.rendering.raster import TARGET_SAMPLES, Rasteriser
+from upframe.rendering.raster import TARGET_SAMPLES
+from upframe.rendering.raster_process import AHEAD, RasteriserProcess, Wanted
+from upframe.rendering.raster_process import Rendered as Delivered
 from upframe.rendering.scene import Scene
 
 JITTER_LENGTH = 16  # frames after which the jitter begins again
 STAGES = {"renderer": ("render", "reference"), "player": ("network", "compose", "show")}
-"""The two threads, and what each does with a frame, one after the other."""
+"""The two processes, and what each does with a frame, one after the other."""
 
 Show = Callable[[Pixels], bool]
 """Shows a picture, and says whether to go on."""
@@ -77,7 +76,7 @@ class Shown(Event):
     """A frame is done. ``frame_ms``: since the one before was, or, of the first, since playing began.
 
     ``stages``: what was done for it and when; each ``at`` and ``ms`` as in :class:`Span`.
-    ``render`` and ``reference`` were done by the renderer's thread, the others by the player's, at the same time as the
+    ``render`` and ``reference`` were done by the renderer's process, the others by the player's, at the same time as the
     renderer's of later frames. shaded: False for a frame the network made from G-buffers alone.
     """
 
@@ -91,7 +90,7 @@ class Shown(Event):
 class Played(Event):
     """All frames are done. ``median_ms`` of ``frame`` and of each stage there was, over the frames after the first.
 
-    limited_by: the longest stage of the thread that takes longer, the one to make faster first.
+    limited_by: the longest stage of the process that takes longer, the one to make faster first.
     """
 
     frames: int
@@ -110,6 +109,10 @@ class _Clock:
     def now(self) -> float:
         return (time.perf_counter() - self._begun) * 1e3
 
+    def span(self, times: tuple[float, float]) -> Span:
+        """Of when something began and ended by ``time.perf_counter``, in whichever process."""
+        return Span((times[0] - self._begun) * 1e3, (times[1] - times[0]) * 1e3)
+
     @contextmanager
     def measure(self, stage: str, into: dict[str, Span]) -> Iterator[None]:
         at = self.now()
@@ -118,69 +121,47 @@ class _Clock:
 
 
 class _Rendered(NamedTuple):
-    number: int
-    frame: RenderedFrame
-    reference: NDArray[np.float32] | None
+    delivered: Delivered
     spans: dict[str, Span]
 
 
-class _Renderer(threading.Thread):
-    """Renders frames ahead of who takes them, at most one waiting. As a context manager it stops at the end."""
+def _rendered(renderer: RasteriserProcess, settings: PlaySettings, clock: _Clock) -> Iterator[_Rendered]:
+    """The frames in order; those to come are asked for ahead, so that the renderer never waits."""
+    numbers = (step % settings.frames for step in count()) if settings.repeat else iter(range(settings.frames))
+    waiting = 0
+    for number in numbers:
+        renderer.ask(_wanted(number, settings))
+        waiting += 1
+        if waiting == AHEAD:
+            yield _taken(renderer, clock)
+            waiting -= 1
+    for _ in range(waiting):
+        yield _taken(renderer, clock)
 
-    def __init__(self, scene: Scene, settings: PlaySettings, clock: _Clock) -> None:
-        super().__init__(name="upframe-render", daemon=True)
-        self._scene, self._settings, self._clock = scene, settings, clock
-        self._channel: Channel[_Rendered] = Channel(1)
-        self._error: BaseException | None = None
-        self.device = ""
 
-    def __enter__(self) -> Iterator[_Rendered]:
-        self.start()
-        return self._frames()
+def _taken(renderer: RasteriserProcess, clock: _Clock) -> _Rendered:
+    delivered = renderer.take()
+    return _Rendered(delivered, {stage: clock.span(times) for stage, times in delivered.times.items()})
 
-    def __exit__(self, *_: object) -> None:
-        self._channel.abort()
-        self.join()
 
-    def _frames(self) -> Iterator[_Rendered]:
-        """The frames in order. Raises what the thread died of."""
-        with suppress(Closed):
-            yield from self._channel
-        if self._error is not None:
-            raise self._error
-
-    def run(self) -> None:
-        try:
-            with suppress(Closed), Rasteriser(self._scene, fps=self._settings.fps) as rasteriser:
-                self.device = rasteriser.device
-                frames = self._settings.frames
-                for step in count() if self._settings.repeat else range(frames):
-                    self._channel.put(self._render(rasteriser, step % frames))
-            self._channel.close()
-        except BaseException as error:  # noqa: BLE001 - raised in the thread that plays
-            self._error = error
-            self._channel.abort()
-
-    def _render(self, rasteriser: Rasteriser, number: int) -> _Rendered:
-        settings, spans, reference = self._settings, dict[str, Span](), None
-        height, width = settings.size
-        shaded = number % settings.colour_every == 0 or self._scene.is_cut(number, settings.fps)
-        jitter = halton(1, number % JITTER_LENGTH)[0] if settings.jitter else (0.0, 0.0)
-        bias = -math.log2(settings.scale)  # textures as sharp as the result's, as in the clips networks learn from
-        with self._clock.measure("render", spans):
-            frame = rasteriser.render(number, settings.size, jitter=jitter, texture_bias=bias, shaded=shaded)
-        if settings.reference:
-            large = height * settings.scale, width * settings.scale
-            with self._clock.measure("reference", spans):
-                reference = rasteriser.target(number, large, samples=settings.samples)
-        return _Rendered(number, frame, reference, spans)
+def _wanted(number: int, settings: PlaySettings) -> Wanted:
+    return Wanted(
+        number,
+        jitter=halton(1, number % JITTER_LENGTH)[0] if settings.jitter else (0.0, 0.0),
+        texture_bias=-math.log2(settings.scale),  # textures as sharp as the result's, as in the clips networks learn from
+        shaded=number % settings.colour_every == 0,
+    )
 
 
 def play(
-    scene: Scene, settings: PlaySettings, supersampler: Supersampler | None = None, show: Show | None = None
+    make_scene: Callable[[], Scene],
+    settings: PlaySettings,
+    supersampler: Supersampler | None = None,
+    show: Show | None = None,
 ) -> Generator[Event, None, None]:
     """Play a scene: yields Started, a Shown for each frame once it was shown, and Played.
 
+    ``make_scene``: called in the renderer's process, see :class:`upframe.rendering.raster_process.RasteriserProcess`.
     ``supersampler``: enlarges the frames; its scale is the settings'. ``show`` is given each frame's picture, of the low
     resolution, bicubic, supersampled and reference side by side with graphs of the times, in the calling thread; without it
     nothing is put together. Ends early when ``show`` returns False.
@@ -189,14 +170,17 @@ def play(
     """
     if supersampler is not None and supersampler.info.scale != settings.scale:
         raise InputError(f"{supersampler.info.name}: enlarges {supersampler.info.scale} times, not {settings.scale}")
-    player = _Player(scene, settings, supersampler, show)
     done: list[Shown] = []
-    clock, last = _Clock(), 0.0
-    renderer = _Renderer(scene, settings, clock)
-    with renderer as frames:
-        for rendered in frames:
-            if not done:
-                yield _started(player.name, settings, supersampler, renderer.device)
+    height, width = settings.size
+    large = (height * settings.scale, width * settings.scale) if settings.reference else None
+    with RasteriserProcess(
+        make_scene, settings.size, fps=settings.fps, target_size=large, samples=settings.samples
+    ) as renderer:
+        renderer.start()
+        player = _Player(renderer.scene, settings, supersampler, show)
+        yield _started(player.name, settings, supersampler, renderer.device)
+        clock, last = _Clock(), 0.0
+        for rendered in _rendered(renderer, settings, clock):
             goes_on = player.step(rendered, clock)
             now = clock.now()
             done.append(player.shown(rendered, now - last, first=not done))
@@ -210,8 +194,8 @@ def play(
 class _Player:
     """What is done with each rendered frame: enlarged, put together, shown."""
 
-    def __init__(self, scene: Scene, settings: PlaySettings, supersampler: Supersampler | None, show: Show | None) -> None:
-        self.name = f"{scene.name} {scene.seed}"
+    def __init__(self, name: str, settings: PlaySettings, supersampler: Supersampler | None, show: Show | None) -> None:
+        self.name = name
         self._settings, self._supersampler, self._show = settings, supersampler, show
         self._view = View(settings.size, settings.scale)
         panels = [RENDER, *([NETWORK] if supersampler else []), REFERENCE if settings.reference else COMPOSE, FRAME]
@@ -223,7 +207,7 @@ class _Player:
         enlarged = None
         if self._supersampler is not None:
             with clock.measure("network", rendered.spans):
-                enlarged = self._supersampler.step(rendered.frame)
+                enlarged = self._supersampler.step(rendered.delivered.frame)
         if self._show is None:
             return True
         with clock.measure("compose", rendered.spans):
@@ -238,10 +222,11 @@ class _Player:
         if not first:
             self._canvas.remember(absent | times | {"frame": frame_ms})
         stages = {stage: {"at": round(span.at, 3), "ms": round(span.ms, 3)} for stage, span in rendered.spans.items()}
-        return Shown(self.name, rendered.number, rendered.frame.colour is not None, round(frame_ms, 3), stages)
+        delivered = rendered.delivered
+        return Shown(self.name, delivered.number, delivered.frame.colour is not None, round(frame_ms, 3), stages)
 
     def _tiles(self, rendered: _Rendered, enlarged: NDArray[np.float32] | None) -> list[Tile]:
-        frame, settings, view = rendered.frame, self._settings, self._view
+        frame, settings, view = rendered.delivered.frame, self._settings, self._view
         again = ""
         if frame.colour is not None:
             self._colour = display_referred(np.asarray(frame.colour), frame.exposure)
@@ -257,9 +242,9 @@ class _Player:
         if enlarged is not None and self._supersampler is not None:
             made = "" if frame.colour is not None else ", from G-buffers and the past"
             tiles.append(Tile(f"{self._supersampler.info.name} x{settings.scale}{made}", view.large(enlarged, frame.exposure)))
-        if rendered.reference is not None:
+        if rendered.delivered.target is not None:
             name = f"reference, {settings.samples} samples a pixel"
-            tiles.append(Tile(name, view.large(rendered.reference, frame.exposure)))
+            tiles.append(Tile(name, view.large(rendered.delivered.target, frame.exposure)))
         return tiles
 
 

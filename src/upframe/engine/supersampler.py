@@ -16,6 +16,7 @@ from upframe.errors import DeviceError, InputError
 from upframe.models.catalog import Model, load
 from upframe.models.nsrr import NSRR, disparity
 from upframe.models.stssnet import FEATURES, STSSNet
+from upframe.ops.shift import shift
 from upframe.ops.transfer import decode_linear, encode_linear
 from upframe.rendering.frame import Buffer, RenderedFrame
 from upframe.rendering.history import NSRRHistory, STSSNetHistory, normalised_depth
@@ -38,6 +39,8 @@ class Supersampler:
     The past stays on the device in buffers that are made with the first frame and written in place after it. Frames that
     are missing from it, at the beginning and after a cut, are stood for by the oldest one there is, without motion. A frame
     of another size than the one before begins anew, as one with ``cut`` does.
+
+    The networks do not know of jitter: what they make lies where the frame was sampled. It is moved back to the pixels.
 
     Raises CheckpointError and DeviceError, and InputError for a network of another kind.
     """
@@ -76,6 +79,7 @@ class Supersampler:
             self.reset()
         result, brightest = self._stream.enlarge(self._run, self._prepare(frame))
         self._last = _Last(frame.size, frame.jitter, frame.exposure)
+        result = shift(result, *(-self.info.scale * offset for offset in frame.jitter))  # from its samples to the pixels
         if frame.linear:
             result = decode_linear(result.clamp_min(0).minimum(brightest)).div_(frame.exposure)
         pixels = result[0].permute(1, 2, 0).contiguous()

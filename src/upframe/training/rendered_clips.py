@@ -21,6 +21,7 @@ from upframe.data.training.rendered import TARGET, Planes
 from upframe.errors import InputError
 from upframe.models.nsrr import disparity
 from upframe.models.stssnet import FEATURES
+from upframe.ops.shift import shift
 from upframe.ops.transfer import encode_linear
 from upframe.rendering.clip import RenderedClip
 from upframe.rendering.frame import Buffer, RenderedFrame
@@ -99,11 +100,14 @@ class _Clips:
             previous = frame
 
     def _target(self, index: int) -> Planes:
+        """The target where the frame was sampled: the networks do not know of jitter, and it is undone after them."""
         number, frame_number = self._place(index)
         clip = self._clips[number][1]
         frame = clip[frame_number]
         target = torch.from_numpy(np.array(clip.target(frame_number), np.float32)).permute(2, 0, 1)
-        return (encode_linear(target * frame.exposure) if frame.linear else target).numpy()
+        shown = encode_linear(target * frame.exposure) if frame.linear else target
+        moved: Planes = shift(shown[None], *(self.scale * offset for offset in frame.jitter))[0].numpy()
+        return moved
 
 
 def _tensors(frame: RenderedFrame, previous: RenderedFrame | None, exposure: float) -> dict[str, Tensor]:
