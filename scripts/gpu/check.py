@@ -41,7 +41,7 @@ def main() -> None:
     results = {}
     for model in MODELS:
         reference = Upscaler(model, device="cpu").enlarge(picture)
-        for precision in PRECISIONS:
+        for precision in PRECISIONS if arguments.device != "cpu" else PRECISIONS[:1]:
             upscaler = Upscaler(model, device=arguments.device, precision=precision)
             difference = (upscaler.enlarge(picture).cpu() - reference).abs().max()
             entry = {"largest_difference": float(difference)}

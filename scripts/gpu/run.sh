@@ -1,30 +1,77 @@
 #!/usr/bin/env bash
-# Train, check and time RT4KSR on a GPU. See README.md beside this file.
+# Everything: clips unfolded, each network trained for its minutes, then checked and timed. See README.md beside this file.
+#
+#   bash scripts/gpu/run.sh [MINUTES]     MINUTES: how long this call may last (default 1000); the next one goes on
+#
+# FACTOR=0.05 bash scripts/gpu/run.sh     a twentieth of the minutes of each, to try it out
+# ONLY="stssnet-x2 nsrr-x2" bash scripts/gpu/run.sh
 set -euo pipefail
-photographs=${1:?folder of photographs}
-set5=${2:-}
-out=${3:-build/gpu}
-iterations=${ITERATIONS:-200000}
-batch=${BATCH:-64}
-export PYTHONPATH="$PWD/src:$PWD/scripts/train" PYTHONUNBUFFERED=1
-mkdir -p "$out"
-validate=()
-if [ -n "$set5" ]; then validate=(--validate "$set5"); fi
+. "$(dirname "${BASH_SOURCE[0]}")/environment.sh"
+export KIT WORK OUT PYTHON
+export UNTIL=${UNTIL:-$(($(date +%s) + 60 * ${1:-1000} - 30))}
+mkdir -p "$WORK/runs"
+trap 'bash "$CODE/scripts/gpu/collect.sh"' EXIT
+"$PYTHON" "$CODE/scripts/gpu/unpack.py" "$KIT" "$WORK/sets"
 
-train() { # NAME SCALE ARGUMENTS...
-  local name=$1 scale=$2
-  shift 2
-  if [ -e "$out/$name.done" ]; then return; fi
-  python3 scripts/train/rt4ksr.py "$photographs" "$out/$name.pt" --scale "$scale" --resume --batch "$batch" --every 2000 \
-    "${validate[@]}" "$@" | tee -a "$out/$name.log"
-  touch "$out/$name.done"
+train() { # NAME RECIPE MINUTES CHANGES...
+  local name=$1 recipe=$2 minutes=$3
+  shift 3
+  case " ${ONLY:-$name} " in *" $name "*) ;; *) return 0 ;; esac
+  minutes=$("$PYTHON" -c "print($minutes * ${FACTOR:-1})")
+  "$PYTHON" "$CODE/scripts/gpu/train.py" "$name" "$recipe" "$minutes" "$@" | tee -a "$WORK/runs/$name.log"
 }
 
-python3 scripts/gpu/check.py "$out" ${set5:+--validate "$set5"}
-python3 scripts/gpu/speed.py "$out"
-train narrow-x2 2 --unshuffle 1 --channels 6 --stop-after 10000
-train rt4ksr-x2 2 --unfold-from "$out/narrow-x2.pt" --rate 1e-3 --iterations "$iterations"
-for scale in 3 4; do
-  train "narrow-x$scale" "$scale" --unshuffle 1 --channels 6 --start-from "$out/narrow-x2.pt" --stop-after 6000
-  train "rt4ksr-x$scale" "$scale" --unfold-from "$out/narrow-x$scale.pt" --rate 1e-3 --iterations "$iterations"
-done
+rendered() { # SET: data and validation of rendered clips
+  echo "data.scenes=[$WORK/sets/$1/train]" "validation.sources=[$WORK/sets/$1/validation]" validation.protocol=nsrr \
+    validation.limit=4 "validation.frames=${FRAMES:-10}"
+}
+
+filmed() { # data and validation of photographs before a moving camera, and of drawn pictures
+  local sources="drawn:0-47"
+  if [ -d "$KIT/photographs" ]; then sources="$KIT/photographs,$sources"; fi
+  echo "data.clips=[]" "data.photographs=[$sources]" "validation.sources=[drawn:1000-1005]" validation.protocol=vid4-y \
+    "validation.frames=${FRAMES:-10}" validation.crop=192
+}
+
+lpips=$KIT/lpips_squeeze_v0.1.safetensors
+if [ -e "$lpips" ]; then
+  lpips_loss=("losses.lpips=0.01" "losses.lpips_files=[$lpips]")
+  features=("losses.features={network: squeeze, file: $lpips}")
+else
+  lpips_loss=("losses.lpips=0" "losses.lpips_files=[]")
+  features=("losses.feature=0" "losses.features=null")
+fi
+smooth=(ema=0.998 'schedule={kind: cosine, last: 1.0e-5}' optimiser.clip_norm=1.0)
+crop=${CROP:-128} # of rendered clips at render size, and of filmed ones at display size
+batch=${BATCH:-16}
+
+# shellcheck disable=SC2046  # words without spaces, on purpose
+{
+  train stssnet-x2 stssnet 4 $(rendered small) "data.crop=$crop" data.crops=4 "batch=$batch" optimiser.rate=1.0e-3 \
+    "${lpips_loss[@]}" "${smooth[@]}"
+  train nsrr-x2 nsrr 3 $(rendered small) "data.crop=$crop" data.crops=4 "batch=$batch" model.scale=2 \
+    optimiser.rate=1.0e-3 "${features[@]}" "${smooth[@]}"
+  if [ -d "$WORK/sets/small-x4" ]; then
+    train nsrr-x4 nsrr 4 $(rendered small-x4) "data.crop=$((crop * 3 / 4))" data.crops=4 "batch=$batch" model.scale=4 \
+      optimiser.rate=1.0e-3 "${features[@]}" "${smooth[@]}"
+  fi
+  train frvsr-x4 frvsr 5 $(filmed) "data.crop=$crop" "batch=$batch" model.initial=interpolating optimiser.rate=5.0e-4 "${smooth[@]}"
+  if [ -e "$WORK/runs/frvsr-x4/done" ]; then
+    train tecogan-x4 tecogan 3 $(filmed) "data.crop=$crop" "batch=$((batch / 2))" optimiser.rate=5.0e-5 \
+      "model.start=$WORK/runs/frvsr-x4/frvsr-x4.safetensors" "${features[@]}"
+  fi
+  for scale in 2 4; do
+    train "frvsr-lite-x$scale" frvsr-lite 2 $(filmed) "data.crop=$crop" data.frames=8 "batch=$batch" "model.scale=$scale" \
+      optimiser.rate=1.0e-3 "${smooth[@]}"
+  done
+  if [ -d "$KIT/photographs" ]; then
+    train rt4ksr-x2 rt4ksr-small 1 "data.pictures=[$KIT/photographs]" data.crop=128 "batch=$((4 * batch))" "validation.sources=[drawn:1000-1007]"
+  fi
+}
+
+if [ "$(date +%s)" -lt "$UNTIL" ]; then
+  "$PYTHON" "$CODE/scripts/gpu/check.py" "$WORK/runs" ${CHECK:-} $([ -d "$KIT/set5" ] && echo --validate "$KIT/set5")
+  if "$PYTHON" -c "import sys, torch; sys.exit(not torch.cuda.is_available())"; then
+    "$PYTHON" "$CODE/scripts/gpu/speed.py" "$WORK/runs"
+  fi
+fi

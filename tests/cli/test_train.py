@@ -2,13 +2,18 @@
 
 from __future__ import annotations
 
+import json
+import os
 import signal
+import subprocess
+import sys
 import time
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 from PIL import Image
-from tests.cli.conftest import Command, start
+from tests.cli.conftest import ENVIRONMENT, Command, start
 from tests.training.conftest import COMMON, TINY, rows
 
 from upframe.models import load
@@ -45,26 +50,78 @@ def test_a_killed_training_goes_on_as_if_it_had_not_been(upframe: Command, tmp_p
 
 
 @pytest.mark.long
-@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
-def test_an_interrupted_training_saves_and_says_how_to_go_on(upframe: Command, tmp_path: Path, number: int) -> None:
-    changes = ["iterations=100000", "run.save_every=100000"]
-    with start(*recipe_of("frvsr-small", *changes), "-o", "run", cwd=tmp_path) as running:
-        wait_for(tmp_path / "run/losses.csv", running)
-        while not rows(tmp_path / "run"):
-            time.sleep(0.05)
-        running.send_signal(number)
-        _, err = running.communicate(timeout=120)
-    assert running.returncode == 130
-    assert "interrupted after step" in err
-    assert "--resume goes on" in err
-    assert "Traceback" not in err
-    assert load(tmp_path / "run/frvsr-small.safetensors").info.scale == 2
-    steps = rows(tmp_path / "run")
-    with start(*recipe_of("frvsr-small", *changes), "-o", "run", "--resume", "--json", cwd=tmp_path) as running:
+@pytest.mark.parametrize(
+    ("number", "send"), [(signal.SIGINT, os.killpg), (signal.SIGTERM, os.killpg), (signal.SIGTERM, os.kill)]
+)
+def test_an_interrupted_training_saves_and_goes_on_exactly(
+    upframe: Command, tmp_path: Path, number: int, send: Callable[[int, int], None]
+) -> None:
+    changes = ["iterations=150", "run.save_every=1000", "run.workers=2"]
+    running = begun(*recipe_of("frvsr-small", *changes), "-o", "cut", "--json", cwd=tmp_path)
+    send(running.pid, number)
+    out, err = running.communicate(timeout=120)
+    assert running.returncode == 130, err
+    step = json.loads(out.splitlines()[-1])["step"]
+    assert err == f"upframe: interrupted after step {step}, which is saved; --resume goes on\n"
+    assert load(tmp_path / "cut/frvsr-small.safetensors").info.scale == 2
+    outcome = upframe(*recipe_of("frvsr-small", *changes), "-o", "cut", "--resume", "--json")
+    assert outcome.code == 0, outcome.err
+    assert outcome.events_of("started")[0]["step"] == step
+    assert upframe(*recipe_of("frvsr-small", *changes), "-o", "whole").code == 0
+    assert rows(tmp_path / "cut") == rows(tmp_path / "whole")
+
+
+def begun(*arguments: object, cwd: Path) -> subprocess.Popen[str]:
+    """``upframe`` at the head of a process group of its own, as a shell starts it, once it has made a step into ``cut``."""
+    command = [sys.executable, "-m", "upframe", *map(str, arguments)]
+    pipe = subprocess.PIPE
+    running = subprocess.Popen(command, cwd=cwd, env=ENVIRONMENT, stdout=pipe, stderr=pipe, text=True, start_new_session=True)
+    wait_for(cwd / "cut/losses.csv", running)
+    while not rows(cwd / "cut"):
+        assert running.poll() is None, running.communicate()
+        time.sleep(0.05)
+    return running
+
+
+@pytest.mark.long
+def test_a_second_ctrl_c_does_not_wait_for_the_step(tmp_path: Path) -> None:
+    large = ["model={scale: 2, channels: 64, blocks: 10}", "data.crop=128", "data.frames=10", "batch=16"]
+    command = [*recipe_of("frvsr-small", *large, "run.workers=1"), "-o", "cut", "--json"]
+    with subprocess.Popen(
+        [sys.executable, "-m", "upframe", *command],
+        cwd=tmp_path,
+        env=ENVIRONMENT,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+        start_new_session=True,
+    ) as running:
         assert running.stdout is not None
-        assert f'"step": {steps[-1]["step"]}, ' in running.stdout.readline()
-        running.terminate()
-        running.communicate(timeout=120)
+        assert json.loads(running.stdout.readline())["event"] == "started"
+        for _ in range(2):
+            time.sleep(1)
+            os.killpg(running.pid, signal.SIGINT)
+        out, err = running.communicate(timeout=60)
+    assert running.returncode == 130
+    assert err == "upframe: interrupted; nothing unfinished was left behind\n"
+    assert '"saved"' not in out
+    assert not list((tmp_path / "cut").glob("*.ckpt"))
+
+
+@pytest.mark.long
+def test_a_reader_that_is_killed_is_told_in_one_line(tmp_path: Path) -> None:
+    changes = ["iterations=100000", "run.workers=1"]
+    running = begun(*recipe_of("frvsr-small", *changes), "-o", "cut", "--json", cwd=tmp_path)
+    children = Path(f"/proc/{running.pid}/task/{running.pid}/children")
+    if not children.exists():
+        running.kill()
+        pytest.skip("the system does not tell which processes belong to one")
+    for child in children.read_text().split():
+        os.kill(int(child), signal.SIGKILL)
+    _, err = running.communicate(timeout=120)
+    assert running.returncode == 1
+    assert len(err.splitlines()) == 1
+    assert "a process that reads data was ended from outside" in err
 
 
 @pytest.mark.long
