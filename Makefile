@@ -34,8 +34,9 @@ run: $(BIN)/with-pictures
 	$(BIN)/upframe upscale $(call quoted,$(INPUT)) $(if $(OUTPUT),-o $(call quoted,$(OUTPUT))) $(ARGS)
 endif
 
+# A file of tests at a time on each core: one thread each, as small operations of many threads wait for one another.
 test: $(BIN)/with-dev
-	$(BIN)/python -m pytest -rs $(ARGS)
+	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -rs --numprocesses auto --maxprocesses 4 --dist loadfile $(ARGS)
 
 check: $(BIN)/with-dev
 	$(BIN)/ruff check .

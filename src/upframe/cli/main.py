@@ -8,7 +8,22 @@ from typing import Annotated
 
 import typer
 
-from upframe.cli import check_frames, compare, data, degrade, evaluate, models, pack, play, profile, render, train, upscale
+from upframe.cli import (
+    check_frames,
+    compare,
+    data,
+    degrade,
+    evaluate,
+    export,
+    models,
+    monitor,
+    pack,
+    play,
+    profile,
+    render,
+    train,
+    upscale,
+)
 
 app = typer.Typer(
     name="upframe",
@@ -25,7 +40,9 @@ app = typer.Typer(
 )
 app.command(name="upscale")(upscale.upscale)
 app.command(name="profile")(profile.profile)
+app.command(name="export")(export.export)
 app.command(name="train")(train.train)
+app.command(name="monitor")(monitor.monitor)
 app.command(name="evaluate")(evaluate.evaluate)
 app.command(name="compare")(compare.compare)
 app.command(name="degrade")(degrade.degrade)

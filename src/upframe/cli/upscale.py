@@ -39,12 +39,12 @@ def upscale(
             "--model",
             "-m",
             metavar="NAME|FILE",
-            help="A name from `upframe models`, or a weights file. By default the scale decides.",
+            help="A name from `upframe models`, a weights file, or what `upframe export` wrote. By default the scale decides.",
         ),
     ] = None,
     scale: Annotated[
         float | None,
-        typer.Option("--scale", "-s", help="How many times larger. [default: the model's, else 2]", show_default=False),
+        typer.Option("--scale", "-s", help="How many times larger. \\[default: the model's, else 2]", show_default=False),
     ] = None,
     size: Annotated[
         str | None,
@@ -63,8 +63,21 @@ def upscale(
     ] = "auto",
     precision: Annotated[
         Literal["auto", "fp32", "fp16", "bf16"],
-        typer.Option("--precision", help="auto is fp32; half precision is for GPUs.", rich_help_panel=RUNNING),
+        typer.Option(
+            "--precision",
+            help="auto is fp32; half precision is for GPUs, bf16 also for CPUs that have it.",
+            rich_help_panel=RUNNING,
+        ),
     ] = "auto",
+    backend: Annotated[
+        Literal["torch", "onnxruntime", "openvino"] | None,
+        typer.Option(
+            "--backend",
+            help="What computes the network. By default torch, or what an exported file was made for.",
+            show_default=False,
+            rich_help_panel=RUNNING,
+        ),
+    ] = None,
     tile: Annotated[
         str,
         typer.Option(
@@ -89,7 +102,7 @@ def upscale(
         typer.Option(
             "--codec",
             metavar="NAME",
-            help="x264, x265, av1, vp9, ffv1 (lossless), prores. [default: x264]",
+            help="x264, x265, av1, vp9, ffv1 (lossless), prores. \\[default: x264]",
             show_default=False,
             rich_help_panel=VIDEO,
         ),
@@ -112,7 +125,7 @@ def upscale(
         str | None,
         typer.Option(
             "--pix-fmt",
-            help="Pixel format, such as yuv420p10le. [default: the input's]",
+            help="Pixel format, such as yuv420p10le. \\[default: the input's]",
             show_default=False,
             rich_help_panel=VIDEO,
         ),
@@ -130,7 +143,7 @@ def upscale(
         int | None,
         typer.Option(
             "--depth",
-            help="Bits of the pictures written, 8 or 16. [default: the input's]",
+            help="Bits of the pictures written, 8 or 16. \\[default: the input's]",
             show_default=False,
             rich_help_panel=PICTURES,
         ),
@@ -141,7 +154,7 @@ def upscale(
             "--quality",
             min=1,
             max=100,
-            help="Quality of JPEG and lossy WebP. [default: 95]",
+            help="Quality of JPEG and lossy WebP. \\[default: 95]",
             show_default=False,
             rich_help_panel=PICTURES,
         ),
@@ -178,6 +191,7 @@ def upscale(
             target=parse_target(scale, size),
             device=device,
             precision=precision,
+            backend=backend,
             tile="auto" if tile == "auto" else int(tile),
             cuts=cuts,
             threads=threads,

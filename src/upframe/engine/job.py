@@ -11,6 +11,7 @@ from typing import Literal
 import torch
 
 from upframe.engine import events
+from upframe.engine.backends import Backend
 from upframe.engine.cuts import choose_cuts
 from upframe.engine.device import Precision
 from upframe.engine.events import Event
@@ -30,7 +31,7 @@ from upframe.media.films.reader import FilmReader
 from upframe.media.films.writer import FilmWriter
 from upframe.media.pictures.file import MAX_PIXELS, read_picture, write_picture
 from upframe.media.pictures.picture import Picture
-from upframe.models.catalog import default_model, load
+from upframe.models.catalog import default_model
 
 QUEUE = 6  # frames and packets that wait between two threads: enough for an encoder's uneven pace
 
@@ -43,6 +44,7 @@ class Settings:
     target: Target = field(default_factory=Target)
     device: str = "auto"
     precision: Precision = "auto"
+    backend: Backend | None = None
     tile: int | Literal["auto"] = "auto"
     cuts: str = "auto"
     threads: int | None = None
@@ -100,7 +102,12 @@ class _Job:
         name = settings.model or default_model(2 if factor is None else factor)
         if name not in self._upscalers:
             self._upscalers[name] = Upscaler(
-                load(name), device=settings.device, precision=settings.precision, tile=settings.tile, on_note=self._notes.append
+                name,
+                device=settings.device,
+                precision=settings.precision,
+                backend=settings.backend,
+                tile=settings.tile,
+                on_note=self._notes.append,
             )
         return self._upscalers[name]
 
@@ -249,7 +256,7 @@ class _Job:
             str(target),
             item.kind,
             upscaler.info.name,
-            str(upscaler.device),
+            str(upscaler.device) if upscaler.backend == "torch" else f"{upscaler.device}, {upscaler.backend}",
             (size[1], size[0]),
             (width, height),
             frames,

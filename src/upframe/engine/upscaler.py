@@ -5,22 +5,23 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
-from typing import Any, Literal, overload
+from typing import Any, Literal, cast, overload
 
 import numpy as np
 import torch
 from PIL import Image
-from torch import Tensor
+from torch import Tensor, nn
 
 from upframe.engine.arrays import Pixels, to_pixels, to_tensor
+from upframe.engine.backends import Backend, ExportedFile, ExportedPicture, ExportedRecurrent, is_exported, open_exported
 from upframe.engine.clips import ClipStream, enlarge_in_order
 from upframe.engine.cuts import Cuts, choose_cuts, no_cuts
 from upframe.engine.device import Precision, choose_device, choose_dtype, memory_format
 from upframe.engine.layers import from_layers, join_channels, peek, split_channels, to_layers
 from upframe.engine.size import Target
-from upframe.engine.streams import FittedStream, ImageStream, Stream, video_stream
+from upframe.engine.streams import FittedStream, ImageStream, RecurrentStream, Stream, video_stream
 from upframe.engine.tiles import Tiler, automatic_tile, spans
-from upframe.errors import InputError
+from upframe.errors import DeviceError, InputError
 from upframe.models.catalog import Model, load
 from upframe.models.interpolation import Interpolation
 from upframe.ops.alpha import bleed
@@ -37,10 +38,13 @@ def _nothing(_: str) -> None:
 class Upscaler:
     """A model made ready on a device, for pictures of any size and kind.
 
-    ``model``: a shipped name, a checkpoint file, or what :func:`upframe.load` returned. ``tile``: ``"auto"``, the side of a
+    ``model``: a shipped name, a checkpoint file, what :func:`upframe.load` returned, or a file that `upframe export` has
+    written. ``backend``: what computes the network, ``torch`` by default; ``onnxruntime`` and ``openvino`` compute on the CPU
+    and export it first. An exported file runs in the backend it was made for. ``tile``: ``"auto"``, the side of a
     tile in input pixels, or None for whole pictures. ``scale``: the enlargement of the results where it is not the model's;
     the model's result is resized to it. ``on_note`` is told what a user should know, such as smaller tiles for want of memory.
-    Raises CheckpointError and DeviceError, and InputError for a network that needs more than pictures.
+    Raises CheckpointError, DeviceError and MissingExtra, and InputError for a network that needs more than pictures, or that
+    the backend does not run.
     """
 
     def __init__(
@@ -49,23 +53,35 @@ class Upscaler:
         *,
         device: str = "auto",
         precision: Precision = "auto",
+        backend: Backend | None = None,
         tile: int | Literal["auto"] | None = "auto",
         scale: float | None = None,
         on_note: Callable[[str], None] = _nothing,
     ) -> None:
-        loaded = model if isinstance(model, Model) else load(model)
+        exported = _exported(model, backend)
+        loaded = exported or (model if isinstance(model, Model) else load(model))
         self.info = loaded.info
-        if self.info.kind == "rendered":
+        if self.info.kind == "rendered" and exported is None:
             raise InputError(
                 f"{self.info.name}: enlarges rendered frames, from their depth and motion; it is for upframe.Supersampler"
             )
         self.target = Target(scale=scale)
-        self.device = choose_device(device)
+        self.backend: Backend = "torch" if exported is None else exported.backend
+        self.device = choose_device(device if exported is None or device != "auto" else "cpu")
         self.dtype = choose_dtype(precision, self.device)
-        self.network = loaded.network.to(self.device, self.dtype)
-        self.network.to(memory_format=memory_format(self.device))  # type: ignore[call-overload]  # torch's stub lacks it
+        self.network: nn.Module | ExportedPicture | ExportedRecurrent
+        if isinstance(loaded, ExportedFile):
+            if self.device.type != "cpu" or precision not in ("auto", "fp32"):
+                raise DeviceError(
+                    f"{self.info.name}: exported networks compute here on the CPU, as precisely as they were exported. "
+                    "Leave --device and --precision out"
+                )
+            self.network = loaded.network()
+        else:
+            self.network = loaded.network.to(self.device, self.dtype)
+            self.network.to(memory_format=memory_format(self.device))  # type: ignore[call-overload]  # torch's stub lacks it
         side = automatic_tile(self.device, self.info) if tile == "auto" else tile
-        self._tiler = Tiler(self.network, self.info, side, on_note)
+        self._tiler = Tiler(cast(Callable[[Tensor], Tensor], self.network), self.info, side, on_note)  # not for video
 
     @torch.inference_mode()
     def enlarge(self, rgb: Tensor, target: Target | None = None) -> Tensor:
@@ -159,7 +175,9 @@ class Upscaler:
         return ClipStream([self._video_stream(target) for _ in range(layers)], cuts)
 
     def _video_stream(self, target: Target | None) -> Stream:
-        return FittedStream(video_stream(self.network), self.info, self.dtype, target or self.target)
+        network = self.network
+        stream = RecurrentStream(network) if isinstance(network, ExportedRecurrent) else video_stream(cast(nn.Module, network))
+        return FittedStream(stream, self.info, self.dtype, target or self.target)
 
     def stream(self, frames: Iterable[Pixels], target: Target | None = None, *, cuts: str | Path = "auto") -> Iterator[Pixels]:
         """Enlarge the frames of a clip one after the other; arrays as for :meth:`upscale`, all of the same kind.
@@ -179,3 +197,14 @@ class Upscaler:
             return join_channels(from_layers(layers, *split_channels(image)), like=image)
 
         yield from enlarge_in_order(frames, clip, lambda image: to_layers(*split_channels(image), self.device), result)
+
+
+def _exported(model: str | Path | Model, backend: Backend | None) -> ExportedFile | None:
+    """The file that runs in place of torch, where one is named or a backend is that needs one."""
+    if is_exported(model):
+        return open_exported(model, backend)
+    if backend is None or backend == "torch":
+        return None
+    from upframe.engine.backends.cache import exported_for
+
+    return exported_for(model if isinstance(model, Model) else load(model), backend)

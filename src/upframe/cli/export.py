@@ -1,0 +1,67 @@
+"""``upframe export``: a model as a file that other programs run."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Annotated, Literal
+
+import typer
+
+from upframe.cli.errors import one_line
+
+
+def export(
+    model: Annotated[
+        str,
+        typer.Argument(metavar="MODEL", help="A name from `upframe models`, or a weights file.", show_default=False),
+    ],
+    out: Annotated[
+        Path,
+        typer.Argument(metavar="OUT", help="NAME.onnx, NAME.pt2, NAME.xml, or a folder for tensorrt.", show_default=False),
+    ],
+    to: Annotated[
+        Literal["onnx", "pt2", "openvino", "tensorrt"] | None,
+        typer.Option("--to", help="By default what the name's ending says.", show_default=False),
+    ] = None,
+    size: Annotated[
+        str | None,
+        typer.Option("--size", metavar="WxH", help="Frames of this size alone. By default of any size.", show_default=False),
+    ] = None,
+    float16: Annotated[
+        bool, typer.Option("--float16", help="Half precision: for GPUs. Motion stays in single precision.")
+    ] = False,
+    frames: Annotated[int, typer.Option("--frames", min=1, help="Frames of the clip a TTVSR file takes.")] = 7,
+    overwrite: Annotated[bool, typer.Option("--overwrite", help="Replace a file that exists.")] = False,
+    as_json: Annotated[bool, typer.Option("--json", help="One JSON object on standard output, nothing else.")] = False,
+    debug: Annotated[bool, typer.Option("--debug", help="Show the traceback of an error.")] = False,
+) -> None:
+    """Write a model as ONNX, a torch.export archive, OpenVINO, or a folder that TensorRT builds an engine from.
+
+    What a network remembers is among the inputs and outputs. The file is run and compared with PyTorch at several sizes
+    before it gets its name. docs/integration.md describes every tensor.
+    """
+    with one_line(debug=debug):
+        from upframe.engine.export.exporting import export_model
+        from upframe.engine.size import parse_size
+        from upframe.models import load
+
+        exported = export_model(
+            load(model),
+            out,
+            to=to,
+            size=None if size is None else parse_size(size),
+            float16=float16,
+            frames=frames,
+            overwrite=overwrite,
+        )
+        if as_json:
+            print(json.dumps(exported.as_dict()))
+            return
+        for path in exported.files:
+            print(f"{path}  {path.stat().st_size / 1e6:.1f} MB")
+        for checked in exported.checked:
+            print(
+                f"  {checked.width}x{checked.height}: differs from PyTorch by {checked.largest:.1g} at most, "
+                f"{checked.rms:.1g} in the mean"
+            )

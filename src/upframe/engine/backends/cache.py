@@ -1,0 +1,60 @@
+"""Networks exported for a backend, kept from one run to the next: an export takes longer than most pictures."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+from importlib.metadata import version
+from pathlib import Path
+
+import upframe.models
+import upframe.ops
+from upframe.engine.backends.files import ExportedFile, open_exported
+from upframe.engine.backends.runners import Backend
+from upframe.engine.export.contract import describe
+from upframe.engine.export.onnx_file import TRACED, fitting, write_onnx
+from upframe.engine.export.steps import Step, step_of
+from upframe.errors import InputError
+from upframe.media.atomic import atomic_output
+from upframe.models.catalog import Model
+from upframe.models.interpolation import Interpolation
+
+_PACKAGES = ("upframe", "torch", "onnx", "onnxscript")
+
+
+def cache_folder() -> Path:
+    """``upframe/exports`` in ``XDG_CACHE_HOME``, else in ``~/.cache``."""
+    return Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "upframe" / "exports"
+
+
+def exported_for(model: Model, backend: Backend) -> ExportedFile:
+    """The model in a backend that is not torch, by way of an ONNX file in the cache.
+
+    Raises MissingExtra, OutputError, and InputError for networks that do not take single pictures or frames.
+    """
+    if isinstance(model.network, Interpolation):
+        raise InputError(f"{model.info.name}: is no network; leave --backend out")
+    step = step_of(model)
+    if step.contract.form not in ("picture", "recurrent"):
+        raise InputError(f"{model.info.name}: runs in torch alone; leave --backend out")
+    path = cache_folder() / f"{_key(step)}.onnx"
+    if not path.exists():
+        metadata = describe(model.info, model.network.configuration, step.contract)  # type: ignore[arg-type]
+        with atomic_output(path, overwrite=True) as temporary:
+            write_onnx(step, metadata, temporary, fitting(step.contract, *TRACED))
+    return open_exported(path, backend)
+
+
+def _key(step: Step) -> str:
+    """Everything the file depends on: weights, contract, the code of the networks, the versions of what exports them."""
+    digest = hashlib.sha256(step.contract.as_json().encode())
+    for name, tensor in sorted(step.module.state_dict().items()):
+        digest.update(f"{name} {tuple(tensor.shape)}".encode())
+        digest.update(tensor.contiguous().numpy().tobytes())
+    digest.update(repr(step.module).encode())
+    for package in _PACKAGES:
+        digest.update(f"{package} {version(package)}".encode())
+    for room in (upframe.models, upframe.ops, upframe.engine.export):
+        for source in sorted(Path(room.__path__[0]).glob("*.py")):
+            digest.update(source.read_bytes())
+    return digest.hexdigest()[:32]
