@@ -71,6 +71,18 @@ def test_an_interrupted_training_saves_and_goes_on_exactly(
     assert rows(tmp_path / "cut") == rows(tmp_path / "whole")
 
 
+def test_a_machine_that_cannot_compile_is_told(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(ENVIRONMENT, "CXX", "no-such-compiler")
+    monkeypatch.setitem(ENVIRONMENT, "TORCHINDUCTOR_CACHE_DIR", str(tmp_path / "cache"))
+    with start(*recipe_of("rt4ksr-small", "run.compile=true"), "-o", "run", cwd=tmp_path) as running:
+        _, err = running.communicate(timeout=300)
+    assert running.returncode == 1
+    *_, last = err.splitlines()
+    assert last.startswith("upframe: run.compile: ")
+    assert "leave run.compile out" in last
+    assert "Traceback" not in err
+
+
 def begun(*arguments: object, cwd: Path) -> subprocess.Popen[str]:
     """``upframe`` at the head of a process group of its own, as a shell starts it, once it has made a step into ``cut``."""
     command = [sys.executable, "-m", "upframe", *map(str, arguments)]

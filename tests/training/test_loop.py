@@ -12,7 +12,7 @@ import torch
 from PIL import Image
 from tests.training.conftest import Trained, noise, rows, tiny
 
-from upframe.errors import CheckpointError, DeviceError, InputError, OutputError
+from upframe.errors import CheckpointError, InputError, OutputError
 from upframe.models import load
 from upframe.training.events import Event, Finished, Note, Saved, Started, Stepped, Validated
 from upframe.training.module import TrainingBroke
@@ -233,15 +233,6 @@ def test_a_compiled_network_learns_the_same(tmp_path: Path, trained: Trained) ->
         load(tmp_path / "plain/rt4ksr-small.safetensors").network.state_dict().keys()
         == load(tmp_path / "compiled/rt4ksr-small.safetensors").network.state_dict().keys()
     )
-
-
-@pytest.mark.filterwarnings("ignore::DeprecationWarning")  # of the compiler's own parts
-def test_a_machine_that_cannot_compile_is_told(tmp_path: Path, trained: Trained, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("TORCHINDUCTOR_CACHE_DIR", str(tmp_path / "cache"))
-    monkeypatch.setattr("torch._inductor.config.force_disable_caches", True)
-    monkeypatch.setattr("torch._inductor.config.cpp.cxx", ("no-such-compiler",))
-    with pytest.raises(DeviceError, match=r"leave run\.compile out"):
-        trained(tiny("rt4ksr-small", "run.compile=true"))
 
 
 def test_the_time_spent_waiting_for_data_is_told(tmp_path: Path, trained: Trained) -> None:

@@ -267,7 +267,7 @@ def _group(
     )
 
 
-def _in_sight(centres: Vector, radii: Vector, clip: Matrix) -> NDArray[np.bool_]:
+def _in_sight(centres: NDArray[np.floating[Any]], radii: NDArray[np.floating[Any]], clip: Matrix) -> NDArray[np.bool_]:
     """Which of n spheres may be in the picture of ``clip``."""
     planes = np.stack((clip[3] + clip[0], clip[3] - clip[0], clip[3] + clip[1], clip[3] - clip[1], clip[3]))
     planes = planes / np.sqrt((planes[:, :3] ** 2).sum(axis=1, keepdims=True))
