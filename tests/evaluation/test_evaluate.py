@@ -164,6 +164,15 @@ def test_the_protocol_follows_the_set_and_the_degradation(pictures: Path, clips:
     assert evaluation.scored[0].frames == 10, "two left out at each end of nine, twice"
 
 
+def test_bicubic_lies_where_bd_has_its_samples(pictures: Path) -> None:
+    asked = Asked(metrics=("psnr",))
+    corner, centre = (
+        run("bicubic", pictures, scale=4, degradation=name, asked=asked)[0].scored[0].averages.result["psnr_y"]
+        for name in ("bd", "bd-centred")
+    )
+    assert corner == pytest.approx(centre, abs=1.0), "files of the two kinds lie 1.5 pixels apart"
+
+
 def test_a_model_trained_for_another_degradation_is_warned_about(clips: Path, tmp_path: Path) -> None:
     model = save_frvsr(tmp_path / "recurrent.safetensors")
     info = load(str(model)).info

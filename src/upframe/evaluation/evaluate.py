@@ -22,11 +22,11 @@ from upframe.evaluation.clips import Clip, CutClip, common_multiple
 from upframe.evaluation.exhibits import PLAIN_FAMILY, Exhibit, Showing, crops_told, gather
 from upframe.evaluation.gallery import LOOKED_AT, WINDOWS, Place, Plan, Watcher
 from upframe.evaluation.journal import Item, Journal
-from upframe.evaluation.models import listed, load_models, usual_degradation, warn
+from upframe.evaluation.models import listed, load_models, sampling_offset, usual_degradation, warn
 from upframe.evaluation.protocols import Asked, choose_protocol, default_protocol
 from upframe.evaluation.provenance import provenance
 from upframe.evaluation.results import Evaluation, Subject, scored
-from upframe.evaluation.runs import Enlarged, Run, RunSettings, make_run
+from upframe.evaluation.runs import Enlarged, Run, RunSettings, centred, make_run
 from upframe.media.pictures.file import write_picture
 from upframe.media.pictures.picture import Picture
 from upframe.metrics import LPIPS, ClipScorer, Protocol, frame_tensor
@@ -94,7 +94,7 @@ def evaluate(
     dataset = _open(wish, infos)
     protocol, lpips = choose_protocol(wish.asked, default_protocol(dataset, infos), device, note)
     warn(infos, dataset, note)
-    settings = RunSettings(wish.device, wish.precision, wish.cuts, wish.far)
+    settings = RunSettings(wish.device, wish.precision, wish.cuts, wish.far, sampling_offset(dataset))
     runs = [make_run(model, dataset.clips, settings) for model in models]
     multiple = 1 if dataset.kind == "rendered" else wish.multiple or common_multiple(infos)
     clips: Sequence[Clip] = dataset.clips if multiple == 1 else [CutClip(c, dataset.scale, multiple) for c in dataset.clips]
@@ -259,7 +259,9 @@ class _Work:
             watcher.see(enlarged.index, result, reference)
             return
         low = enlarged.low.to(reference.device)
-        plain = None if run.info.family == PLAIN_FAMILY else upscale(low, run.info.scale)
+        plain = None
+        if run.info.family != PLAIN_FAMILY:
+            plain = centred(upscale(low[None], run.info.scale), run.info.scale, enlarged.offset)[0]
         watcher.see(enlarged.index, result, reference, low, plain)
 
     def _result_path(self, folder: Path, clip: Clip, run: Run, index: int) -> Path:

@@ -76,6 +76,16 @@ def warn(infos: Iterable[ModelInfo], dataset: EvaluationSet, note: Callable[[str
             note(f"{info.name} makes odd frames without their colour; other models are given the colour of every frame")
 
 
+def sampling_offset(dataset: EvaluationSet) -> float:
+    """How far pixels of low resolution lie from the middle of the cells they stand for, right and down, in such pixels.
+
+    BD takes the first pixel of each cell, unless it is centred; whatever does not know that puts it in the middle.
+    """
+    if dataset.degradation != "BD" or _made_by(dataset) is DEGRADATIONS["bd-centred"]:
+        return 0.0
+    return (1 / dataset.scale - 1) / 2
+
+
 def _made_by(dataset: EvaluationSet) -> Degradation | None:
     """What low resolution is made with, where there are no files of it."""
     return next((degradation for degradation in DEGRADATIONS.values() if str(degradation) == dataset.low_source), None)

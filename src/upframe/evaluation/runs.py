@@ -35,12 +35,14 @@ class Enlarged:
     """A result (3, scale*h, scale*w), the frame at low resolution (3, h, w), and the milliseconds it took the network.
 
     Both float32, nominally in [0, 1] and not clamped, on the model's device. low: None for a frame that was not drawn.
+    offset: how far its pixels lie from the middle of what they stand for, right and down, in such pixels.
     """
 
     index: int
     picture: Tensor
     low: Tensor | None
     milliseconds: float
+    offset: tuple[float, float] = (0.0, 0.0)
 
 
 class Run(Protocol):
@@ -54,19 +56,23 @@ class Run(Protocol):
 
 
 class RunSettings(NamedTuple):
-    """How models are run: ``cuts`` as :func:`upframe.engine.cuts.choose_cuts`, the others as :class:`upframe.Supersampler`."""
+    """How models are run: ``cuts`` as :func:`upframe.engine.cuts.choose_cuts`, the others as :class:`upframe.Supersampler`.
+
+    offset: how far the pixels of low resolution lie from the middle of what they stand for, right and down, in such pixels.
+    """
 
     device: str
     precision: Precision
     cuts: str
     far: float | None
+    offset: float = 0.0
 
 
 def make_run(model: Model, clips: Sequence[Clip], settings: RunSettings) -> Run:
     """A model made ready for the clips of a set. Raises InputError where it wants frames of another kind."""
-    device, precision, cuts, far = settings
+    device, precision, cuts, far, offset = settings
     if model.info.kind != "rendered":
-        return UpscalerRun(Upscaler(model, device=device, precision=precision), cuts)
+        return UpscalerRun(Upscaler(model, device=device, precision=precision), cuts, offset)
     if all(isinstance(clip, RenderedEvaluationClip) for clip in clips):
         return RenderedRun(model, Supersampler(model, device=device, precision=precision, far=far))
     if not all(isinstance(clip, StoredClip) for clip in clips):
@@ -78,11 +84,17 @@ def make_run(model: Model, clips: Sequence[Clip], settings: RunSettings) -> Run:
     return StoredRun(model, device=device, precision=precision)
 
 
-class UpscalerRun:
-    """Models for pictures and video. ``cuts``: where one for video forgets, as :func:`upframe.engine.cuts.choose_cuts`."""
+def centred(picture: Tensor, scale: int, offset: tuple[float, float]) -> Tensor:
+    """A result (n, c, h, w) where high resolution has it: what was sampled beside the middle of a pixel comes out there."""
+    return shift(picture, *(-scale * distance for distance in offset))
 
-    def __init__(self, upscaler: Upscaler, cuts: str) -> None:
+
+class UpscalerRun:
+    """Models for pictures and video. ``cuts`` and ``offset`` as :class:`RunSettings`; results are moved by the offset."""
+
+    def __init__(self, upscaler: Upscaler, cuts: str, offset: float = 0.0) -> None:
         self.upscaler, self.info, self.device = upscaler, upscaler.info, upscaler.device
+        self._offset, self._knows = offset, upscaler.info.degradation == "BD"  # it was trained with such an offset
         self._cuts = choose_cuts(cuts)
         self._sizes: set[torch.Size] = set()
 
@@ -102,15 +114,16 @@ class UpscalerRun:
             share = clock.share(len(ready))
             for (picture,) in ready:
                 done, low = waiting.popleft()
-                yield Enlarged(done, self._centred(picture, clip, done)[0], low, share)
+                offset, unknown = self._offset_of(clip, done)
+                yield Enlarged(done, centred(picture, self.info.scale, unknown)[0], low, share, offset)
         if not drawn:
             raise InputError(f"{clip.name}: none of its frames has a colour, which {self.info.name} enlarges")
 
-    def _centred(self, picture: Tensor, clip: Clip, index: int) -> Tensor:
-        """A result where the pixels are, as the supersampler's: of a jittered frame it lies where the frame was sampled."""
-        if not isinstance(clip, RenderedEvaluationClip):
-            return picture
-        return shift(picture, *(-self.info.scale * offset for offset in clip.jitter(index)))
+    def _offset_of(self, clip: Clip, index: int) -> tuple[tuple[float, float], tuple[float, float]]:
+        """Of a frame's pixels, and that part of it which the model does not know from its training."""
+        if isinstance(clip, RenderedEvaluationClip):
+            return clip.jitter(index), clip.jitter(index)
+        return (self._offset, self._offset), ((0.0, 0.0) if self._knows else (self._offset, self._offset))
 
     @torch.inference_mode()
     def _warm_up(self, frame: Tensor) -> None:
@@ -170,7 +183,7 @@ class RenderedRun:
             except InputError as error:
                 raise InputError(f"{clip.label(index)}: {error}") from error
             picture = clip.shown(index, torch.as_tensor(light).permute(2, 0, 1))
-            yield Enlarged(index, picture, self._low(clip, index), clock.share(1))
+            yield Enlarged(index, picture, self._low(clip, index), clock.share(1), clip.jitter(index))
 
     def _placed(self, frame: RenderedFrame) -> RenderedFrame:
         """The frame on the device, where a renderer would have it."""
