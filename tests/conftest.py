@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-# A shell that runs the tests in the background lets them ignore Ctrl-C, and every process they start: some are to be interrupted.
+# A shell that runs the tests in the background lets them ignore Ctrl-C, and all they start; some of that is to be interrupted.
 signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
