@@ -41,7 +41,7 @@ def play(
     ] = "480x270",
     scale: Annotated[
         int | None,
-        typer.Option("--scale", "-s", min=1, max=8, help="[default: the model's, else 2]", rich_help_panel=PICTURES),
+        typer.Option("--scale", "-s", min=1, max=8, help="\\[default: the model's, else 2]", rich_help_panel=PICTURES),
     ] = None,
     frames: Annotated[
         int, typer.Option("--frames", min=1, help="In a window they are repeated until it is closed.", rich_help_panel=PICTURES)
@@ -51,7 +51,7 @@ def play(
         bool | None,
         typer.Option(
             "--reference/--no-reference",
-            help="Render the picture a network should make too, which takes the longest. [default: when recording]",
+            help="Render the picture a network should make too, which takes the longest. \\[default: when recording]",
             show_default=False,
             rich_help_panel=PICTURES,
         ),
@@ -78,7 +78,7 @@ def play(
     far: Annotated[
         float | None,
         typer.Option(
-            "--far", metavar="METRES", help="STSSNet's largest depth. [default: each frame's]", rich_help_panel=NETWORK
+            "--far", metavar="METRES", help="STSSNet's largest depth. \\[default: each frame's]", rich_help_panel=NETWORK
         ),
     ] = None,
     device: Annotated[

@@ -48,7 +48,9 @@ def render(
     ] = "raster",
     size: Annotated[
         str | None,
-        typer.Option("--size", metavar="WxH", help="Of the frames. [default: 960x540, or the set's]", rich_help_panel=PICTURES),
+        typer.Option(
+            "--size", metavar="WxH", help="Of the frames. \\[default: 960x540, or the set's]", rich_help_panel=PICTURES
+        ),
     ] = None,
     scale: Annotated[
         int | None,
@@ -57,12 +59,12 @@ def render(
             "-s",
             min=0,
             max=8,
-            help="How many times larger the targets are; 0 makes none. [default: 2]",
+            help="How many times larger the targets are; 0 makes none. \\[default: 2]",
             rich_help_panel=PICTURES,
         ),
     ] = None,
     frames: Annotated[
-        int | None, typer.Option("--frames", min=1, help="[default: 60, or the set's]", rich_help_panel=PICTURES)
+        int | None, typer.Option("--frames", min=1, help="\\[default: 60, or the set's]", rich_help_panel=PICTURES)
     ] = None,
     fps: Annotated[float, typer.Option("--fps", help="Frames a second.", rich_help_panel=PICTURES)] = 30.0,
     samples: Annotated[
@@ -70,7 +72,7 @@ def render(
         typer.Option(
             "--samples",
             min=1,
-            help="Samples in each pixel of a target; Blender takes a quarter for a frame. [default: 16, Blender 64]",
+            help="Samples in each pixel of a target; Blender takes a quarter for a frame. \\[default: 16, Blender 64]",
             show_default=False,
             rich_help_panel=PICTURES,
         ),
