@@ -30,7 +30,7 @@ from _report import write
 from upframe import RenderedFrame, Supersampler
 from upframe.metrics import ClipScorer, find_protocol
 from upframe.ops.resize import upscale
-from upframe.ops.shift import shift
+from upframe.ops.shift import centred
 from upframe.ops.transfer import encode_linear
 from upframe.rendering.clip import RenderedClip
 from upframe.rendering.history import STSSNetHistory
@@ -105,7 +105,7 @@ def supersampled(shot: Shot, weights: Path, far: float | None, change: Change = 
 def enlarged(shot: Shot, pictures: list[Tensor]) -> Iterator[Tensor]:
     """By bicubic, and moved from where the frames were sampled to the pixels, as the supersampler's results are."""
     for frame, picture in zip(shot.frames, pictures, strict=True):
-        yield shift(upscale(picture[None], SCALE), *(-SCALE * offset for offset in frame.jitter))[0]
+        yield centred(upscale(picture[None], SCALE), SCALE, frame.jitter)[0]
 
 
 def score(shots: list[Shot], results: Callable[[Shot], Iterator[Tensor]]) -> Scores:

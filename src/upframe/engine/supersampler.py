@@ -16,7 +16,7 @@ from upframe.errors import DeviceError, InputError
 from upframe.models.catalog import Model, load
 from upframe.models.nsrr import NSRR, disparity
 from upframe.models.stssnet import FEATURES, STSSNet
-from upframe.ops.shift import shift
+from upframe.ops.shift import centred
 from upframe.ops.transfer import decode_linear, encode_linear
 from upframe.rendering.frame import Buffer, RenderedFrame
 from upframe.rendering.history import NSRRHistory, STSSNetHistory, normalised_depth
@@ -79,7 +79,7 @@ class Supersampler:
             self.reset()
         result, brightest = self._stream.enlarge(self._run, self._prepare(frame))
         self._last = _Last(frame.size, frame.jitter, frame.exposure)
-        result = shift(result, *(-self.info.scale * offset for offset in frame.jitter))  # from its samples to the pixels
+        result = centred(result, self.info.scale, frame.jitter)
         if frame.linear:
             result = decode_linear(result.clamp_min(0).minimum(brightest)).div_(frame.exposure)
         pixels = result[0].permute(1, 2, 0).contiguous()

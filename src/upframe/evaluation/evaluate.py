@@ -26,12 +26,13 @@ from upframe.evaluation.models import listed, load_models, sampling_offset, usua
 from upframe.evaluation.protocols import Asked, choose_protocol, default_protocol
 from upframe.evaluation.provenance import provenance
 from upframe.evaluation.results import Evaluation, Subject, scored
-from upframe.evaluation.runs import Enlarged, Run, RunSettings, centred, make_run
+from upframe.evaluation.runs import Enlarged, Run, RunSettings, make_run
 from upframe.media.pictures.file import write_picture
 from upframe.media.pictures.picture import Picture
 from upframe.metrics import LPIPS, ClipScorer, Protocol, frame_tensor
 from upframe.models.info import ModelInfo
 from upframe.ops.resize import upscale
+from upframe.ops.shift import centred
 
 
 class Step(NamedTuple):

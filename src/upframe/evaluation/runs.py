@@ -19,6 +19,7 @@ from upframe.engine.cuts import choose_cuts
 from upframe.engine.device import Precision, choose_device, choose_dtype
 from upframe.engine.fitting import fit
 from upframe.engine.layers import to_layers
+from upframe.engine.rates import wait
 from upframe.engine.supersampler import Supersampler
 from upframe.engine.upscaler import Upscaler
 from upframe.errors import InputError
@@ -26,7 +27,7 @@ from upframe.evaluation.clips import Clip
 from upframe.models.catalog import Model
 from upframe.models.info import ModelInfo
 from upframe.models.stssnet import STSSNet
-from upframe.ops.shift import shift
+from upframe.ops.shift import centred
 from upframe.rendering.frame import RenderedFrame
 
 
@@ -82,11 +83,6 @@ def make_run(model: Model, clips: Sequence[Clip], settings: RunSettings) -> Run:
     if not isinstance(model.network, STSSNet):
         raise InputError(f"{model.info.name}: the set holds frames that are stored as STSSNet takes them, and no other network")
     return StoredRun(model, device=device, precision=precision)
-
-
-def centred(picture: Tensor, scale: int, offset: tuple[float, float]) -> Tensor:
-    """A result (n, c, h, w) where high resolution has it: what was sampled beside the middle of a pixel comes out there."""
-    return shift(picture, *(-scale * distance for distance in offset))
 
 
 class UpscalerRun:
@@ -201,11 +197,11 @@ class _Clock:
         self._device, self._spent, self._begun = device, 0.0, 0.0
 
     def __enter__(self) -> None:
-        self._wait()
+        wait(self._device)
         self._begun = time.perf_counter()
 
     def __exit__(self, *_: object) -> None:
-        self._wait()
+        wait(self._device)
         self._spent += time.perf_counter() - self._begun
 
     def share(self, results: int) -> float:
@@ -214,9 +210,3 @@ class _Clock:
             return 0.0
         spent, self._spent = self._spent, 0.0
         return spent * 1e3 / results
-
-    def _wait(self) -> None:
-        if self._device.type == "cuda":
-            torch.cuda.synchronize(self._device)
-        elif self._device.type == "mps":
-            torch.mps.synchronize()

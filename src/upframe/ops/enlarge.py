@@ -15,7 +15,7 @@ from torch.nn import functional as F
 Degradation = Literal["BD", "BI"]
 
 
-def _cubic_taps(offset: float, a: float = -0.75) -> tuple[float, float, float, float]:
+def cubic_taps(offset: float, a: float = -0.75) -> tuple[float, float, float, float]:
     """Weights of the samples at -1, 0, 1 and 2 for a point between 0 and 1 (Keys, 1981: cubic convolution)."""
 
     def near(x: float) -> float:
@@ -32,7 +32,7 @@ def _enlarge_axis(image: Tensor, scale: int, axis: Literal[-2, -1]) -> Tensor:
     extended = F.pad(image, (0, 0, 1, 2) if axis == -2 else (1, 2, 0, 0), mode="replicate")
     phases = []
     for phase in range(scale):
-        first, *others = _cubic_taps(phase / scale)
+        first, *others = cubic_taps(phase / scale)
         samples = extended.narrow(axis, 0, length) * first
         for start, weight in enumerate(others, start=1):
             samples.add_(extended.narrow(axis, start, length), alpha=weight)
