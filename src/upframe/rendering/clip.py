@@ -12,7 +12,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Annotated, Any, Literal, overload
+from typing import Annotated, Any, Literal
 
 import numpy as np
 from numpy.typing import NDArray
@@ -21,7 +21,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_valida
 from upframe.errors import InputError, MissingExtra, OutputError, ShapeError
 from upframe.media.atomic import atomic_output, output_error
 from upframe.media.pictures.formats.exr import written_whole
-from upframe.rendering.frame import CHANNELS, Buffer, RenderedFrame
+from upframe.rendering.frame import CHANNELS, Buffer, FrameSequence, RenderedFrame
 from upframe.rendering.layouts.channels import write_channels
 
 NAME, UNFINISHED = "clip.json", "clip.unfinished.json"
@@ -88,7 +88,7 @@ class ClipInfo(_Strict):
         return None if self.display_size is None else self.display_size[0] // self.render_size[0]
 
 
-class RenderedClip(Sequence[RenderedFrame]):
+class RenderedClip(FrameSequence):
     """A clip to read: ``len(clip)``, ``clip[3]``, ``clip.target(3)``. Buffers are NumPy arrays of the kinds on disk.
 
     Raises InputError for a folder without a whole clip, for a ``clip.json`` with something wrong in it, and when a frame is
@@ -106,14 +106,6 @@ class RenderedClip(Sequence[RenderedFrame]):
 
     def __len__(self) -> int:
         return len(self.info.frames)
-
-    @overload
-    def __getitem__(self, index: int) -> RenderedFrame: ...
-    @overload
-    def __getitem__(self, index: slice) -> list[RenderedFrame]: ...
-    def __getitem__(self, index: int | slice) -> RenderedFrame | list[RenderedFrame]:
-        numbers = range(len(self))[index]
-        return self._frame(numbers) if isinstance(numbers, int) else [self._frame(number) for number in numbers]
 
     def _frame(self, number: int) -> RenderedFrame:
         path, known = frame_path(self.folder, number), self.info.frames[number]

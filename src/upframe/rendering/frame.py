@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable
+from abc import ABC, abstractmethod
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, TypeAlias
+from typing import TYPE_CHECKING, Any, TypeAlias, overload
 
 import numpy as np
 from numpy.typing import NDArray
@@ -103,3 +104,19 @@ def _check_kind(name: str, buffer: object) -> None:
         raise InputError(f"rendered frame: {name} must be a NumPy array or a torch tensor, not {type(buffer).__name__}")
     if not floating:
         raise InputError(f"rendered frame: {name} must be floating point, not {getattr(buffer, 'dtype', '')}")
+
+
+class FrameSequence(Sequence[RenderedFrame], ABC):
+    """Frames that are read when they are asked for, one or a slice. A clip says how many there are, and reads one."""
+
+    @abstractmethod
+    def _frame(self, index: int, /) -> RenderedFrame:
+        """The frame of a number from 0 to ``len(self) - 1``."""
+
+    @overload
+    def __getitem__(self, index: int) -> RenderedFrame: ...
+    @overload
+    def __getitem__(self, index: slice) -> list[RenderedFrame]: ...
+    def __getitem__(self, index: int | slice) -> RenderedFrame | list[RenderedFrame]:
+        numbers = range(len(self))[index]
+        return self._frame(numbers) if isinstance(numbers, int) else [self._frame(number) for number in numbers]

@@ -20,16 +20,15 @@ from __future__ import annotations
 import json
 import math
 import re
-from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, overload
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from upframe.errors import InputError
-from upframe.rendering.frame import RenderedFrame
+from upframe.rendering.frame import FrameSequence, RenderedFrame
 from upframe.rendering.layouts.channels import read_channels
 
 MOST_JSON = 256 * 2**20
@@ -37,7 +36,7 @@ _RATIO = re.compile(r"x\d+(_\d+)?")
 
 
 @dataclass(frozen=True, eq=False)
-class ArmCapture(Sequence[RenderedFrame]):
+class ArmCapture(FrameSequence):
     """A capture at one ratio; its frames are read when they are asked for. ``fps`` is the rate it was recorded for."""
 
     root: Path
@@ -51,15 +50,8 @@ class ArmCapture(Sequence[RenderedFrame]):
     def __len__(self) -> int:
         return len(self.described)
 
-    @overload
-    def __getitem__(self, index: int) -> RenderedFrame: ...
-    @overload
-    def __getitem__(self, index: slice) -> list[RenderedFrame]: ...
-    def __getitem__(self, index: int | slice) -> RenderedFrame | list[RenderedFrame]:
-        if isinstance(index, slice):
-            return [self[number] for number in range(*index.indices(len(self)))]
+    def _frame(self, index: int) -> RenderedFrame:
         said = self.described[index]
-        index %= len(self)
         stored = read_channels(self._path(f"{self.ratio}/depth", index), "R")
         height, width = stored.shape
         motion = read_channels(self._path(f"{self.ratio}/motion", index), "RG")

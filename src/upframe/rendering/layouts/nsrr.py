@@ -13,10 +13,10 @@ the three channels Y, X, 0 as blue, green, red): ours is (G, -B). There is no ji
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, overload
+from typing import Any
 
 import numpy as np
 import torch
@@ -26,7 +26,7 @@ from upframe.errors import InputError, ShapeError
 from upframe.media.pictures.file import read_picture, write_picture
 from upframe.media.pictures.picture import Picture
 from upframe.ops.transfer import encode_linear
-from upframe.rendering.frame import Buffer, RenderedFrame
+from upframe.rendering.frame import Buffer, FrameSequence, RenderedFrame
 from upframe.rendering.layouts.channels import read_channels, write_channels
 
 BACKGROUND = 1e10
@@ -35,7 +35,7 @@ _NAME = re.compile(r"(?P<scene>[^_]+)_(?P<engine>[^_]+)_(?P<width>\d+)_(?P<heigh
 
 
 @dataclass(frozen=True, eq=False)
-class NSRRClip(Sequence[RenderedFrame]):
+class NSRRClip(FrameSequence):
     """The frames of one scene, read when they are asked for; all sizes are (height, width).
 
     The first frame is a cut, and so is one whose number does not follow the number before.
@@ -51,15 +51,8 @@ class NSRRClip(Sequence[RenderedFrame]):
     def __len__(self) -> int:
         return len(self.numbers)
 
-    @overload
-    def __getitem__(self, index: int) -> RenderedFrame: ...
-    @overload
-    def __getitem__(self, index: slice) -> list[RenderedFrame]: ...
-    def __getitem__(self, index: int | slice) -> RenderedFrame | list[RenderedFrame]:
-        if isinstance(index, slice):
-            return [self[number] for number in range(*index.indices(len(self)))]
+    def _frame(self, index: int) -> RenderedFrame:
         number = self.numbers[index]
-        index %= len(self)
         depth = read_channels(self._path("depth", self.size, number, "exr"), "Y")
         depth[depth >= BACKGROUND_FROM] = np.inf
         stored = read_channels(self._path("motion", self.size, number, "exr"), "GB")
