@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import gc
+import os
 import sys
 import threading
 import time
@@ -186,3 +187,14 @@ def test_a_writer_given_up_takes_its_threads_with_it(tmp_path: Path, without_col
         writer.abort()
     del reader, writer
     assert_threads_end(before)
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="an encoder asks for real-time priority on Linux alone")
+def test_no_encoder_makes_the_program_a_real_time_one(tmp_path: Path, film: Path) -> None:
+    with FilmReader(film, threads=1) as reader:
+        size = (reader.info.height, reader.info.width)
+        writer = FilmWriter(tmp_path / "large.mp4", reader, size, EncoderSettings(codec="av1"))
+        threads = [int(task.name) for task in Path("/proc/self/task").iterdir()]
+        policies = {os.sched_getscheduler(thread) for thread in threads}
+        writer.abort()
+    assert policies == {os.SCHED_OTHER}

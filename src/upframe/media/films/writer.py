@@ -27,6 +27,7 @@ from upframe.media.films.film import CopiedPacket, Notes, PixelLayout, RawFrame,
 from upframe.media.films.matroska import ROOM, write_display_shape
 from upframe.media.films.planes import make_frame
 from upframe.media.films.reader import FilmReader
+from upframe.media.films.scheduling import leave_real_time
 from upframe.media.films.streams import CopiedStream, StreamPlan, custom_keys, kept_metadata, plan_streams
 
 __all__ = ["EncoderSettings", "FilmWriter"]
@@ -262,6 +263,8 @@ class FilmWriter:
                 f"{self.name}: {encoding.codec} refuses {width}x{height} pixels of {encoding.pix_fmt} with the options "
                 f"{options} ({error.strerror}); leave some of them out, or choose another --codec"
             ) from error
+        finally:
+            leave_real_time()
         unknown = sorted(set(stream.codec_context.options) & set(encoding.options))
         if unknown:
             raise OutputError(f"{self.name}: {encoding.codec} has no option {' or '.join(unknown)}")
