@@ -13,6 +13,7 @@ from torch.nn import functional as F
 from upframe.errors import CheckpointError
 from upframe.metrics import load_lpips
 from upframe.models import nsrr, stssnet, ttvsr
+from upframe.models.frvsr import FRVSR
 from upframe.models.rt4ksr import RT4KSR
 from upframe.training.objectives.features import FeatureSettings
 from upframe.training.objectives.nsrr import NSRRLosses, NSRRObjective
@@ -21,6 +22,7 @@ from upframe.training.objectives.rt4ksr import RT4KSRLosses, RT4KSRObjective
 from upframe.training.objectives.stssnet import STSSNetLosses, STSSNetObjective
 from upframe.training.objectives.ttvsr import TTVSRLosses, TTVSRModel, TTVSRObjective, new_network, recompute_blocks
 from upframe.training.objectives.unfolding import begin_unfolded
+from upframe.training.objectives.widening import begin_widened
 
 
 def terms_of(objective: Objective, batch: dict[str, Tensor], step: int = 0) -> dict[str, Tensor]:
@@ -62,6 +64,22 @@ def test_an_unfolded_network_computes_what_the_narrow_one_does() -> None:
     torch.testing.assert_close(folded(picture), narrow(picture))
     with pytest.raises(CheckpointError, match="a quarter of the channels"):
         begin_unfolded(RT4KSR(3, channels=12, unshuffle=2, **switches), narrow)  # type: ignore[arg-type]
+
+
+def test_a_widened_network_computes_what_the_small_one_does_and_learns_with_all_it_has() -> None:
+    torch.manual_seed(0)
+    small, large = (FRVSR(4, channels=c, blocks=b, flow_channels=f).double() for c, b, f in ((4, 1, 2), (6, 3, 3)))
+    begin_widened(large, small)
+    frame, before, output = (part.double() for part in small.example_inputs(16, 24))
+    torch.testing.assert_close(large(frame, before, output), small(frame, before, output))
+    large(frame, before, output).square().mean().backward()
+    heard = large.srnet.conv_out.weight.grad
+    assert heard is not None
+    assert heard[:, 4:].abs().max() > 0, "the last layer can begin to listen to the new channels"
+    with pytest.raises(CheckpointError, match="no more channels"):
+        begin_widened(small, large)
+    with pytest.raises(CheckpointError, match="same scale"):
+        begin_widened(FRVSR(2), small)
 
 
 def test_a_step_of_ttvsr_is_the_published_one(shared: Path) -> None:

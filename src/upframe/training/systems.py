@@ -19,6 +19,7 @@ from upframe.data.training.stssnet_scenes import STSSNetScenes
 from upframe.errors import CheckpointError, InputError
 from upframe.media import atomic_output
 from upframe.models.catalog import Mergeable, Model, load, load_file, save
+from upframe.models.frvsr import FRVSR
 from upframe.models.info import ModelInfo
 from upframe.models.nsrr import NSRR
 from upframe.models.rt4ksr import RT4KSR
@@ -32,6 +33,7 @@ from upframe.training.objectives.objective import Objective
 from upframe.training.objectives.stssnet import STSSNetObjective
 from upframe.training.objectives.tecogan import TecoGANObjective
 from upframe.training.objectives.unfolding import begin_unfolded
+from upframe.training.objectives.widening import begin_widened
 from upframe.training.recipe import Recipe
 from upframe.training.rendered_clips import NSRRClips, STSSNetClips
 
@@ -60,9 +62,9 @@ def _objective(recipe: Recipe) -> Objective:
                 begin_unfolded(network, _narrow(recipe.model.unfold))
             return rt4ksr.RT4KSRObjective(network, recipe.losses, recipe.data.degradation)
         case recipes.FRVSRRecipe():
-            return frvsr.FRVSRObjective(frvsr.new_network(recipe.model, recipe.data.degradation), recipe.losses)
+            return frvsr.FRVSRObjective(_frvsr(recipe), recipe.losses)
         case recipes.TecoGANRecipe():
-            generator, settings = frvsr.new_network(recipe.model, recipe.data.degradation), recipe.discriminator
+            generator, settings = _frvsr(recipe), recipe.discriminator
             judge = SpatioTemporalDiscriminator(recipe.data.crop, channels=settings.channels, crop_ratio=settings.crop_ratio)
             return TecoGANObjective(generator, judge, recipe.losses, settings)
         case recipes.TTVSRRecipe():
@@ -74,6 +76,16 @@ def _objective(recipe: Recipe) -> Objective:
             return NSRRObjective(NSRR(recipe.model.scale, recipe.model.history), recipe.losses)
         case recipes.STSSNetRecipe():
             return STSSNetObjective(STSSNet(), recipe.losses)
+
+
+def _frvsr(recipe: recipes.FRVSRRecipe | recipes.TecoGANRecipe) -> FRVSR:
+    network = frvsr.new_network(recipe.model, recipe.data.degradation)
+    if recipe.model.widen is not None:
+        small = load(recipe.model.widen).network
+        if not isinstance(small, FRVSR):
+            raise CheckpointError(f"{recipe.model.widen}: is a {type(small).__name__}, and model.widen needs an FRVSR")
+        begin_widened(network, small)
+    return network
 
 
 def _narrow(file: str) -> RT4KSR:

@@ -31,7 +31,8 @@ Weight = Annotated[float, Field(ge=0)]
 class FRVSRModel(Section):
     """The keywords of :class:`upframe.models.frvsr.FRVSR`; ``start``: a name or file of weights to begin from.
 
-    ``initial``: ``default`` random weights, as published, or those of :func:`begin_interpolating`.
+    ``initial``: ``default`` random weights, as published, or those of :func:`begin_interpolating`. ``widen``: a name or file of
+    a smaller FRVSR that the network is to compute at first (:mod:`upframe.training.objectives.widening`).
     """
 
     scale: Literal[2, 4] = 4
@@ -39,6 +40,7 @@ class FRVSRModel(Section):
     blocks: Positive = 10
     flow_channels: Positive = 32
     initial: Literal["default", "interpolating"] = "default"
+    widen: str | None = None
     start: str | None = None
 
 
