@@ -79,6 +79,12 @@ def test_a_reversed_clip_runs_backwards(clips: Path) -> None:
     assert all(torch.equal(forwards.sample(i)["high"].flip(0), backwards.sample(i)["high"]) for i in range(7))
 
 
+def test_a_mirrored_clip_is_followed_by_itself_backwards(clips: Path) -> None:
+    crops = ClipCrops(settings(clips, mirrored=2), 2, seed=0)
+    seen = {tuple(int(v) for v in crops.sample(i)["high"].float().mean((1, 2, 3))) for i in range(7)}
+    assert (0, 10, 20, 20, 10, 0, 0, 10, 20, 20, 10, 0) in seen
+
+
 @pytest.mark.parametrize(("kind", "step"), [("BD", 4), ("BI", 2 * 2)])
 def test_a_still_is_shifted_by_a_random_walk_of_the_published_steps(tmp_path: Path, kind: str, step: int) -> None:
     noise(tmp_path / "clip/0.png", (160, 160))

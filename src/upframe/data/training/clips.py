@@ -58,6 +58,8 @@ class ClipCrops:
             frames = self._cut(index, attempt, random)
         if random.random() < self._settings.reversal:
             frames = frames[::-1]
+        for _ in range(self._settings.mirrored):
+            frames = np.concatenate((frames, frames[::-1]))
         return {"high": torch.from_numpy(np.ascontiguousarray(laid(frames, self._settings.flips, random)))}
 
     def describe(self, index: int) -> str:
