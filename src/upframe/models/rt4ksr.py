@@ -47,6 +47,7 @@ from torch.nn import functional as F
 
 from upframe.errors import CheckpointError, ShapeError
 from upframe.models.info import ModelInfo
+from upframe.models import rt4ksr_fused
 from upframe.models.rt4ksr_blocks import (
     Activation,
     Block,
@@ -59,6 +60,7 @@ from upframe.models.rt4ksr_blocks import (
     attention_size,
 )
 from upframe.ops.convolution import shuffled_conv
+from upframe.ops.triton import are_wanted
 
 Design = Literal["rep", "base"]
 BlockKind = Literal["simplified", "base", "dconvbase", "repbase", "nafbase"]
@@ -166,6 +168,13 @@ class RT4KSR(nn.Module):
         )
 
     def forward(self, x: Tensor) -> Tensor:
+        fused = are_wanted(x) and rt4ksr_fused.can_be_fused(self.switches)
+        output = rt4ksr_fused.enlarge(self, x) if fused else self._enlarge(x)  # (n, 3, s*h, s*w)
+        if self.skip:
+            output += F.interpolate(x, scale_factor=self.scale, mode="bilinear", align_corners=False)
+        return output
+
+    def _enlarge(self, x: Tensor) -> Tensor:
         features = self._features(x)  # (n, c, h/fold, w/fold)
         deep = self.body(features)  # (n, c, h/fold, w/fold)
         if self.high_frequency != "none":
@@ -173,10 +182,7 @@ class RT4KSR(nn.Module):
         deep = self.tail(deep)
         if self.design == "base":
             deep = deep + features
-        output = shuffled_conv(deep, cast(nn.Conv2d, self.upsample[0]), self.fold * self.scale)  # (n, 3, s*h, s*w)
-        if self.skip:
-            output += F.interpolate(x, scale_factor=self.scale, mode="bilinear", align_corners=False)
-        return output
+        return shuffled_conv(deep, cast(nn.Conv2d, self.upsample[0]), self.fold * self.scale)  # (n, 3, s*h, s*w)
 
     def _features(self, x: Tensor) -> Tensor:
         features: Tensor = self.head(F.pixel_unshuffle(x, self.unshuffle))  # (n, c, h/unshuffle, w/unshuffle)

@@ -20,6 +20,7 @@ from torch.nn import functional as F
 from upframe.errors import CheckpointError, ShapeError
 from upframe.models.info import ModelInfo
 from upframe.ops.convolution import LANES, is_channels_last_inference, shuffled_conv
+from upframe.ops.triton import are_wanted
 
 FEATURES = ("normal", "depth", "roughness", "metallic", "albedo")  # the order of the nine published G-buffer channels
 REACH = 2  # of the reshading attention: it looks at 5x5 pixels of an eighth of the size
@@ -109,6 +110,10 @@ def gather_alike(latent: Tensor, keys: Tensor, mask: Tensor) -> Tensor:
     neighbour is the cosine of the two keys times the neighbour's mask, no less than 0; outside the picture it is 0. Where
     all weights are 0 the result is 0. Adds up neighbour after neighbour: twenty-five times the input is never in memory.
     """
+    if are_wanted(latent, keys, mask):
+        from upframe.ops.triton.gathering import gather
+
+        return gather(latent, keys, mask, reach=REACH)
     height, width = keys.shape[-2:]
     around = (REACH, REACH, REACH, REACH)
     masked, latent = F.pad(keys * mask, around), F.pad(latent, around)

@@ -9,6 +9,7 @@ from torch import Tensor
 from torch.nn import functional as F
 
 from upframe.errors import ShapeError
+from upframe.ops.triton import are_wanted
 
 Padding = Literal["zeros", "border"]
 
@@ -28,6 +29,10 @@ def warp(
         raise ShapeError(
             f"a flow for an image of {tuple(image.shape)} must be {(n, 2, height, width)}, not {tuple(flow.shape)}"
         )
+    if interpolation == "bilinear" and are_wanted(image, flow):
+        from upframe.ops.triton.warping import warp_bilinear
+
+        return warp_bilinear(image, flow, border=padding == "border")
     # Half precision cannot tell neighbouring pixels apart beyond 2048 of them.
     dtype = torch.promote_types(torch.promote_types(image.dtype, flow.dtype), torch.float32)
     # torch.arange, not linspace: exported graphs then follow the size of their input.

@@ -50,9 +50,9 @@ class ClipData(Source):
 
     ``clips``: films, folders of films or of frames, LMDBs. ``photographs``: as ``pictures`` of :class:`PictureData`, for
     ``photograph_share`` of the samples (all where there are no clips). ``still_share``: of the samples of clips that are one
-    frame, shifted by a random walk (TecoGAN's moving first frame). ``reversal``: how likely a clip runs backwards. ``mirrored``:
-    how often the clip so made is followed by itself run backwards, each time twice as long (TTVSR's Vimeo-90K: 7 frames, twice).
-    ``speed``: of the moving camera, see :mod:`upframe.data.training.camera`.
+    frame, shifted by a random walk (TecoGAN's moving first frame). ``reversal``: how likely a clip runs backwards.
+    ``mirrored``: how often what was made so is followed by itself run backwards, each time twice as long (TTVSR's Vimeo-90K:
+    7 frames, twice). ``speed``: of the moving camera, see :mod:`upframe.data.training.camera`.
     """
 
     kind: Literal["clips"] = "clips"
