@@ -34,12 +34,12 @@ TITLES = {
 DATA = {
     "clips": "52 photographs of `scripts/train/photographs.py` and drawings before a moving camera, and the targets of the 20 "
     "training clips of `upframe render --set small` (`scripts/train/rendered_targets.py`)",
-    "rendered": "the 20 training clips of `upframe render --set {set}`, whose scenes are in no other part of the set",
+    "rendered": "{clips} training clips of `upframe render --set {set}`, whose scenes are in no other part of the set",
 }
 KINDS = {"video": "Video", "rendered": "Rendered frames"}
 INPUTS = {
     "video": "frames of video, RGB in [0, 1], any size",
-    "rendered": "rendered frames without jitter, see docs/rendered-frames.md",
+    "rendered": "rendered frames with depth, motion and, for STSSNet, materials; jitter is undone: docs/rendered-frames.md",
 }
 DEGRADATIONS = {
     "BD": "BD: Gaussian of 1.5 pixels, then every scale-th pixel",
@@ -75,7 +75,7 @@ Validation while it was trained ({protocol}, {sources}):
 
 def described(recipe: Recipe) -> str:
     """The network in a few words."""
-    model = recipe.model.model_dump(exclude={"start", "initial", "scale"})
+    model = recipe.model.model_dump(exclude={"start", "initial", "widen", "scale"})
     return ", ".join(f"{key.replace('_', ' ')} {value}" for key, value in model.items()) or "as published"
 
 
@@ -95,7 +95,7 @@ def curve(runs: list[Path]) -> str:
     return "\n".join(lines)
 
 
-def ship(name: str, runs: list[Path], time: str, commands: str, *, half: bool, experimental: str, dataset: str) -> None:
+def ship(name: str, runs: list[Path], time: str, commands: str, *, half: bool, experimental: str, dataset: str, clips: str) -> None:
     """Write the weights of the last run and their card."""
     recipe = read_recipe(str(runs[-1] / "recipe.yaml"))
     model = load_file(next(runs[-1].glob("*.safetensors")))
@@ -116,7 +116,7 @@ def ship(name: str, runs: list[Path], time: str, commands: str, *, half: bool, e
         input=INPUTS[info.kind],
         degradation=DEGRADATIONS[info.degradation],
         network=described(recipe) + (", stored in float16" if half else ""),
-        data=DATA[recipe.data.kind].format(set=dataset),
+        data=DATA[recipe.data.kind].format(set=dataset, clips=clips),
         time=time,
         commands=commands,
         protocol=validation.protocol if validation else "none",
@@ -173,13 +173,23 @@ def main() -> None:
     shipping.add_argument("--half", action="store_true", help="store float16")
     shipping.add_argument("--experimental", default="", help="why, in one sentence")
     shipping.add_argument("--set", default="small", help="the rendered set")
+    shipping.add_argument("--clips", default="the 20", help="which of its training clips, in words")
     commands.add_parser("scores")
     given = parser.parse_args()
     if given.command == "scores":
         scores()
     else:
         text = given.commands.read_text(encoding="utf-8").strip()
-        ship(given.name, given.runs, given.time, text, half=given.half, experimental=given.experimental, dataset=given.set)
+        ship(
+            given.name,
+            given.runs,
+            given.time,
+            text,
+            half=given.half,
+            experimental=given.experimental,
+            dataset=given.set,
+            clips=given.clips,
+        )
 
 
 if __name__ == "__main__":
