@@ -95,7 +95,9 @@ def curve(runs: list[Path]) -> str:
     return "\n".join(lines)
 
 
-def ship(name: str, runs: list[Path], time: str, commands: str, *, half: bool, experimental: str, dataset: str, clips: str) -> None:
+def ship(
+    name: str, runs: list[Path], time: str, commands: str, *, half: bool, experimental: str, dataset: str, clips: str
+) -> None:
     """Write the weights of the last run and their card."""
     recipe = read_recipe(str(runs[-1] / "recipe.yaml"))
     model = load_file(next(runs[-1].glob("*.safetensors")))
