@@ -16,7 +16,8 @@ from upframe.models import nsrr, stssnet, ttvsr
 from upframe.models.frvsr import FRVSR
 from upframe.models.rt4ksr import RT4KSR
 from upframe.training.objectives.features import FeatureSettings
-from upframe.training.objectives.nsrr import NSRRLosses, NSRRObjective
+from upframe.training.objectives.nsrr import NSRRLosses, NSRRModel, NSRRObjective
+from upframe.training.objectives.nsrr import new_network as new_nsrr
 from upframe.training.objectives.objective import Objective
 from upframe.training.objectives.rt4ksr import RT4KSRLosses, RT4KSRObjective
 from upframe.training.objectives.stssnet import STSSNetLosses, STSSNetObjective
@@ -80,6 +81,19 @@ def test_a_widened_network_computes_what_the_small_one_does_and_learns_with_all_
         begin_widened(small, large)
     with pytest.raises(CheckpointError, match="same scale"):
         begin_widened(FRVSR(2), small)
+
+
+@pytest.mark.parametrize("scale", [2, 3])
+def test_an_interpolating_nsrr_begins_as_the_bilinear_enlargement(scale: int) -> None:
+    torch.manual_seed(0)
+    network = new_nsrr(NSRRModel(scale=scale, initial="interpolating")).eval()
+    with torch.no_grad():
+        network.reconstruction.block10[0].weight[:, 3:] = 0  # type: ignore[index]  # what the random channels add
+        colour, depth, motion = network.example_inputs(16, 16)
+        output = network(colour, depth, motion)
+    wanted = F.interpolate(colour[:, -1], scale_factor=scale, mode="bilinear")
+    inside = (..., slice(8, -8), slice(8, -8))
+    torch.testing.assert_close(output[inside], wanted[inside], atol=2e-6, rtol=0)
 
 
 def test_a_step_of_ttvsr_is_the_published_one(shared: Path) -> None:

@@ -39,8 +39,8 @@ class ReaderDied(UpframeError):
     """A process that reads data ahead was ended from outside; the last checkpoint is whole."""
 
 
-def train(recipe: Recipe, output: Path, report: Report, *, resume: bool = False) -> Finished:
-    """Train a network into the folder ``output``.
+def train(recipe: Recipe, output: Path, report: Report = lambda _: None, *, resume: bool = False) -> Finished:
+    """Train a network into the folder ``output``; ``report`` is called with each event, and nothing is said without it.
 
     It then holds ``<name>.safetensors``, the network; ``last.ckpt``, to go on with ``resume``; ``recipe.yaml``, all that was
     decided; ``losses.csv``, ``validation.csv`` and ``timing.csv``; ``samples/`` and ``tensorboard/``. SIGINT, SIGTERM and

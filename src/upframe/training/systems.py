@@ -21,13 +21,12 @@ from upframe.media import atomic_output
 from upframe.models.catalog import Mergeable, Model, load, load_file, save
 from upframe.models.frvsr import FRVSR
 from upframe.models.info import ModelInfo
-from upframe.models.nsrr import NSRR
 from upframe.models.rt4ksr import RT4KSR
 from upframe.models.stssnet import STSSNet
 from upframe.models.tecogan import SpatioTemporalDiscriminator
 from upframe.models.ttvsr import SCALE as TTVSR_SCALE
 from upframe.training import recipe as recipes
-from upframe.training.objectives import frvsr, rt4ksr, ttvsr
+from upframe.training.objectives import frvsr, nsrr, rt4ksr, ttvsr
 from upframe.training.objectives.nsrr import NSRRObjective
 from upframe.training.objectives.objective import Objective
 from upframe.training.objectives.stssnet import STSSNetObjective
@@ -73,7 +72,7 @@ def _objective(recipe: Recipe) -> Objective:
                 ttvsr.recompute_blocks(transformer)
             return ttvsr.TTVSRObjective(transformer, recipe.losses, recipe.data.degradation)
         case recipes.NSRRRecipe():
-            return NSRRObjective(NSRR(recipe.model.scale, recipe.model.history), recipe.losses)
+            return NSRRObjective(nsrr.new_network(recipe.model), recipe.losses)
         case recipes.STSSNetRecipe():
             return STSSNetObjective(STSSNet(), recipe.losses)
 

@@ -6,9 +6,10 @@ mean of (1 - SSIM) / 2   +   0.1 x mean over four layers of VGG16 of the squared
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import cast
+from typing import Literal, cast
 
 import torch
+from pydantic import model_validator
 from torch import Tensor, nn
 
 from upframe.data.training.rendered import TARGET
@@ -25,12 +26,34 @@ VGG16_TAPS = (3, 8, 15, 22)  # relu1_2, relu2_2, relu3_3, relu4_3
 ARGUMENTS = ("colour", "depth", "motion")
 
 
+FILLING: dict[int, tuple[tuple[float, float, float], ...]] = {
+    2: ((1, 1, 0), (0, 1, 0), (0, 1, 0), (0.25, 0.5, 0.25)),
+    3: ((1, 1, 1), (1, 0, 0), (1 / 3, 1 / 3, 1 / 3), (0, 1, 0)),
+    4: ((1, 1, 0), (1, 0, 1), (1, 0, 0), (0.25, 0.5, 0.25)),
+}
+"""For each scale, what four convolutions weigh their three rows, and columns, by to fill a zero-upsampled frame.
+
+The sample of a pixel is at the first of the rows and columns it covers, and belongs in their middle. At x2 and x3 the four make
+the bilinear enlargement; at x4 four convolutions do not reach far enough, and it is the nearest pixel, smoothed.
+"""
+
+
 class NSRRModel(Section):
-    """The keywords of :class:`upframe.models.nsrr.NSRR`; ``start``: a name or file of weights to begin from."""
+    """The keywords of :class:`upframe.models.nsrr.NSRR`; ``start``: a name or file of weights to begin from.
+
+    ``initial``: ``default`` random weights, as published, or those of :func:`begin_interpolating`.
+    """
 
     scale: Positive = 4
     history: Positive = 5
+    initial: Literal["default", "interpolating"] = "default"
     start: str | None = None
+
+    @model_validator(mode="after")
+    def _can_interpolate(self) -> NSRRModel:
+        if self.initial == "interpolating" and self.scale not in FILLING:
+            raise ValueError("initial: interpolating is for scales 2, 3 and 4")
+        return self
 
 
 class NSRRLosses(Section):
@@ -40,6 +63,38 @@ class NSRRLosses(Section):
     pixel: Weight = 0.0
     feature: Weight = 0.1
     features: FeatureSettings | None = None
+
+
+def new_network(model: NSRRModel) -> NSRR:
+    """A network with random weights."""
+    network = NSRR(model.scale, model.history)
+    if model.initial == "interpolating":
+        begin_interpolating(network)
+    return network
+
+
+@torch.no_grad()
+def begin_interpolating(network: NSRR) -> None:
+    """Random weights, but for a path that enlarges the current frame.
+
+    NSRR has no connection from its input to its output: from random weights it learns for thousands of steps to show the frame
+    at all. The first three channels of the U-Net's upper level begin as an enlargement of the current frame (``FILLING``), and
+    what the other channels add begins small.
+    """
+    layers = network.reconstruction
+    blocks = (layers.block1, layers.block2, layers.block9, layers.block10)
+    for block, taps in zip(blocks, FILLING[network.scale], strict=True):
+        layer = cast(nn.Conv2d, block[0])
+        first = layer.in_channels - 12 if block is layers.block1 else 0  # YCbCr of the current frame; what the one before made
+        if block is layers.block10:
+            layer.weight.mul_(0.1)
+        else:
+            layer.weight[:3] = 0
+        cast(Tensor, layer.bias)[:3] = 0
+        along = torch.tensor(taps)
+        for channel in range(3):
+            layer.weight[channel, first : first + 3] = 0
+            layer.weight[channel, first + channel] = along[:, None] * along
 
 
 def structure_loss(output: Tensor, target: Tensor) -> Tensor:
