@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import sys
 from contextlib import suppress
+from pathlib import Path
 
 
 def leave_real_time() -> None:
@@ -16,7 +17,7 @@ def leave_real_time() -> None:
     """
     if sys.platform != "linux":
         return
-    for name in os.listdir("/proc/self/task"):
+    for thread in (int(task.name) for task in Path("/proc/self/task").iterdir()):
         with suppress(OSError):  # a thread that has just ended
-            if os.sched_getscheduler(int(name)) in (os.SCHED_FIFO, os.SCHED_RR):
-                os.sched_setscheduler(int(name), os.SCHED_OTHER, os.sched_param(0))
+            if os.sched_getscheduler(thread) in (os.SCHED_FIFO, os.SCHED_RR):
+                os.sched_setscheduler(thread, os.SCHED_OTHER, os.sched_param(0))
