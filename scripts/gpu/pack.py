@@ -19,7 +19,7 @@ from compact import pack_clip
 from PIL import Image
 
 ROOT = Path(__file__).resolve().parents[2]
-CODE = ("src", "scripts", "LICENSE", "NOTICE")
+CODE = ("src", "scripts", "benchmarks/_report.py", "benchmarks/speed", "LICENSE", "NOTICE")
 LARGEST = (
     "-960.png"  # of a photograph, which is written in three sizes, the one to take along: the camera comes nearer by itself
 )

@@ -69,9 +69,9 @@ batch=${BATCH:-16}
   fi
 }
 
-if [ "$(date +%s)" -lt "$UNTIL" ]; then
-  "$PYTHON" "$CODE/scripts/gpu/check.py" "$WORK/runs" ${CHECK:-} $([ -d "$KIT/set5" ] && echo --validate "$KIT/set5")
-  if "$PYTHON" -c "import sys, torch; sys.exit(not torch.cuda.is_available())"; then
-    "$PYTHON" "$CODE/scripts/gpu/speed.py" "$WORK/runs"
-  fi
+if [ "$(date +%s)" -lt "$UNTIL" ] && "$PYTHON" -c "import sys, torch; sys.exit(not torch.cuda.is_available())"; then
+  # shellcheck disable=SC2046  # words without spaces, on purpose
+  "$PYTHON" "$CODE/scripts/gpu/check.py" "$WORK/runs" $([ -d "$KIT/set5" ] && echo --validate "$KIT/set5") ||
+    echo "check.py: not everything passed"
+  "$PYTHON" "$CODE/scripts/gpu/speed.py" "$WORK/runs"
 fi

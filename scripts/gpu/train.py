@@ -92,7 +92,7 @@ def pace(recipe: str, changes: list[str], folder: Path) -> float:
     shutil.rmtree(folder, ignore_errors=True)
     own = [f"iterations={TRIAL_STEPS}", "run.log_every=1"]
     kept = [change for change in changes if not change.startswith("validation")]
-    train(read_recipe(recipe, [*kept, *own]), folder, lambda _: None)
+    train(read_recipe(recipe, [*kept, *own]), folder)
     with (folder / "timing.csv").open(encoding="utf-8") as file:
         times = [float(row["seconds_a_step"]) for row in csv.DictReader(file)]
     shutil.rmtree(folder)

@@ -35,6 +35,27 @@ def test_half_precision_on_a_cpu_needs_instructions_for_it(
             choose_dtype(precision, CPU)
 
 
+@pytest.mark.parametrize(
+    ("half", "chosen"),
+    [("", torch.float32), ("none", torch.float32), ("bf16", torch.bfloat16), ("fp16 bf16", torch.float16)],
+)
+def test_a_gpu_takes_the_half_precision_that_was_checked_for_the_model(half: str, chosen: torch.dtype) -> None:
+    assert choose_dtype("auto", torch.device("cuda"), half) is chosen
+    for place in (CPU, torch.device("mps")):
+        assert choose_dtype("auto", place, half) is torch.float32
+
+
+def test_a_half_precision_that_failed_its_check_is_refused_on_a_gpu() -> None:
+    cuda = torch.device("cuda")
+    with pytest.raises(DeviceError, match=r"0\.05 dB.* --precision fp16 or fp32"):
+        choose_dtype("bf16", cuda, "fp16")
+    with pytest.raises(DeviceError, match=r"--precision fp32$"):
+        choose_dtype("fp16", cuda, "none")
+    assert choose_dtype("fp16", cuda, "fp16") is torch.float16
+    assert choose_dtype("fp32", cuda, "none") is torch.float32
+    assert choose_dtype("bf16", cuda, "") is torch.bfloat16, "not checked: it is the user's to judge"
+
+
 @pytest.mark.skipif(not has_bfloat16(), reason="this processor has no instructions for bfloat16")
 def test_a_picture_in_bfloat16_is_nearly_the_one_in_single_precision() -> None:
     rows, columns = np.mgrid[0:48, 0:64]

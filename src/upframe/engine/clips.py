@@ -11,6 +11,7 @@ from torch import Tensor
 
 from upframe.engine.cuts import Cuts
 from upframe.engine.streams import Stream
+from upframe.engine.timeline import Timeline
 
 Item = TypeVar("Item")
 Result = TypeVar("Result")
@@ -41,18 +42,23 @@ def enlarge_in_order(
     clip: ClipStream,
     layers: Callable[[Item], Sequence[Tensor]],
     result: Callable[[Item, tuple[Tensor, ...]], Result],
+    timeline: Timeline | None = None,
 ) -> Iterator[Result]:
     """What becomes of every item, in order: ``result`` of it and its enlarged layers.
 
     An item without layers is no frame, and keeps its place among them: ``result`` has it with none. An item waits until the
-    frames before it are ready.
+    frames before it are ready. ``timeline``: where the times of the three are written down.
     """
+    feed, finish = clip.feed, clip.finish
+    if timeline is not None:
+        layers, result = timeline.timed("convert", layers), timeline.timed("convert back", result)
+        feed, finish = timeline.timed("network", feed), timeline.timed("network", finish)
     waiting: deque[tuple[Item, bool]] = deque()
     for item in items:
         found = layers(item)
         waiting.append((item, bool(found)))
-        yield from _ready(waiting, deque(clip.feed(found) if found else ()), result)
-    yield from _ready(waiting, deque(clip.finish()), result)
+        yield from _ready(waiting, deque(feed(found) if found else ()), result)
+    yield from _ready(waiting, deque(finish()), result)
 
 
 def _ready(

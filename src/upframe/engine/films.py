@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import replace
 from typing import Any
 
@@ -14,6 +14,8 @@ from torch import Tensor
 from upframe.engine.clips import enlarge_in_order
 from upframe.engine.cuts import Cuts
 from upframe.engine.size import Target
+from upframe.engine.timeline import Timeline
+from upframe.engine.transfers import behind, transfers
 from upframe.engine.upscaler import Upscaler
 from upframe.media.films.colour import ColourTags
 from upframe.media.films.film import CopiedPacket, PixelLayout, RawFrame
@@ -33,51 +35,63 @@ class FrameEnlarger:
         target: Target,
         source: tuple[PixelLayout, ColourTags],
         result: tuple[PixelLayout, ColourTags],
+        timeline: Timeline | None = None,
     ) -> None:
-        self.upscaler, self.target = upscaler, target
+        self.upscaler, self.target, self._timeline = upscaler, target, timeline
         self._source_depth, self._result_depth = source[0].depth, result[0].depth
         self._transparent = source[0].alpha and result[0].alpha
         self._colours = source[0].planes - source[0].alpha
         self._from_planes = _conversion(*source)
         self._to_planes = _conversion(*result)
+        self._transfers = transfers(upscaler.device)
 
     def __call__(self, items: Iterable[RawFrame | CopiedPacket], cuts: Cuts) -> Iterator[RawFrame | CopiedPacket]:
         """The same items in the same order, the frames larger: same time, same duration."""
         clip = self.upscaler.open_clip(self.target, layers=1 + self._transparent, cuts=cuts)
-        return enlarge_in_order(items, clip, self._layers, self._result)
+        begun = enlarge_in_order(items, clip, self._layers, self._result, self._timeline)
+        return (arrived() for arrived in behind(begun, self._transfers.ahead))
 
     @torch.inference_mode()
     def _layers(self, item: RawFrame | CopiedPacket) -> list[Tensor]:
         if not isinstance(item, RawFrame):
             return []
-        planes = [torch.from_numpy(plane).to(self.upscaler.device) for plane in item.planes]
+        planes = [self._transfers.up(plane) for plane in item.planes]
         layers = [planes_to_rgb(planes[: self._colours], **self._from_planes)]
         if self._transparent:
             layers.append(planes_to_rgb(planes[self._colours :], **_opacity(self._source_depth)))
         return layers
 
     @torch.inference_mode()
-    def _result(self, item: RawFrame | CopiedPacket, layers: tuple[Tensor, ...]) -> RawFrame | CopiedPacket:
+    def _result(self, item: RawFrame | CopiedPacket, layers: tuple[Tensor, ...]) -> Callable[[], RawFrame | CopiedPacket]:
         if not isinstance(item, RawFrame):
-            return item
+            return lambda: item
         planes = rgb_to_planes(layers[0], **self._to_planes)
         if self._transparent:
             planes += rgb_to_planes(layers[1], **_opacity(self._result_depth))
-        return replace(item, planes=tuple(plane.cpu().numpy() for plane in planes))
+        arrivals = [self._transfers.down(plane) for plane in planes]
+        return lambda: replace(item, planes=tuple(arrived() for arrived in arrivals))
 
 
 class FramePainter:
     """Turns decoded frames into pictures of RGB, 8 bits or 16 as the film has them, enlarged."""
 
-    def __init__(self, upscaler: Upscaler, target: Target, source: tuple[PixelLayout, ColourTags], depth: int | None) -> None:
-        self.upscaler, self.target = upscaler, target
+    def __init__(
+        self,
+        upscaler: Upscaler,
+        target: Target,
+        source: tuple[PixelLayout, ColourTags],
+        depth: int | None,
+        timeline: Timeline | None = None,
+    ) -> None:
+        self.upscaler, self.target, self._timeline = upscaler, target, timeline
         self._colours = source[0].planes - source[0].alpha
         self._from_planes = _conversion(*source)
         self._depth = depth or (8 if source[0].depth == 8 else 16)
 
     def __call__(self, frames: Iterable[RawFrame], cuts: Cuts) -> Iterator[tuple[RawFrame, Picture]]:
         """Each frame, and a PNG-ready picture of it."""
-        return enlarge_in_order(frames, self.upscaler.open_clip(self.target, cuts=cuts), self._layers, self._picture)
+        clip = self.upscaler.open_clip(self.target, cuts=cuts)
+        return enlarge_in_order(frames, clip, self._layers, self._picture, self._timeline)
 
     @torch.inference_mode()
     def _layers(self, frame: RawFrame) -> list[Tensor]:

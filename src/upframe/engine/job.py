@@ -20,6 +20,7 @@ from upframe.engine.memory import keep_freed_memory
 from upframe.engine.pictures import enlarge_picture, enlarge_pictures
 from upframe.engine.pipeline import in_background, overlap
 from upframe.engine.size import Target
+from upframe.engine.timeline import Timeline
 from upframe.engine.upscaler import Upscaler
 from upframe.errors import OutputError, UpframeError
 from upframe.media.atomic import atomic_output
@@ -31,14 +32,14 @@ from upframe.media.films.reader import FilmReader
 from upframe.media.films.writer import FilmWriter
 from upframe.media.pictures.file import MAX_PIXELS, read_picture, write_picture
 from upframe.media.pictures.picture import Picture
-from upframe.models.catalog import default_model
+from upframe.models.cards import default_model
 
 QUEUE = 6  # frames and packets that wait between two threads: enough for an encoder's uneven pace
 
 
 @dataclass(frozen=True, slots=True)
 class Settings:
-    """What was asked for; None leaves the choice to the input or the model."""
+    """What was asked for; None leaves the choice to the input or the model. ``timeline``: where a film's stages are timed."""
 
     model: str | None = None
     target: Target = field(default_factory=Target)
@@ -48,6 +49,8 @@ class Settings:
     tile: int | Literal["auto"] = "auto"
     cuts: str = "auto"
     threads: int | None = None
+    compile: bool = False
+    graphs: bool = False
     encoder: EncoderSettings = field(default_factory=EncoderSettings)
     frames: Path | None = None
     depth: Literal[8, 16] | None = None
@@ -55,6 +58,7 @@ class Settings:
     overwrite: bool = False
     allow_truncated: bool = False
     max_pixels: int | None = None
+    timeline: Timeline | None = None
 
 
 def upscale_files(arguments: Sequence[str], output: str | None, settings: Settings) -> Generator[Event, None, None]:
@@ -107,8 +111,12 @@ class _Job:
                 precision=settings.precision,
                 backend=settings.backend,
                 tile=settings.tile,
+                compile=settings.compile,
+                graphs=settings.graphs,
                 on_note=self._notes.append,
             )
+            if (info := self._upscalers[name].info).experimental:
+                self._notes.append(f"{info.name} is experimental. {info.summary}")
         return self._upscalers[name]
 
     def told(self, item: Input) -> Iterator[events.Note]:
@@ -187,7 +195,8 @@ class _Job:
             atomic_output(target, overwrite=settings.overwrite) as temporary,
             in_background(lambda: self._film_writer(temporary, reader, size, target)) as writer,
         ):
-            enlarge = FrameEnlarger(upscaler, settings.target, (info.layout, info.colour), (writer.layout, writer.colour))
+            kinds = (info.layout, info.colour), (writer.layout, writer.colour)
+            enlarge = FrameEnlarger(upscaler, settings.target, *kinds, settings.timeline)
 
             def stage(items: Iterable[RawFrame | CopiedPacket]) -> Iterator[RawFrame | CopiedPacket]:
                 return enlarge(items, self._cuts())
@@ -198,7 +207,7 @@ class _Job:
                 else:
                     writer.copy(item)
 
-            with closing(overlap(reader, stage, sink, capacity=QUEUE)) as results:
+            with closing(overlap(reader, stage, sink, capacity=QUEUE, timeline=settings.timeline)) as results:
                 for result in results:
                     if isinstance(result, RawFrame):
                         yield result
@@ -215,7 +224,7 @@ class _Job:
         """Numbered pictures, and ``timestamps.txt`` with the time of each in milliseconds; the whole folder at once."""
         info, settings = reader.info, self.settings
         with atomic_output(pattern.parent, overwrite=settings.overwrite, folder=True) as folder:
-            paint = FramePainter(upscaler, settings.target, (info.layout, info.colour), settings.depth)
+            paint = FramePainter(upscaler, settings.target, (info.layout, info.colour), settings.depth, settings.timeline)
             times = ["# timestamp format v2"]
             frames = (item for item in reader if isinstance(item, RawFrame))
 
@@ -225,7 +234,10 @@ class _Job:
                     (name,) = frame_paths(Path(pattern.name), (frame.index,))
                     yield picture, folder / name
 
-            with closing(overlap(frames, stage, lambda pair: self._write(pair[1], pair[0]), capacity=QUEUE)) as results:
+            def sink(pair: tuple[Picture, Path]) -> None:
+                self._write(pair[1], pair[0])
+
+            with closing(overlap(frames, stage, sink, capacity=QUEUE, timeline=settings.timeline)) as results:
                 yield from (number for number, _ in enumerate(results))
             (folder / "timestamps.txt").write_text("\n".join(times) + "\n", encoding="ascii")
 

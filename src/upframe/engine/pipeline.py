@@ -15,6 +15,8 @@ from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from typing import Generic, TypeVar
 
+from upframe.engine.timeline import Timeline
+
 Item = TypeVar("Item")
 Result = TypeVar("Result")
 
@@ -113,13 +115,17 @@ def overlap(
     sink: Callable[[Result], None],
     *,
     capacity: int = 4,
+    timeline: Timeline | None = None,
 ) -> Generator[Result, None, None]:
     """Pass the items of ``source`` through ``stage`` to ``sink``, in order, and yield each result once it is handed on.
 
     ``stage`` makes results of the items as they come, and runs in the calling thread. The generator ends when the last
     result has been written. Up to ``2 * capacity + 3`` items are alive at a time, and those that ``stage`` holds. The first
-    error of the source, else of the sink, else of the stage is raised, threads joined.
+    error of the source, else of the sink, else of the stage is raised, threads joined. ``timeline``: where the source's and
+    the sink's times are written down.
     """
+    if timeline is not None:
+        source, sink = timeline.awaited("read", source), timeline.timed("write", sink)
     read: Channel[Item] = Channel(capacity)
     done: Channel[Result] = Channel(capacity)
 

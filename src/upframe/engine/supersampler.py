@@ -10,6 +10,7 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
+from upframe.engine.acceleration import accelerate
 from upframe.engine.device import Precision, choose_device, choose_dtype, memory_format, out_of_memory
 from upframe.engine.fitting import fit
 from upframe.errors import DeviceError, InputError
@@ -34,7 +35,9 @@ class Supersampler:
 
     ``model``: a shipped name, a checkpoint file, or what :func:`upframe.load` returned; of a network for rendered frames.
     ``far``: for STSSNet, the depth it sees as 1, in scene units, beyond which all is as far; None stretches the depths of
-    each frame to [0, 1]. Both were published: :func:`upframe.rendering.history.normalised_depth`.
+    each frame to [0, 1]. Both were published: :func:`upframe.rendering.history.normalised_depth`. ``compile``: the network, by
+    torch's compiler, which takes up to minutes at first. ``graphs``: on CUDA, the network is recorded once for each size and
+    replayed (:mod:`upframe.engine.acceleration`); ``on_note`` is told where that cannot be.
 
     The past stays on the device in buffers that are made with the first frame and written in place after it. Frames that
     are missing from it, at the beginning and after a cut, are stood for by the oldest one there is, without motion. A frame
@@ -46,15 +49,24 @@ class Supersampler:
     """
 
     def __init__(
-        self, model: str | Path | Model, *, device: str = "auto", precision: Precision = "auto", far: float | None = None
+        self,
+        model: str | Path | Model,
+        *,
+        device: str = "auto",
+        precision: Precision = "auto",
+        far: float | None = None,
+        compile: bool = False,  # noqa: A002  # torch's own word for it
+        graphs: bool = False,
+        on_note: Callable[[str], None] = lambda _: None,
     ) -> None:
         loaded = model if isinstance(model, Model) else load(model)
         self.info = loaded.info
         self._stream = _stream(loaded, far)
         self.device = choose_device(device)
-        self.dtype = choose_dtype(precision, self.device)
+        self.dtype = choose_dtype(precision, self.device, self.info.half)
         self.network = loaded.network.to(self.device, self.dtype)
         self.network.to(memory_format=memory_format(self.device))  # type: ignore[call-overload]  # torch's stub lacks it
+        accelerate(self.network, self.device, compiled=compile, graphs=graphs, on_note=on_note)
         self._last: _Last | None = None
 
     def reset(self) -> None:

@@ -12,6 +12,7 @@ import torch
 from PIL import Image
 from torch import Tensor, nn
 
+from upframe.engine.acceleration import accelerate
 from upframe.engine.arrays import Pixels, to_pixels, to_tensor
 from upframe.engine.backends import Backend, ExportedFile, ExportedPicture, ExportedRecurrent, is_exported, open_exported
 from upframe.engine.clips import ClipStream, enlarge_in_order
@@ -42,12 +43,14 @@ class Upscaler:
     written. ``backend``: what computes the network, ``torch`` by default; ``onnxruntime`` and ``openvino`` compute on the CPU
     and export it first. An exported file runs in the backend it was made for. ``tile``: ``"auto"``, the side of a
     tile in input pixels, or None for whole pictures. ``scale``: the enlargement of the results where it is not the model's;
-    the model's result is resized to it. ``on_note`` is told what a user should know, such as smaller tiles for want of memory.
+    the model's result is resized to it. ``compile``: by torch's compiler, which takes up to minutes at first. ``graphs``: on
+    CUDA, recorded once for each size and replayed (:mod:`upframe.engine.acceleration`). ``on_note`` is told what a user
+    should know, such as smaller tiles for want of memory.
     Raises CheckpointError, DeviceError and MissingExtra, and InputError for a network that needs more than pictures, or that
     the backend does not run.
     """
 
-    def __init__(
+    def __init__(  # noqa: PLR0913  # one keyword for each choice a user has
         self,
         model: str | Path | Model = "rt4ksr-x2",
         *,
@@ -56,6 +59,8 @@ class Upscaler:
         backend: Backend | None = None,
         tile: int | Literal["auto"] | None = "auto",
         scale: float | None = None,
+        compile: bool = False,  # noqa: A002  # torch's own word for it
+        graphs: bool = False,
         on_note: Callable[[str], None] = _nothing,
     ) -> None:
         exported = _exported(model, backend)
@@ -68,7 +73,7 @@ class Upscaler:
         self.target = Target(scale=scale)
         self.backend: Backend = "torch" if exported is None else exported.backend
         self.device = choose_device(device if exported is None or device != "auto" else "cpu")
-        self.dtype = choose_dtype(precision, self.device)
+        self.dtype = choose_dtype(precision, self.device, self.info.half)
         self.network: nn.Module | ExportedPicture | ExportedRecurrent
         if isinstance(loaded, ExportedFile):
             if self.device.type != "cpu" or precision not in ("auto", "fp32"):
@@ -76,10 +81,13 @@ class Upscaler:
                     f"{self.info.name}: exported networks compute here on the CPU, as precisely as they were exported. "
                     "Leave --device and --precision out"
                 )
+            if compile or graphs:
+                raise DeviceError(f"{self.info.name}: exported networks are compiled already. Leave --compile and --graphs out")
             self.network = loaded.network()
         else:
             self.network = loaded.network.to(self.device, self.dtype)
             self.network.to(memory_format=memory_format(self.device))  # type: ignore[call-overload]  # torch's stub lacks it
+            accelerate(self.network, self.device, compiled=compile, graphs=graphs, on_note=on_note)
         side = automatic_tile(self.device, self.info) if tile == "auto" else tile
         self._tiler = Tiler(cast(Callable[[Tensor], Tensor], self.network), self.info, side, on_note)  # not for video
 

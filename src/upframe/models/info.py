@@ -19,7 +19,9 @@ class ModelInfo:
     each direction, an output pixel looks (None: everywhere, such a model cannot be tiled). ``past`` and ``future``: frames it
     wants around the current one. ``degradation``: how the small pictures of its training were made, ``BI`` (MATLAB bicubic),
     ``BD`` (Gaussian, then every scale-th pixel), ``rendered`` (small by themselves), ``none`` (nothing was trained) or
-    ``unknown``. ``sha256``: of the file, empty where there is none.
+    ``unknown``. ``half``: the half precisions, the best first, in which results on CUDA stay within 0.05 dB, as
+    ``scripts/gpu/check.py`` finds out: words of ``fp16`` and ``bf16``; ``none`` where neither does, empty where it was not
+    checked. ``sha256``: of the file, empty where there is none.
     """
 
     name: str
@@ -34,6 +36,7 @@ class ModelInfo:
     future: int = 0
     parameters: int = 0
     degradation: str = "unknown"
+    half: str = ""
     licence: str = "unknown"
     sha256: str = ""
     experimental: bool = False

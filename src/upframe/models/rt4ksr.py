@@ -46,8 +46,8 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from upframe.errors import CheckpointError, ShapeError
-from upframe.models.info import ModelInfo
 from upframe.models import rt4ksr_fused
+from upframe.models.info import ModelInfo
 from upframe.models.rt4ksr_blocks import (
     Activation,
     Block,

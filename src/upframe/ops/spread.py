@@ -12,6 +12,7 @@ from torch.nn import functional as F
 from upframe.errors import ShapeError
 from upframe.ops.convolution import is_channels_last_inference, is_eager_inference
 from upframe.ops.shuffle import zero_upsample
+from upframe.ops.triton import are_wanted
 from upframe.ops.warp import warp
 
 
@@ -34,6 +35,10 @@ def warp_spread(images: Tensor, flows: Tensor, weights: Tensor, factor: int) -> 
         spread = zero_upsample(images.flatten(0, 1), factor)  # (n*t, c, s*h, s*w)
         moved = warp(spread, flows.flatten(0, 1), padding="zeros") * weights.flatten(0, 1).unsqueeze(1)
         return moved.reshape(n, t * channels, *moved.shape[-2:])
+    if are_wanted(images, flows, weights):
+        from upframe.ops.triton.spreading import spread_warped
+
+        return spread_warped(images, flows, weights, factor=factor)
     flows = flows.to(torch.promote_types(flows.dtype, torch.float32))
     sides = (torch.arange(side, device=flows.device, dtype=flows.dtype) for side in size)
     y, x = torch.meshgrid(*sides, indexing="ij")

@@ -13,6 +13,7 @@ from upframe.errors import OutputError
 from upframe.media.films.colour import ColourTags
 from upframe.media.films.containers import FilmContainer
 from upframe.media.films.film import FilmInfo, HdrMetadata, MasteringDisplay, Notes, PixelLayout
+from upframe.media.films.hardware import refusal
 from upframe.media.films.planes import layout_of
 
 _PRESET_NAMES = "ultrafast superfast veryfast faster fast medium slow slower veryslow placebo"
@@ -23,9 +24,10 @@ _X26X_PRESETS = tuple(_PRESET_NAMES.split())
 class EncoderSettings:
     """What a user asks of the encoder; None leaves it to the film and the container.
 
-    codec: x264, x265, av1, vp9, ffv1 or prores. crf: quality, lower is better, in the scale of the codec. preset: speed, in
-    the codec's words or numbers (for prores: the profile). pix_fmt: FFmpeg's name of the samples, such as yuv420p10le.
-    threads: the most the encoder may use. options: FFmpeg's options of the encoder, over those chosen here.
+    codec: x264, x265, av1, vp9, ffv1, prores; h264-nvenc or hevc-nvenc, by a GPU of NVIDIA's. crf: quality, lower is better,
+    in the scale of the codec. preset: speed, in the codec's words or numbers (for prores: the profile). pix_fmt: FFmpeg's
+    name of the samples, such as yuv420p10le. threads: the most the encoder may use. options: FFmpeg's options of the encoder,
+    over those chosen here.
     """
 
     codec: str | None = None
@@ -38,7 +40,10 @@ class EncoderSettings:
 
 @dataclass(frozen=True, slots=True)
 class Encoding:
-    """What was chosen: PyAV's encoder and the format it takes, the layout that frames come in, colours, and options."""
+    """What was chosen: PyAV's encoder and the format it takes, the layout that frames come in, colours, and options.
+
+    word: the encoder's; for one of a GPU that of the encoder on the processor that writes the same codec.
+    """
 
     word: str
     codec: str
@@ -49,10 +54,10 @@ class Encoding:
 
     def without_reordering(self) -> Encoding:
         """The same without B-frames: nothing is decoded before it is shown, nor then at a time below zero."""
-        if self.word == "x264":
-            return replace(self, options={"bf": "0"} | self.options)
-        if self.word == "x265":
+        if "x265-params" in self.options:
             return replace(self, options=self.options | {"x265-params": f"{self.options['x265-params']}:bframes=0"})
+        if self.word in ("x264", "x265"):
+            return replace(self, options={"bf": "0"} | self.options)
         return self
 
 
@@ -60,12 +65,14 @@ class Encoding:
 class _Encoder:
     """An encoder of PyAV.
 
-    rgb: others of the same codec and the packed formats by which they take RGB, by layout. crf: default and largest. even:
-    subsampled sizes must be. smallest: width and height. carries_hdr: HDR10 metadata goes into its stream.
+    packed: others of the same codec, and the formats without a plane for each component, by which they take a layout. crf:
+    default and largest. even: subsampled sizes must be. smallest: width and height. carries_hdr: HDR10 metadata goes into its
+    stream. instead_of: the encoder on the processor that writes the same codec, for one of a GPU; such a one is never chosen
+    unless it is asked for.
     """
 
     codec: str
-    rgb: Mapping[str, tuple[str, str]] = field(default_factory=dict)
+    packed: Mapping[str, tuple[str, str]] = field(default_factory=dict)
     not_working: tuple[str, ...] = ()
     crf: tuple[float, int] | None = None
     presets: tuple[str, ...] = ()
@@ -73,12 +80,14 @@ class _Encoder:
     even: bool = False
     smallest: int = 1
     carries_hdr: bool = False
+    instead_of: str | None = None
 
 
+_NVENC_PRESETS = tuple(f"p{speed}" for speed in range(1, 8))
 _ENCODERS = {
     "x264": _Encoder(
         "libx264",
-        rgb={"gbrp": ("libx264rgb", "rgb24")},
+        packed={"gbrp": ("libx264rgb", "rgb24")},
         crf=(16, 51),
         presets=_X26X_PRESETS,
         preset="veryfast",
@@ -105,8 +114,28 @@ _ENCODERS = {
         presets=tuple(str(speed) for speed in range(9)),
         preset="5",
     ),
-    "ffv1": _Encoder("ffv1", rgb={"gbrp": ("ffv1", "bgr0"), "gbrap": ("ffv1", "bgra")}),
+    "ffv1": _Encoder("ffv1", packed={"gbrp": ("ffv1", "bgr0"), "gbrap": ("ffv1", "bgra")}),
     "prores": _Encoder("prores_ks", presets=("proxy", "lt", "standard", "hq", "4444", "4444xq")),
+    # Their 16-bit formats are cut to 10 bits.
+    "h264-nvenc": _Encoder(
+        "h264_nvenc",
+        not_working=("gbrp", "yuv444p16le", "gbrp16le"),
+        crf=(19, 51),
+        presets=_NVENC_PRESETS,
+        preset="p4",
+        even=True,
+        instead_of="x264",
+    ),
+    "hevc-nvenc": _Encoder(
+        "hevc_nvenc",
+        packed={"yuv420p10le": ("hevc_nvenc", "p010le")},
+        not_working=("gbrp", "yuv444p16le", "gbrp16le"),
+        crf=(21, 51),
+        presets=_NVENC_PRESETS,
+        preset="p4",
+        even=True,
+        instead_of="x265",
+    ),
 }
 ENCODER_NAMES = tuple(_ENCODERS)
 _INTERMEDIATE = ("ffv1", "prores")
@@ -126,7 +155,7 @@ def _formats(word: str) -> dict[str, tuple[str, str]]:
         layout = layout_of(pixel_format.name)
         if layout is not None and layout.name == pixel_format.name and layout.name not in encoder.not_working:
             formats[layout.name] = (encoder.codec, layout.name)
-    return formats | dict(encoder.rgb)
+    return formats | dict(encoder.packed)
 
 
 def choose_encoding(
@@ -153,7 +182,8 @@ def choose_encoding(
     codec, pix_fmt = _formats(word)[name]
     height, width = size
     colour = info.colour.for_layout(rgb=layout.rgb, grey=layout.grey, width=width, height=height)
-    return Encoding(word, codec, pix_fmt, layout, colour, _options(word, layout, size, colour, info.hdr, settings))
+    software = _ENCODERS[word].instead_of or word
+    return Encoding(software, codec, pix_fmt, layout, colour, _options(word, layout, size, colour, info.hdr, settings))
 
 
 def _candidates(info: FilmInfo, container: FilmContainer, settings: EncoderSettings) -> tuple[str, ...]:
@@ -163,15 +193,27 @@ def _candidates(info: FilmInfo, container: FilmContainer, settings: EncoderSetti
         word = settings.codec.lower()
         if word not in _ENCODERS:
             raise OutputError(f"there is no encoder {settings.codec!r}; choose one of {', '.join(_ENCODERS)} with --codec")
-        if word not in container.encoders:
+        if (_ENCODERS[word].instead_of or word) not in container.encoders:
             raise OutputError(
                 f"{container.name} is not written with {word}; choose one of {', '.join(held)} with --codec, or write .mkv"
             )
-        if word not in held:
+        if _ENCODERS[word].instead_of:
+            _check_hardware(word)
+        elif word not in held:
             raise OutputError(f"this installation of PyAV has no {_ENCODERS[word].codec}; choose one of {', '.join(held)}")
         return (word,)
     preferred = info.codec if info.codec in _INTERMEDIATE else "x265" if info.colour.hdr else None
     return tuple(sorted(held, key=lambda word: word != preferred))
+
+
+def _check_hardware(word: str) -> None:
+    codec, other = _ENCODERS[word].codec, _ENCODERS[word].instead_of
+    reason = refusal(codec)
+    if reason is not None:
+        raise OutputError(
+            f"{codec} cannot be used on this machine ({reason}): it needs a GPU of NVIDIA's with an encoder, and its driver; "
+            f"use --codec {other} instead"
+        )
 
 
 def _wanted_layout(info: FilmInfo, settings: EncoderSettings, note: Notes) -> PixelLayout:
@@ -265,7 +307,7 @@ def _options(
         options["chroma_sample_location"] = colour.chroma_location
     crf = _crf(word, encoder, settings)
     if crf is not None:
-        options["crf"] = f"{crf:g}"
+        options["cq" if encoder.instead_of else "crf"] = f"{crf:g}"
     preset = _preset(word, encoder, layout, settings)
     if preset is not None:
         options[{"vp9": "cpu-used", "prores": "profile"}.get(word, "preset")] = preset
@@ -281,6 +323,8 @@ def _options(
             options |= _joined("svtav1-params", {"mastering-display": _svt_display(hdr), "content-light": _light(hdr)})
         case "vp9":
             options |= {"b": "0", "deadline": "good", "row-mt": "1"}
+        case "h264-nvenc" | "hevc-nvenc":
+            options |= {"rc": "vbr", "b": "0", "tune": "hq"}  # no rate is aimed at: the quality decides
         case "ffv1":
             # Version 3 cuts pictures into slices, which the smallest are too small for.
             options |= {"level": "3", "slicecrc": "1", "g": "1"} if min(size) >= 16 else {"level": "1", "g": "1"}

@@ -18,11 +18,6 @@ from upframe.media.pictures.picture import Picture, PictureEncoding, PictureMeta
 _EXIF_PREFIX = b"Exif\0\0"
 
 
-def is_webp(start: bytes) -> bool:
-    """Whether a file that starts so is a WebP."""
-    return start[:4] == b"RIFF" and start[8:12] == b"WEBP"
-
-
 def read(source: Source) -> Picture:
     """Read a WebP; an animated one is refused. Raises InputError."""
     data = source.path.read_bytes()

@@ -1,0 +1,77 @@
+"""Who wants to see what overlaps is told when each stage was busy."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import av
+import numpy as np
+import pytest
+
+from upframe.engine.events import Finished
+from upframe.engine.job import Settings, upscale_files
+from upframe.engine.timeline import Span, Timeline
+
+FRAMES = 5
+
+
+@pytest.fixture
+def film(tmp_path: Path) -> Path:
+    """Five frames of 32x16, without sound."""
+    path = tmp_path / "film.mkv"
+    with av.open(str(path), "w") as target:
+        stream = target.add_stream("ffv1", rate=25)
+        stream.width, stream.height, stream.pix_fmt = 32, 16, "yuv420p"
+        for number in range(FRAMES):
+            target.mux(stream.encode(av.VideoFrame.from_ndarray(np.full((16, 32, 3), 40 * number, np.uint8))))
+        target.mux(stream.encode(None))
+    return path
+
+
+def spans_of(timeline: Timeline, stage: str) -> list[Span]:
+    return [span for span in timeline.spans if span.stage == stage]
+
+
+@pytest.mark.parametrize("as_pictures", [False, True], ids=["film", "pictures"])
+def test_every_frame_is_seen_in_every_stage_one_stage_after_the_other(film: Path, tmp_path: Path, as_pictures: bool) -> None:
+    timeline = Timeline()
+    settings = Settings(
+        model="bicubic-x2", device="cpu", timeline=timeline, frames=tmp_path / "pictures" if as_pictures else None
+    )
+    begun = time.perf_counter()
+    happened = list(upscale_files([str(film)], None if as_pictures else str(tmp_path / "large.mkv"), settings))
+    ended = time.perf_counter()
+    assert isinstance(happened[-1], Finished)
+    lanes = [spans_of(timeline, stage) for stage in ("read", "convert", "network", "convert back", "write")]
+    # Reading ends with a look that finds nothing, the network with a question for what it still owes.
+    assert [len(lane) for lane in lanes] == [FRAMES + 1, FRAMES, FRAMES + 1, FRAMES, FRAMES]
+    for frame in range(FRAMES):
+        way = [begun, *(moment for lane in lanes for moment in (lane[frame].begun, lane[frame].ended)), ended]
+        assert way == sorted(way)
+
+
+def test_a_stage_takes_one_frame_at_a_time(film: Path, tmp_path: Path) -> None:
+    timeline = Timeline()
+    settings = Settings(model="bicubic-x2", device="cpu", timeline=timeline)
+    list(upscale_files([str(film)], str(tmp_path / "large.mkv"), settings))
+    for stage in ("read", "convert", "network", "convert back", "write"):
+        moments = [moment for span in spans_of(timeline, stage) for moment in (span.begun, span.ended)]
+        assert moments == sorted(moments)
+
+
+def test_waiting_for_a_slow_source_is_seen_and_its_error_passes() -> None:
+    def slow() -> Iterator[int]:
+        yield 1
+        time.sleep(0.02)
+        yield 2
+        raise ValueError("the disk is gone")
+
+    timeline = Timeline()
+    items = timeline.awaited("read", slow())
+    assert [next(items), next(items)] == [1, 2]
+    with pytest.raises(ValueError, match="disk"):
+        next(items)
+    _, second, _ = timeline.spans
+    assert second.ended - second.begun >= 0.02
