@@ -25,7 +25,8 @@ from upframe.data.rendered_clips import clips_in
 from upframe.errors import DeviceError, MissingExtra
 from upframe.evaluation import Asked, Evaluation, Scored, Wish, evaluate
 from upframe.evaluation.models import trained_for
-from upframe.models.catalog import load, shipped
+from upframe.models.cards import shipped
+from upframe.models.catalog import load
 from upframe.rendering.clip import RenderedClip
 from upframe.rendering.job import SETS, render_clip
 
@@ -132,7 +133,7 @@ def scored(sample: Sample, scale: int, degradation: str, names: list[str]) -> Ev
         cuts="auto" if sample.film else "off",
         journal=BUILD / f"journal-{sources()}",
     )
-    evaluation, _ = evaluate(wish, on_step=lambda _: None, on_note=lambda text: print(f"  {text}", file=sys.stderr))
+    evaluation, _ = evaluate(wish, on_note=lambda text: print(f"  {text}", file=sys.stderr))
     return evaluation
 
 

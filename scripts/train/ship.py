@@ -14,7 +14,7 @@ from rt4ksr import validate
 from safetensors.torch import save_file
 
 from upframe.models import load
-from upframe.models.catalog import weights_folder
+from upframe.models.cards import weights_folder
 from upframe.models.info import to_metadata
 from upframe.models.rt4ksr import RT4KSR
 

@@ -18,7 +18,8 @@ from typing import Any
 
 from safetensors.torch import save_file
 
-from upframe.models.catalog import load, load_file, shipped, weights_folder
+from upframe.models.cards import shipped, weights_folder
+from upframe.models.catalog import load, load_file
 from upframe.models.info import ModelInfo, to_metadata
 from upframe.training.recipe import Recipe, read_recipe
 
@@ -65,7 +66,7 @@ Trained by
 {commands}
 ```
 
-Validation while it was trained ({protocol}, {sources}):
+{heading}:
 
 {curve}
 
@@ -79,14 +80,14 @@ def described(recipe: Recipe) -> str:
     return ", ".join(f"{key.replace('_', ' ')} {value}" for key, value in model.items()) or "as published"
 
 
-def curve(runs: list[Path]) -> str:
-    """Every validation of the runs, one after another."""
+def curve(runs: list[Path], file: str) -> str:
+    """What was written to a file of the runs while they were trained, one run after another, some twelve rows of it."""
     rows: list[dict[str, str]] = []
     for number, run in enumerate(runs, start=1):
-        if (run / "validation.csv").is_file():
-            with (run / "validation.csv").open(newline="", encoding="utf-8") as file:
-                rows += [{"run": str(number), **row} for row in csv.DictReader(file)]
-    keys = list(rows[-1])
+        if (run / file).is_file():
+            with (run / file).open(newline="", encoding="utf-8") as opened:
+                rows += [{"run": str(number), **row} for row in csv.DictReader(opened)]
+    keys = [key for key in rows[-1] if not key.startswith("gradient_")]
     shown = rows if len(rows) <= 12 else [row for i, row in enumerate(rows) if i % (len(rows) // 10) == 0 or row is rows[-1]]
     lines = ["| " + " | ".join(keys) + " |", "|" + "---|" * len(keys)]
     for row in shown:
@@ -105,10 +106,14 @@ def ship(
     info = replace(model.info, name=name, licence="Apache-2.0", experimental=bool(experimental), summary=summary)
     state = {key: value.half() if half else value for key, value in model.network.state_dict().items()}
     target = weights_folder() / f"{name}.safetensors"
-    configuration: dict[str, Any] = model.network.configuration  # type: ignore[assignment, union-attr]
+    configuration: dict[str, Any] = model.network.configuration  # type: ignore[assignment]
     save_file({key: value.contiguous() for key, value in state.items()}, target, to_metadata(info, configuration))
     target.chmod(0o644)
     validation = recipe.validation
+    heading = "The terms of its loss while it was trained"
+    if validation:
+        sources = ", ".join(Path(source).name for source in validation.sources)
+        heading = f"Validation while it was trained ({validation.protocol}, {sources})"
     card = CARD.format(
         name=name,
         title=TITLES[recipe.system],
@@ -121,9 +126,8 @@ def ship(
         data=DATA[recipe.data.kind].format(set=dataset, clips=clips),
         time=time,
         commands=commands,
-        protocol=validation.protocol if validation else "none",
-        sources=", ".join(Path(source).name for source in validation.sources) if validation else "",
-        curve=curve(runs),
+        heading=heading,
+        curve=curve(runs, "validation.csv" if validation else "losses.csv"),
         scores=SCORES,
     )
     target.with_suffix(".md").write_text(card, encoding="utf-8")

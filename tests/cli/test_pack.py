@@ -39,7 +39,8 @@ def test_what_cannot_be_packed_is_said_in_one_line(upframe: Command, tmp_path: P
         (("Raw", "x.lmdb"), "1.png: is 8x8"),
         (("Raw", "x.lmdb", "--only", "none.txt"), "names no clip"),
         (("Raw", "x.lmdb", "--only", "nowhere.txt"), "cannot be read"),
-        (("Raw", "Raw"), "not empty"),
+        (("Raw", "Raw"), "stay as they are"),
+        (("Raw", "Raw/a", "--overwrite"), "stay as they are"),
     )
     for arguments, words in cases:
         outcome = upframe("pack", *arguments)

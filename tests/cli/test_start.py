@@ -6,6 +6,7 @@ import json
 import subprocess
 import sys
 
+import pytest
 from tests.cli.conftest import Command
 
 
@@ -25,6 +26,15 @@ def test_asking_for_help_imports_no_torch() -> None:
     )
     code = f"import io, contextlib\nwith contextlib.redirect_stdout(io.StringIO()):\n    exec({statement!r})"
     assert not _modules_after(f"exec({code!r})") & {"torch", "numpy", "av", "PIL"}
+
+
+@pytest.mark.parametrize("command", [["models"], ["models", "show", "rt4ksr-x2"], ["models", "list", "--published"], ["data"]])
+def test_lists_and_cards_import_no_torch(command: list[str]) -> None:
+    statement = (
+        f"import sys; sys.argv = {['upframe', *command]!r}; from upframe.cli.main import app; app(standalone_mode=False)"
+    )
+    code = f"import io, contextlib\nwith contextlib.redirect_stdout(io.StringIO()):\n    exec({statement!r})"
+    assert not _modules_after(f"exec({code!r})") & {"torch", "numpy", "av", "PIL", "safetensors"}
 
 
 def test_help_names_what_there_is(upframe: Command) -> None:

@@ -9,7 +9,8 @@ from typing import Any
 
 import pytest
 
-from upframe.models.catalog import card_text, load, shipped
+from upframe.models import load
+from upframe.models.cards import card_text, shipped
 from upframe.models.info import ModelInfo
 
 RESULTS = Path(__file__).resolve().parents[2] / "benchmarks" / "results" / "quality.json"

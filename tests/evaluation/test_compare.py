@@ -253,7 +253,7 @@ def test_memory_does_not_grow_with_the_length_of_the_films(tmp_path: Path) -> No
     code = (
         "import sys; from upframe.evaluation import Comparison, compare\n"
         "wanted = Comparison(sys.argv[1], sys.argv[1], device='cpu', exhibits=True)\n"
-        "compare(wanted, on_step=lambda _: None, on_note=lambda _: None)\n"
+        "compare(wanted)\n"
         "print(next(line.split()[1] for line in open('/proc/self/status') if line.startswith('VmHWM')))"
     )
     peaks = []

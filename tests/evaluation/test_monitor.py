@@ -173,6 +173,8 @@ def test_a_file_that_is_no_such_page_is_not_replaced(tmp_path: Path) -> None:
     path.write_text("mine")
     with pytest.raises(OutputError, match="no page of upframe monitor"):
         write_monitor(path, records)
+    with pytest.raises(OutputError, match=r"losses.csv: the page is written as .html"):
+        write_monitor(tmp_path / "one/losses.csv", records, overwrite=True)
     write_monitor(path, records, overwrite=True)
     write_monitor(path, records)
 

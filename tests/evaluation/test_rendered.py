@@ -32,7 +32,7 @@ def run(
     models: list[Path | str], place: Path, notes: list[str] | None = None, **options: Any
 ) -> tuple[Evaluation, tuple[Exhibit, ...]]:
     wish = Wish(tuple(map(str, models)), str(place), **{"device": "cpu", **options})
-    return evaluate(wish, on_step=lambda _: None, on_note=(notes if notes is not None else []).append)
+    return evaluate(wish, on_note=(notes if notes is not None else []).append)
 
 
 def by_frame(evaluation: Evaluation, subject: int = 0) -> dict[int, float]:

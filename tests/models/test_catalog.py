@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import re
-import subprocess
 import sys
 from collections.abc import Iterator
 from dataclasses import replace
@@ -19,7 +18,8 @@ from torch import nn
 
 from upframe.errors import CheckpointError
 from upframe.models import load, shipped
-from upframe.models.catalog import imported, load_file, models_folder, name_for, save
+from upframe.models.cards import card_of, imported, models_folder
+from upframe.models.catalog import load_file, name_for, save
 from upframe.models.info import METADATA_KEY, ModelInfo, from_metadata, to_metadata
 from upframe.models.published import PUBLISHED, published_file, published_name
 from upframe.models.rt4ksr import RT4KSR
@@ -314,8 +314,23 @@ def test_a_zoo_that_does_not_start_names_its_remedy(tmp_path: Path, monkeypatch:
         load(tmp_path / "net.pth")
 
 
-def test_listing_loads_no_network() -> None:
-    code = "import sys; from upframe.models import catalog; catalog.shipped(); catalog.imported(); print(*sys.modules)"
-    loaded = subprocess.run([sys.executable, "-c", code], capture_output=True, check=True, text=True).stdout.split()
-    assert "upframe.models.interpolation" in loaded
-    assert not {f"upframe.models.{name}" for name in ("rt4ksr", "frvsr", "ttvsr", "nsrr", "stssnet", "tecogan")} & {*loaded}
+@pytest.mark.parametrize("name", [*(info.name for info in shipped()), "bicubic", "lanczos-x3"])
+def test_what_is_known_without_loading_a_model_is_what_is_found_by_loading_it(name: str) -> None:
+    card = card_of(name)
+    assert card is not None
+    assert card.info == load(name).info
+
+
+def test_the_card_of_an_imported_model_is_read_without_loading_it(folder: Path, tmp_path: Path) -> None:
+    keep(RT4KSR(2, channels=8, blocks=1).half(), folder / "mine.safetensors", degradation="BD", licence="MIT")
+    save(load_file(folder / "mine.safetensors", merge=False), folder / "again.safetensors", source="mine.pth, SHA-256 12")
+    card = card_of("again")
+    assert card is not None
+    assert (card.info.name, card.info.degradation, card.info.licence) == ("again", "BD", "MIT")
+    assert card.info.sha256 == sha256((folder / "again.safetensors").read_bytes()).hexdigest()
+    assert "imported from mine.pth, SHA-256 12" in card.found
+    card = card_of("mine")
+    assert card is not None
+    assert "stored as float16" in card.found
+    assert card_of("yours") is None
+    assert card_of(str(folder / "mine.safetensors")) is None

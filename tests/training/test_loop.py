@@ -15,6 +15,7 @@ from tests.training.conftest import Trained, noise, rows, tiny
 from upframe.errors import CheckpointError, InputError, OutputError
 from upframe.models import load
 from upframe.training.events import Event, Finished, Note, Saved, Started, Stepped, Validated
+from upframe.training.logs import Table
 from upframe.training.module import TrainingBroke
 
 KINDS = {"frvsr": "BD", "tecogan": "BD", "rt4ksr": "BI", "ttvsr": "BI", "nsrr": "rendered", "stssnet": "rendered"}
@@ -248,3 +249,10 @@ def test_a_small_recipe_lowers_its_loss(tmp_path: Path, trained: Trained) -> Non
     trained(tiny("frvsr-small", "iterations=60", "run.save_every=100", "optimiser.rate=3e-3"))
     losses = [float(row["pixel"]) for row in rows(tmp_path / "run")]
     assert sum(losses[-10:]) < 0.9 * sum(losses[:10])
+
+
+def test_a_table_of_something_else_is_not_written_over(tmp_path: Path) -> None:
+    (tmp_path / "losses.csv").write_text("name,price\nbread,3\n")
+    with pytest.raises(OutputError, match=r"losses.csv: is no table of a training"):
+        Table(tmp_path / "losses.csv", after=0)
+    assert (tmp_path / "losses.csv").read_text() == "name,price\nbread,3\n"

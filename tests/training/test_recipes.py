@@ -10,6 +10,7 @@ import yaml
 from tests.training.conftest import noise
 
 from upframe.errors import InputError
+from upframe.training.files import require_files
 from upframe.training.recipe import Schedule, built_in, read_recipe
 from upframe.training.schedules import factor, scheduler
 from upframe.training.systems import objective_of
@@ -23,7 +24,13 @@ NEEDS = {
     "tecogan": ["data.clips=[x]"],
     "ttvsr": ["data.clips=[x]"],
     "nsrr": ["data.scenes=[x]"],
-    "stssnet": ["data.scenes=[x]", "losses.lpips_files=[x]"],
+    "stssnet": ["data.scenes=[x]", "losses.lpips_files=[x.pth]"],
+}
+NO_FILES = {
+    "tecogan": ["model.start=null", "losses.feature=0", "losses.features=null"],
+    "ttvsr": ["model.flow=null"],
+    "nsrr": ["losses.feature=0", "losses.features=null"],
+    "stssnet": ["losses.lpips=0", "losses.lpips_files=[]"],
 }
 
 
@@ -35,8 +42,29 @@ def test_every_built_in_recipe_is_valid_once_its_data_are_named(name: str) -> No
 
 @pytest.mark.parametrize("name", sorted(NEEDS))
 def test_a_published_recipe_asks_for_its_data(name: str) -> None:
-    with pytest.raises(InputError, match=r"data"):
+    key = NEEDS[name][0].removesuffix("[x]")
+    with pytest.raises(InputError, match=rf"^{name}: data\S*: name .*{key}\[FOLDER\]"):
         read_recipe(name)
+
+
+@pytest.mark.parametrize(
+    ("name", "changes", "words"),
+    [
+        ("tecogan", [], "model.start: runs/frvsr/frvsr.safetensors: no such file: .*model.start=null"),
+        ("tecogan", ["model.start=null"], "losses.features.file: vgg19-dcbb9e9d.pth: no such file: .*losses.feature=0"),
+        ("ttvsr", [], "model.flow: spynet_20210409-c6c1bd09.pth: no such file: .*model.flow=null"),
+        ("nsrr", [], "losses.features.file: vgg16-397923af.pth: no such file: .*losses.feature=0"),
+        ("stssnet", [], "losses.lpips_files: x.pth: no such file: .*losses.lpips=0"),
+        ("frvsr", ["model.widen=mine.v2.pth"], "model.widen: mine.v2.pth: no such file: .*upframe models"),
+    ],
+)
+def test_a_published_recipe_asks_for_the_weights_it_begins_with(
+    name: str, changes: list[str], words: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    with pytest.raises(InputError, match=f"^{name}: {words}"):
+        require_files(read_recipe(name, [*NEEDS[name], *changes]))
+    require_files(read_recipe(name, [*NEEDS[name], *NO_FILES.get(name, []), "model.start=rt4ksr-x2"]))
 
 
 @pytest.mark.parametrize("name", sorted(SIZES))
@@ -44,13 +72,6 @@ def test_a_published_recipe_builds_the_published_network(name: str) -> None:
     recipe = read_recipe(name, [*NEEDS[name], *NO_FILES.get(name, [])])
     network = objective_of(recipe).network
     assert sum(p.numel() for p in network.parameters()) == SIZES[name]
-
-
-NO_FILES = {
-    "tecogan": ["losses.feature=0", "losses.features=null"],
-    "nsrr": ["losses.feature=0", "losses.features=null"],
-    "stssnet": ["losses.lpips=0", "losses.lpips_files=[]"],
-}
 
 
 @pytest.mark.parametrize(

@@ -10,6 +10,8 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from upframe.cli.errors import FAILED, one_line
+from upframe.cli.options import AsJson, Debug, Overwrite
+from upframe.errors import OutputError
 
 if TYPE_CHECKING:
     from upframe.engine.supersampler import Supersampler
@@ -39,9 +41,9 @@ def check_frames(
             "--model", "-m", metavar="NAME|FILE", help="With --show: what this network makes of the past.", show_default=False
         ),
     ] = None,
-    overwrite: Annotated[bool, typer.Option("--overwrite", help="Replace pictures that exist.")] = False,
-    as_json: Annotated[bool, typer.Option("--json", help="One JSON object a clip on standard output, nothing else.")] = False,
-    debug: Annotated[bool, typer.Option("--debug", help="Show the traceback of an error.")] = False,
+    overwrite: Overwrite = False,
+    as_json: AsJson = False,
+    debug: Debug = False,
 ) -> None:
     """Check rendered frames: motion, jitter, depth, cuts and values, by measuring which reading of them fits.
 
@@ -51,6 +53,8 @@ def check_frames(
         raise typer.BadParameter("is for the pictures of --show", param_hint="--model")
     failed = False
     with one_line(debug=debug):
+        if show is not None and show.resolve().is_relative_to(folder.resolve()):
+            raise OutputError(f"{show}: lies in the capture, which stays as it is; write elsewhere")
         from upframe.rendering.check import check_frames as check
         from upframe.rendering.check_captures import open_captures
 

@@ -7,9 +7,8 @@ from typing import Annotated
 import typer
 
 from upframe.cli.errors import one_line
-from upframe.cli.scores import (
+from upframe.cli.options import (
     NUMBERS,
-    WRITING,
     AsJson,
     CsvFile,
     Debug,
@@ -17,13 +16,11 @@ from upframe.cli.scores import (
     LpipsWeights,
     Metrics,
     Mode,
+    Overwrite,
     Quiet,
     ReportFolder,
-    deliver,
-    refuse_existing,
-    split_metrics,
-    telling,
 )
+from upframe.cli.scores import deliver, refuse_existing, split_metrics, telling
 
 
 def compare(
@@ -74,9 +71,7 @@ def compare(
     device: Device = "auto",
     report: ReportFolder = None,
     csv: CsvFile = None,
-    overwrite: Annotated[
-        bool, typer.Option("--overwrite", help="Replace a report or CSV that is there.", rich_help_panel=WRITING)
-    ] = False,
+    overwrite: Overwrite = False,
     as_json: AsJson = False,
     quiet: Quiet = False,
     debug: Debug = False,

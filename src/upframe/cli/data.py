@@ -6,11 +6,12 @@ import json
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated
 
 import typer
 
 from upframe.cli.errors import one_line
+from upframe.cli.options import AsJson, Debug
 from upframe.errors import InputError
 
 app = typer.Typer(
@@ -18,8 +19,6 @@ app = typer.Typer(
     invoke_without_command=True,
 )
 
-AsJson = Annotated[bool, typer.Option("--json", help="One JSON object a line on standard output, nothing else.")]
-Debug = Annotated[bool, typer.Option("--debug", help="Show the traceback of an error.")]
 Name = Annotated[str, typer.Argument(help="A name of `upframe data list`.", show_default=False)]
 
 
@@ -125,10 +124,7 @@ def prepare(
 @contextmanager
 def _progress(*, quiet: bool) -> Iterator[Callable[[str, int, int | None], None]]:
     """A bar on standard error while files are on their way."""
-    from rich.console import Console
-    from rich.progress import BarColumn, DownloadColumn, Progress, TextColumn, TransferSpeedColumn
+    from upframe.cli.terminal import terminal, transferred
 
-    columns: tuple[Any, ...] = (TextColumn("{task.description}"), BarColumn(), DownloadColumn(), TransferSpeedColumn())
-    with Progress(*columns, console=Console(stderr=True), transient=True, disable=quiet) as progress:
-        task = progress.add_task("", total=None)
-        yield lambda file, done, total: progress.update(task, description=file, completed=done, total=total)
+    with terminal(transferred(), quiet=quiet) as screen:
+        yield lambda file, done, total: screen.move(done, total, description=file)

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Literal
 import typer
 
 from upframe.cli.errors import FAILED, one_line
+from upframe.cli.options import AsJson, Debug, Inputs, Overwrite, Quiet
 
 if TYPE_CHECKING:
     from upframe.cli.report import Report
@@ -16,15 +17,7 @@ if TYPE_CHECKING:
 
 
 def degrade(
-    inputs: Annotated[
-        list[str],
-        typer.Argument(
-            metavar="INPUT...",
-            help="Pictures, films, folders (searched to the bottom), patterns such as 'shots/*.png', "
-            "or numbered frames such as frames/%05d.png.",
-            show_default=False,
-        ),
-    ],
+    inputs: Inputs,
     output: Annotated[
         str,
         typer.Argument(
@@ -46,12 +39,10 @@ def degrade(
     scale: Annotated[
         int, typer.Option("--scale", "-s", min=2, metavar="N", help="How many times smaller.", show_default=False)
     ],
-    overwrite: Annotated[bool, typer.Option("--overwrite", help="Replace outputs that exist.")] = False,
-    as_json: Annotated[
-        bool, typer.Option("--json", help="Events as one JSON object a line, nothing else, on standard output.")
-    ] = False,
-    quiet: Annotated[bool, typer.Option("--quiet", "-q", help="Print errors only.")] = False,
-    debug: Annotated[bool, typer.Option("--debug", help="Show the traceback of an error.")] = False,
+    overwrite: Overwrite = False,
+    as_json: AsJson = False,
+    quiet: Quiet = False,
+    debug: Debug = False,
 ) -> None:
     """Make low resolution out of high, without any loss but the degradation's own.
 

@@ -26,6 +26,15 @@ def one_line(*, debug: bool) -> Iterator[None]:
             raise
         print(f"upframe: {error}", file=sys.stderr)
         raise typer.Exit(FAILED) from None
+    except MemoryError as error:
+        if debug:
+            raise
+        what = f" ({error})" if str(error) else ""
+        print(
+            f"upframe: there is not enough memory{what}: ask for less at a time, or for a smaller size",
+            file=sys.stderr,
+        )
+        raise typer.Exit(FAILED) from None
     except BrokenPipeError:
         raise typer.Exit(FAILED) from None
     except (Exception, RecursionError) as error:

@@ -6,34 +6,34 @@ import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Literal
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from upframe.cli.errors import INTERRUPTED, one_line
-from upframe.cli.scores import (
+from upframe.cli.options import (
+    DATA,
     NUMBERS,
     WRITING,
     AsJson,
     CsvFile,
+    Cuts,
     Debug,
     Device,
+    Far,
     LpipsWeights,
     Metrics,
     Mode,
+    Overwrite,
+    Precision,
     Quiet,
     ReportFolder,
-    deliver,
-    refuse_existing,
-    split_metrics,
-    telling,
 )
+from upframe.cli.scores import deliver, refuse_existing, split_metrics, telling
 from upframe.errors import OutputError
 
 if TYPE_CHECKING:
     from upframe.evaluation.journal import Journal
-
-DATA = "The data"
 
 
 def evaluate(
@@ -107,27 +107,10 @@ def evaluate(
             rich_help_panel=DATA,
         ),
     ] = "auto",
-    cuts: Annotated[
-        str,
-        typer.Option(
-            "--cuts", metavar="auto|off|FILE", help="Where a model for video forgets what it has seen.", rich_help_panel=DATA
-        ),
-    ] = "off",
-    far: Annotated[
-        float | None,
-        typer.Option(
-            "--far",
-            metavar="UNITS",
-            help="On rendered clips, the depth that STSSNet sees as 1. Default: each frame's largest.",
-            show_default=False,
-            rich_help_panel=DATA,
-        ),
-    ] = None,
+    cuts: Cuts = "off",
+    far: Far = None,
     device: Device = "auto",
-    precision: Annotated[
-        Literal["auto", "fp32", "fp16", "bf16"],
-        typer.Option("--precision", help="auto is fp32; half precision is for GPUs, bf16 also for CPUs that have it."),
-    ] = "auto",
+    precision: Precision = "auto",
     report: ReportFolder = None,
     csv: CsvFile = None,
     keep_results: Annotated[
@@ -146,9 +129,7 @@ def evaluate(
             "--resume", help="With --report: take what an earlier run finished, and do the rest.", rich_help_panel=WRITING
         ),
     ] = False,
-    overwrite: Annotated[
-        bool, typer.Option("--overwrite", help="Replace what is there, and begin anew.", rich_help_panel=WRITING)
-    ] = False,
+    overwrite: Overwrite = False,
     as_json: AsJson = False,
     quiet: Quiet = False,
     debug: Debug = False,

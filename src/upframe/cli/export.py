@@ -9,13 +9,11 @@ from typing import Annotated, Literal
 import typer
 
 from upframe.cli.errors import one_line
+from upframe.cli.options import AsJson, Debug, ModelName, Overwrite
 
 
 def export(
-    model: Annotated[
-        str,
-        typer.Argument(metavar="MODEL", help="A name from `upframe models`, or a weights file.", show_default=False),
-    ],
+    model: ModelName,
     out: Annotated[
         Path,
         typer.Argument(metavar="OUT", help="NAME.onnx, NAME.pt2, NAME.xml, or a folder for tensorrt.", show_default=False),
@@ -32,9 +30,9 @@ def export(
         bool, typer.Option("--float16", help="Half precision: for GPUs. Motion stays in single precision.")
     ] = False,
     frames: Annotated[int, typer.Option("--frames", min=1, help="Frames of the clip a TTVSR file takes.")] = 7,
-    overwrite: Annotated[bool, typer.Option("--overwrite", help="Replace a file that exists.")] = False,
-    as_json: Annotated[bool, typer.Option("--json", help="One JSON object on standard output, nothing else.")] = False,
-    debug: Annotated[bool, typer.Option("--debug", help="Show the traceback of an error.")] = False,
+    overwrite: Overwrite = False,
+    as_json: AsJson = False,
+    debug: Debug = False,
 ) -> None:
     """Write a model as ONNX, a torch.export archive, OpenVINO, or a folder that TensorRT builds an engine from.
 

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import signal
 from types import FrameType
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
+from typer.core import TyperGroup
 
 from upframe.cli import (
     check_frames,
@@ -25,7 +26,18 @@ from upframe.cli import (
     upscale,
 )
 
+
+class _Commands(TyperGroup):
+    """The commands. An argument without a character, mostly a shell's variable that is not set, would mean this folder."""
+
+    def parse_args(self, ctx: Any, args: list[str]) -> list[str]:
+        if "" in args:
+            raise typer.BadParameter("one of the arguments is empty; write '.' for this folder", ctx=ctx)
+        return super().parse_args(ctx, args)
+
+
 app = typer.Typer(
+    cls=_Commands,
     name="upframe",
     help="Super-resolution of images, video and rendered frames, on this machine, offline.\n\n"
     "[bold]upframe upscale holiday.mp4[/]  makes holiday-x2.mp4 beside it, with its sound, subtitles and timing.\n\n"

@@ -7,14 +7,16 @@ from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from upframe.cli.errors import one_line
+from upframe.cli.options import AsJson, Debug, Overwrite
 from upframe.errors import OutputError
 
 if TYPE_CHECKING:
+    from upframe.models.cards import Card
     from upframe.models.catalog import Model
     from upframe.models.info import ModelInfo
 
@@ -22,9 +24,10 @@ app = typer.Typer(
     help="List the models there are, show one, import a weights file, or fetch a published one.", invoke_without_command=True
 )
 
-AsJson = Annotated[bool, typer.Option("--json", help="One JSON object a line on standard output, nothing else.")]
-Debug = Annotated[bool, typer.Option("--debug", help="Show the traceback of an error.")]
-Overwrite = Annotated[bool, typer.Option("--overwrite", help="Replace a model of this name.")]
+Output = Annotated[
+    Path | None,
+    typer.Option("--output", "-o", help="Where to write: a folder or a .safetensors file. Without it: the user's models."),
+]
 
 
 @app.callback()
@@ -47,7 +50,7 @@ def list_models(
         if published:
             _list_published(as_json=as_json)
             return
-        from upframe.models.catalog import imported, shipped
+        from upframe.models.cards import imported, shipped
 
         origins = {"built in": shipped(), "imported": imported()}
         for origin, cards in origins.items():
@@ -92,11 +95,18 @@ def show(
     as_json: AsJson = False,
     debug: Debug = False,
 ) -> None:
-    """Show all that is known of a model, what was found in its file, and its card if it has one."""
-    with one_line(debug=debug):
-        from upframe.models.catalog import card_text, load
+    """Show all that is known of a model, and its card if it has one.
 
-        model = load(name)
+    Of a name that is what its file says of itself; a file that is given by its path is loaded, and what was found in it told.
+    """
+    with one_line(debug=debug):
+        from upframe.models.cards import card_of, card_text
+
+        model: Card | Model | None = card_of(name)
+        if model is None:
+            from upframe.models.catalog import load
+
+            model = load(name)
         if as_json:
             print(json.dumps(model.info.as_dict() | {"found": model.found}))
             return
@@ -118,10 +128,7 @@ def show(
 @app.command("import")
 def import_file(
     file: Annotated[Path, typer.Argument(help="A weights file of a known network, as its authors published it.")],
-    output: Annotated[
-        Path | None,
-        typer.Option("-o", "--output", help="Where to write: a folder or a .safetensors file. Without it: the user's models."),
-    ] = None,
+    output: Output = None,
     name: Annotated[str | None, typer.Option(help="The name it is to have. Without it: the file's own.")] = None,
     degradation: Annotated[
         str | None, typer.Option(help="How the small pictures of its training were made: BI, BD, rendered, ...")
@@ -148,10 +155,7 @@ def import_file(
 @app.command("fetch")
 def fetch(
     name: Annotated[str, typer.Argument(help="A name of `upframe models list --published`.")],
-    output: Annotated[
-        Path | None,
-        typer.Option("-o", "--output", help="Where to write: a folder or a .safetensors file. Without it: the user's models."),
-    ] = None,
+    output: Output = None,
     overwrite: Overwrite = False,
     as_json: AsJson = False,
     debug: Debug = False,
@@ -176,7 +180,7 @@ def fetch(
 
 def _target(output: Path | None, name: str) -> Path:
     """The file to write for ``-o``: a folder's NAME.safetensors, or the file itself."""
-    from upframe.models.catalog import models_folder
+    from upframe.models.cards import models_folder
 
     if output is not None and output.suffix and not output.is_dir():
         if output.suffix != ".safetensors":
@@ -188,9 +192,11 @@ def _target(output: Path | None, name: str) -> Path:
 def _keep(model: Model, original: Path, output: Path | None, *, overwrite: bool, as_json: bool) -> None:
     from upframe.media.atomic import atomic_output
     from upframe.models.catalog import save
-    from upframe.models.checkpoint import sha256
+    from upframe.models.header import sha256
 
     target = _target(output, model.info.name)
+    if target.resolve() == original.resolve():
+        raise OutputError(f"{target}: is the input, which is never written over; choose another name with -o")
     with atomic_output(target, overwrite=overwrite) as temporary:
         save(model, temporary, source=f"{original.name}, SHA-256 {model.info.sha256}")
     model = replace(model, info=replace(model.info, name=target.stem, sha256=sha256(target)))
@@ -211,13 +217,10 @@ def _tell(model: Model, target: Path, what: str, *, as_json: bool) -> None:
 @contextmanager
 def _progress(name: str, *, quiet: bool) -> Iterator[Callable[[int, int | None], None]]:
     """A bar on standard error while a file is on its way."""
-    from rich.console import Console
-    from rich.progress import BarColumn, DownloadColumn, Progress, TextColumn, TransferSpeedColumn
+    from upframe.cli.terminal import terminal, transferred
 
-    columns: tuple[Any, ...] = (TextColumn("{task.description}"), BarColumn(), DownloadColumn(), TransferSpeedColumn())
-    with Progress(*columns, console=Console(stderr=True), transient=True, disable=quiet) as progress:
-        task = progress.add_task(name, total=None)
-        yield lambda done, total: progress.update(task, completed=done, total=total)
+    with terminal(transferred(), quiet=quiet) as screen:
+        yield lambda done, total: screen.move(done, total, description=name)
 
 
 def _print_table(headings: tuple[str, ...], rows: Iterable[tuple[str, ...]]) -> None:

@@ -10,6 +10,7 @@ from typing import Annotated
 import typer
 
 from upframe.cli.errors import one_line
+from upframe.cli.options import AsJson, Debug, Overwrite
 
 
 def monitor(
@@ -30,13 +31,14 @@ def monitor(
         bool, typer.Option("--follow", "-f", help="Write it again and again until the trainings have ended.")
     ] = False,
     every: Annotated[float, typer.Option("--every", min=0.1, help="Seconds between two pages of --follow.")] = 20.0,
-    overwrite: Annotated[bool, typer.Option("--overwrite", help="Replace a file that is no page of this command.")] = False,
-    as_json: Annotated[bool, typer.Option("--json", help="One JSON object a line on standard output, nothing else.")] = False,
-    debug: Annotated[bool, typer.Option("--debug", help="Show the traceback of an error.")] = False,
+    overwrite: Overwrite = False,
+    as_json: AsJson = False,
+    debug: Debug = False,
 ) -> None:
     """Show the losses, scores and validation pictures of trainings, in one HTML page that needs nothing else.
 
-    A page of --follow loads itself again while it is open. Ctrl-C ends it; the page stays.
+    A page of --follow loads itself again while it is open. Ctrl-C ends it; the page stays. A page of before is replaced; any
+    other file only with --overwrite.
     """
     with one_line(debug=debug):
         from upframe.evaluation.monitor import PAGE, find_runs, follow_runs

@@ -11,6 +11,7 @@ from typing import Annotated
 import typer
 
 from upframe.cli.errors import one_line
+from upframe.cli.options import AsJson, Debug, Overwrite
 from upframe.errors import InputError
 
 
@@ -21,9 +22,9 @@ def pack(
         Path | None,
         typer.Option("--only", metavar="FILE", help="A text file with the name of a clip a line: the others stay out."),
     ] = None,
-    overwrite: Annotated[bool, typer.Option("--overwrite", help="Replace an LMDB that exists.")] = False,
-    as_json: Annotated[bool, typer.Option("--json", help="One JSON object on standard output, nothing else.")] = False,
-    debug: Annotated[bool, typer.Option("--debug", help="Show the traceback of an error.")] = False,
+    overwrite: Overwrite = False,
+    as_json: AsJson = False,
+    debug: Debug = False,
 ) -> None:
     """Pack clips into an LMDB, for training; the code of TecoGAN's PyTorch edition reads it too.
 
@@ -57,9 +58,7 @@ def _names(only: Path | None) -> list[str]:
 @contextmanager
 def _progress(*, quiet: bool) -> Iterator[Callable[[int, int], None]]:
     """A bar on standard error."""
-    from rich.console import Console
-    from rich.progress import Progress
+    from upframe.cli.terminal import counted, terminal
 
-    with Progress(console=Console(stderr=True), transient=True, disable=quiet) as progress:
-        task = progress.add_task("frames", total=None)
-        yield lambda done, total: progress.update(task, completed=done, total=total)
+    with terminal(counted(), quiet=quiet) as screen:
+        yield lambda done, total: screen.move(done, total, description="frames")

@@ -5,18 +5,31 @@ from __future__ import annotations
 from collections.abc import Iterator
 from contextlib import closing, contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Literal
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from upframe.cli.errors import one_line
+from upframe.cli.options import (
+    PICTURES,
+    RUNNING,
+    AsJson,
+    Debug,
+    Device,
+    Far,
+    FramesPerSecond,
+    Jitter,
+    Overwrite,
+    Precision,
+    Quiet,
+    Seed,
+)
 
 if TYPE_CHECKING:
     from upframe.cli.report import Report
     from upframe.engine.play import Played, PlaySettings, Show
     from upframe.engine.supersampler import Supersampler
 
-PICTURES, NETWORK, SAYING = "Pictures", "Network", "What is printed"
 STAGES = {
     "frame": "from frame to frame",
     "render": "render",
@@ -35,7 +48,7 @@ def play(
         typer.Option("--record", "-o", metavar="OUT.mp4", help="Write what would be seen to a film; no window is opened."),
     ] = None,
     headless: Annotated[bool, typer.Option("--headless", help="Show nothing: render, enlarge, and tell the times.")] = False,
-    seed: Annotated[int, typer.Option("--seed", min=0, help="Each seed is another scene.")] = 0,
+    seed: Seed = 0,
     size: Annotated[
         str, typer.Option("--size", metavar="WxH", help="Of the rendered frames.", rich_help_panel=PICTURES)
     ] = "480x270",
@@ -46,7 +59,7 @@ def play(
     frames: Annotated[
         int, typer.Option("--frames", min=1, help="In a window they are repeated until it is closed.", rich_help_panel=PICTURES)
     ] = 60,
-    fps: Annotated[float, typer.Option("--fps", help="Frames a second of the scene.", rich_help_panel=PICTURES)] = 30.0,
+    fps: FramesPerSecond = 30.0,
     reference: Annotated[
         bool | None,
         typer.Option(
@@ -59,11 +72,8 @@ def play(
     samples: Annotated[
         int, typer.Option("--samples", min=1, help="Samples in each pixel of the reference.", rich_help_panel=PICTURES)
     ] = 16,
-    jitter: Annotated[
-        bool,
-        typer.Option("--jitter", help="Sample each frame at another place in its pixels.", rich_help_panel=PICTURES),
-    ] = False,
-    overwrite: Annotated[bool, typer.Option("--overwrite", help="Replace OUT.mp4.", rich_help_panel=PICTURES)] = False,
+    jitter: Jitter = False,
+    overwrite: Overwrite = False,
     model: Annotated[
         str | None,
         typer.Option(
@@ -72,32 +82,15 @@ def play(
             metavar="NAME|FILE",
             help="NSRR's or STSSNet's weights.",
             show_default=False,
-            rich_help_panel=NETWORK,
+            rich_help_panel=RUNNING,
         ),
     ] = None,
-    far: Annotated[
-        float | None,
-        typer.Option(
-            "--far", metavar="METRES", help="STSSNet's largest depth. \\[default: each frame's]", rich_help_panel=NETWORK
-        ),
-    ] = None,
-    device: Annotated[
-        str, typer.Option("--device", "-d", help="auto, cpu, cuda, cuda:1, mps.", rich_help_panel=NETWORK)
-    ] = "auto",
-    precision: Annotated[
-        Literal["auto", "fp32", "fp16", "bf16"],
-        typer.Option(
-            "--precision",
-            help="auto is fp32; half precision is for GPUs, bf16 also for CPUs that have it.",
-            rich_help_panel=NETWORK,
-        ),
-    ] = "auto",
-    as_json: Annotated[
-        bool,
-        typer.Option("--json", help="One JSON object a frame on standard output, nothing else.", rich_help_panel=SAYING),
-    ] = False,
-    quiet: Annotated[bool, typer.Option("--quiet", "-q", help="Print nothing but errors.", rich_help_panel=SAYING)] = False,
-    debug: Annotated[bool, typer.Option("--debug", help="Show the traceback of an error.", rich_help_panel=SAYING)] = False,
+    far: Far = None,
+    device: Device = "auto",
+    precision: Precision = "auto",
+    as_json: AsJson = False,
+    quiet: Quiet = False,
+    debug: Debug = False,
 ) -> None:
     """Render a scene and supersample it at the same time: low resolution, bicubic, the network and a reference, side by side.
 

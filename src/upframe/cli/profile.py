@@ -3,32 +3,25 @@
 from __future__ import annotations
 
 import json
-from typing import TYPE_CHECKING, Annotated, Literal
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from upframe.cli.errors import one_line
+from upframe.cli.options import AsJson, Debug, Device, ModelName, Precision, Threads
 
 if TYPE_CHECKING:
     from upframe.engine.profile import Profile
 
 
 def profile(
-    model: Annotated[
-        str,
-        typer.Argument(metavar="MODEL", help="A name from `upframe models`, or a weights file.", show_default=False),
-    ],
+    model: ModelName,
     size: Annotated[
         str, typer.Option("--size", metavar="WxH", help="Size of the frame before enlargement.", show_default=False)
     ],
-    device: Annotated[str, typer.Option("--device", "-d", help="auto, cpu, cuda, cuda:1, mps.")] = "auto",
-    precision: Annotated[
-        Literal["auto", "fp32", "fp16", "bf16"],
-        typer.Option("--precision", help="auto is fp32; half precision is for GPUs, bf16 also for CPUs that have it."),
-    ] = "auto",
-    threads: Annotated[
-        int | None, typer.Option("--threads", min=1, help="Processor threads for the model.", show_default=False)
-    ] = None,
+    device: Device = "auto",
+    precision: Precision = "auto",
+    threads: Threads = None,
     repeats: Annotated[int, typer.Option("--repeats", min=1, help="How many runs are timed, after two that are not.")] = 10,
     random: Annotated[
         bool,
@@ -37,8 +30,8 @@ def profile(
             help="Random weights in a published network, MODEL being rt4ksr-x2, frvsr-x4, ttvsr-x4, nsrr-x4 or stssnet-x2.",
         ),
     ] = False,
-    as_json: Annotated[bool, typer.Option("--json", help="One JSON object on standard output, nothing else.")] = False,
-    debug: Annotated[bool, typer.Option("--debug", help="Show the traceback of an error.")] = False,
+    as_json: AsJson = False,
+    debug: Debug = False,
 ) -> None:
     """Measure a model: parameters, multiply-adds, memory, time and receptive field.
 

@@ -10,13 +10,14 @@ from typing import TYPE_CHECKING, Annotated, Literal
 import typer
 
 from upframe.cli.errors import one_line
+from upframe.cli.options import PICTURES, AsJson, Debug, FramesPerSecond, Jitter, Quiet, Seed
 
 if TYPE_CHECKING:
     from upframe.cli.report import Report
     from upframe.rendering.job import ClipName, Settings
     from upframe.rendering.makers import MakerName
 
-PICTURES, LIGHT, SAYING = "Pictures", "Scene", "What is printed"
+LIGHT = "Scene"
 
 
 def render(
@@ -37,7 +38,7 @@ def render(
             "(the same scenes for x4, 710 MB, two to three times as long), or tiny (8 clips) to try it out.",
         ),
     ] = None,
-    seed: Annotated[int, typer.Option("--seed", min=0, help="Each seed is another scene.", rich_help_panel=LIGHT)] = 0,
+    seed: Seed = 0,
     maker: Annotated[
         Literal["raster", "blender"],
         typer.Option(
@@ -66,7 +67,7 @@ def render(
     frames: Annotated[
         int | None, typer.Option("--frames", min=1, help="\\[default: 60, or the set's]", rich_help_panel=PICTURES)
     ] = None,
-    fps: Annotated[float, typer.Option("--fps", help="Frames a second.", rich_help_panel=PICTURES)] = 30.0,
+    fps: FramesPerSecond = 30.0,
     samples: Annotated[
         int | None,
         typer.Option(
@@ -77,12 +78,7 @@ def render(
             rich_help_panel=PICTURES,
         ),
     ] = None,
-    jitter: Annotated[
-        bool,
-        typer.Option(
-            "--jitter/--no-jitter", help="Sample each frame at another place in its pixels.", rich_help_panel=PICTURES
-        ),
-    ] = True,
+    jitter: Jitter = True,
     colour: Annotated[
         Literal["all", "even"],
         typer.Option("--colour", help="even: every other frame has motion and G-buffers alone.", rich_help_panel=PICTURES),
@@ -100,11 +96,9 @@ def render(
         Path | None,
         typer.Option("--environment", metavar="FILE.exr", help="A panorama that lights the scene.", rich_help_panel=LIGHT),
     ] = None,
-    as_json: Annotated[
-        bool, typer.Option("--json", help="One JSON object a line on standard output, nothing else.", rich_help_panel=SAYING)
-    ] = False,
-    quiet: Annotated[bool, typer.Option("--quiet", "-q", help="Print nothing but errors.", rich_help_panel=SAYING)] = False,
-    debug: Annotated[bool, typer.Option("--debug", help="Show the traceback of an error.", rich_help_panel=SAYING)] = False,
+    as_json: AsJson = False,
+    quiet: Quiet = False,
+    debug: Debug = False,
 ) -> None:
     """Render clips with colour, depth, motion, normals and materials, and large pictures to learn from.
 

@@ -7,21 +7,13 @@ import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
-from rich.console import Console
 from rich.markup import escape
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, ProgressColumn, Task, TextColumn, TimeRemainingColumn
-from rich.text import Text
 
+from upframe.cli.terminal import Terminal, counted, terminal
 from upframe.engine import events
 from upframe.engine.events import Event
 
 Report = Callable[[Event], None]
-
-
-class _FramesPerSecond(ProgressColumn):
-    def render(self, task: Task) -> Text:
-        fps = task.fields.get("fps", 0.0)
-        return Text(f"{fps:.1f} fps" if fps else "", style="cyan")
 
 
 @contextmanager
@@ -32,16 +24,8 @@ def reporter(*, as_json: bool, quiet: bool) -> Iterator[Report]:
     elif quiet:
         yield _print_failure
     else:
-        console = Console(stderr=True)
-        columns = (
-            TextColumn("{task.description}"),
-            BarColumn(),
-            MofNCompleteColumn(),
-            _FramesPerSecond(),
-            TimeRemainingColumn(elapsed_when_finished=True),
-        )
-        with Progress(*columns, console=console, transient=True) as progress:
-            yield _Terminal(console, progress)
+        with terminal(counted()) as screen:
+            yield lambda event: _show(screen, event)
 
 
 def _print_json(event: Event) -> None:
@@ -54,31 +38,23 @@ def _print_failure(event: Event) -> None:
         print(f"upframe: {event.message}", file=sys.stderr)
 
 
-class _Terminal:
-    """Words for what happened, a bar for what is happening."""
-
-    def __init__(self, console: Console, progress: Progress) -> None:
-        self.console, self.progress = console, progress
-        self.task = progress.add_task("", visible=False)
-
-    def __call__(self, event: Event) -> None:
-        match event:
-            case events.Started():
-                name = escape(event.input)
-                before, after = "x".join(map(str, event.size)), "x".join(map(str, event.output_size))
-                self.console.print(f"[bold]{name}[/]  {before} -> {after}  {event.model} on {event.device}", highlight=False)
-                self.progress.reset(self.task, total=event.frames, visible=True, description=name, fps=0.0)
-            case events.Progress():
-                self.progress.update(self.task, completed=event.done, total=event.frames, fps=event.fps)
-            case events.Note():
-                self.console.print(f"  [yellow]note[/] {escape(event.text)}", highlight=False)
-            case events.Finished():
-                self.progress.update(self.task, visible=False)
-                speed = f", {event.fps:.1f} fps" if event.frames > 1 else ""
-                frames = f"{event.frames} frames in " if event.frames > 1 else ""
-                self.console.print(
-                    f"  [green]done[/] {escape(event.output)}  ({frames}{event.seconds:.1f} s{speed})", highlight=False
-                )
-            case events.Failed():
-                self.progress.update(self.task, visible=False)
-                self.console.print(f"[bold red]upframe:[/] {escape(event.message)}", highlight=False, soft_wrap=True)
+def _show(screen: Terminal, event: Event) -> None:
+    """Words for what happened, the bar for what is happening."""
+    match event:
+        case events.Started():
+            name = escape(event.input)
+            before, after = "x".join(map(str, event.size)), "x".join(map(str, event.output_size))
+            screen.say(f"[bold]{name}[/]  {before} -> {after}  {event.model} on {event.device}")
+            screen.begin(name, event.frames)
+        case events.Progress():
+            screen.move(event.done, event.frames, fps=event.fps)
+        case events.Note():
+            screen.say(f"  [yellow]note[/] {escape(event.text)}")
+        case events.Finished():
+            screen.end()
+            speed = f", {event.fps:.1f} fps" if event.frames > 1 else ""
+            frames = f"{event.frames} frames in " if event.frames > 1 else ""
+            screen.say(f"  [green]done[/] {escape(event.output)}  ({frames}{event.seconds:.1f} s{speed})")
+        case events.Failed():
+            screen.end()
+            screen.say(f"[bold red]upframe:[/] {escape(event.message)}")

@@ -6,65 +6,12 @@ import json
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any, Literal
-
-import typer
+from typing import TYPE_CHECKING, Any
 
 from upframe.errors import InputError, OutputError
 
 if TYPE_CHECKING:
     from upframe.evaluation import Evaluation, Exhibit, Step
-
-NUMBERS, WRITING, SAYING = "The numbers", "What is written", "What is printed"
-
-Metrics = Annotated[
-    str | None,
-    typer.Option(
-        "--metrics",
-        metavar="A,B,...",
-        help="psnr, ssim, lpips, tof, tlp, tpsnr, warping, niqe, vmaf, xpsnr; psnr_y and the like for one colour space. "
-        "Default: the protocol's.",
-        show_default=False,
-        rich_help_panel=NUMBERS,
-    ),
-]
-Mode = Annotated[
-    Literal["all", "edge", "hole"] | None,
-    typer.Option(
-        "--mode", help="Which pixels count. Default: the protocol's, mostly all.", show_default=False, rich_help_panel=NUMBERS
-    ),
-]
-LpipsWeights = Annotated[
-    list[Path] | None,
-    typer.Option(
-        "--lpips-weights",
-        metavar="FILE",
-        help="Weights of LPIPS: one file that holds all, or this option twice, for heads and classifier. "
-        "Default: those that UPFRAME_LPIPS names.",
-        show_default=False,
-        rich_help_panel=NUMBERS,
-    ),
-]
-ReportFolder = Annotated[
-    Path | None,
-    typer.Option(
-        "--report",
-        metavar="DIR",
-        help="Write DIR/report.html: one page with tables, plots, crops and a slider, which needs nothing else.",
-        show_default=False,
-        rich_help_panel=WRITING,
-    ),
-]
-CsvFile = Annotated[
-    Path | None,
-    typer.Option("--csv", metavar="FILE", help="Write all values as CSV.", show_default=False, rich_help_panel=WRITING),
-]
-Device = Annotated[str, typer.Option("--device", "-d", help="auto, cpu, cuda, cuda:1, mps.")]
-AsJson = Annotated[
-    bool, typer.Option("--json", help="One JSON object on standard output, nothing else.", rich_help_panel=SAYING)
-]
-Quiet = Annotated[bool, typer.Option("--quiet", "-q", help="No progress and no notes.", rich_help_panel=SAYING)]
-Debug = Annotated[bool, typer.Option("--debug", help="Show the traceback of an error.", rich_help_panel=SAYING)]
 
 
 def split_metrics(text: str | None) -> tuple[str, ...]:
@@ -81,6 +28,8 @@ def refuse_existing(report: Path | None, csv: Path | None, *, overwrite: bool) -
     """Raise OutputError, before any work, where what is to be written is there, or cannot be."""
     from upframe.evaluation.page import PAGE
 
+    if csv is not None and csv.suffix.lower() != ".csv":
+        raise OutputError(f"{csv}: a table is written as .csv: give such a name")
     if report is not None and report.exists() and not report.is_dir():
         raise OutputError(f"{report}: is a file, and the folder of a report is to be made there")
     for path in (report / PAGE if report else None, csv):
@@ -91,29 +40,16 @@ def refuse_existing(report: Path | None, csv: Path | None, *, overwrite: bool) -
 @contextmanager
 def telling(*, quiet: bool) -> Iterator[tuple[Callable[[Step], None], Callable[[str], None]]]:
     """Where progress and notes go: a bar and lines on standard error; nowhere if ``quiet``."""
-    from rich.console import Console
     from rich.markup import escape
-    from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
-    console = Console(stderr=True)
-    columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
-    with Progress(*columns, console=console, transient=True, disable=quiet or not console.is_terminal) as progress:
-        task = progress.add_task("", total=None, visible=False)
+    from upframe.cli.terminal import counted, terminal
+
+    with terminal(counted(), quiet=quiet) as screen:
 
         def on_step(step: Step) -> None:
-            progress.update(
-                task,
-                completed=step.done,
-                total=step.frames,
-                visible=True,
-                description=f"{escape(step.subject)}  [dim]{escape(step.clip)}[/]",
-            )
+            screen.move(step.done, step.frames, description=f"{escape(step.subject)}  [dim]{escape(step.clip)}[/]")
 
-        def on_note(text: str) -> None:
-            if not quiet:
-                console.print(f"[yellow]note[/] {escape(text)}", highlight=False, soft_wrap=True)
-
-        yield on_step, on_note
+        yield on_step, lambda text: screen.say(f"[yellow]note[/] {escape(text)}")
 
 
 def deliver(

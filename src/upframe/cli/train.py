@@ -13,11 +13,10 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from upframe.cli.errors import INTERRUPTED, one_line
+from upframe.cli.options import AsJson, Debug
 
 if TYPE_CHECKING:
-    from rich.console import Console
-    from rich.progress import Progress
-
+    from upframe.cli.terminal import Terminal
     from upframe.training.events import Event, Report
 
 
@@ -34,8 +33,8 @@ def train(
         typer.Option("--output", "-o", help="The folder to write. Without it runs/ and the recipe's name.", show_default=False),
     ] = None,
     resume: Annotated[bool, typer.Option("--resume", help="Go on with the training in the output folder.")] = False,
-    as_json: Annotated[bool, typer.Option("--json", help="One JSON object a line on standard output, nothing else.")] = False,
-    debug: Annotated[bool, typer.Option("--debug", help="Show the traceback of an error.")] = False,
+    as_json: AsJson = False,
+    debug: Debug = False,
 ) -> None:
     """Train a network from a recipe, which says all that the result depends on.
 
@@ -66,45 +65,33 @@ def _reporter(*, as_json: bool) -> Iterator[Report]:
     elif as_json:
         yield lambda event: print(json.dumps(event.as_dict()), flush=True)
     else:
-        from rich.console import Console
-        from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+        from upframe.cli.terminal import counted, terminal
 
-        console = Console(stderr=True)
-        columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
-        with Progress(*columns, console=console, transient=True) as progress:
-            yield _Terminal(console, progress)
+        with terminal(counted()) as screen:
+            yield lambda event: _show(screen, event)
 
 
-class _Terminal:
+def _show(screen: Terminal, event: Event) -> None:
     """A line for each event, and a bar of steps."""
+    from rich.markup import escape
 
-    def __init__(self, console: Console, progress: Progress) -> None:
-        self.console, self.progress = console, progress
-        self.task = progress.add_task("", visible=False)
+    from upframe.training import events
 
-    def __call__(self, event: Event) -> None:
-        from rich.markup import escape
-
-        from upframe.training import events
-
-        match event:
-            case events.Started():
-                where = f"{event.device}" if event.processes == 1 else f"{event.processes} x {event.device}"
-                self._say(f"[bold]{escape(event.recipe)}[/]  {event.parameters:,} parameters, {escape(where)}, "
-                          f"{event.epoch:,} steps an epoch, into {escape(event.output)}")  # fmt: skip
-                self.progress.reset(self.task, total=event.total, completed=event.step, visible=True, description="steps")
-            case events.Stepped():
-                losses = "  ".join(f"{name} {value:.4g}" for name, value in event.losses.items())
-                self._say(f"{event.step:>8}  {losses}  [cyan]{event.seconds:.3f} s, {event.data_share:.0%} of it data[/]")
-                self.progress.update(self.task, completed=event.step)
-            case events.Validated():
-                scores = "  ".join(f"{name} {value:.3f}" for name, value in event.scores.items())
-                self._say(f"{event.step:>8}  [green]{escape(event.protocol)}[/]  {scores}")
-            case events.Note():
-                self._say(f"  [yellow]note[/] {escape(event.text)}")
-            case events.Finished():
-                what = "done" if event.step == event.total else "saved"
-                self._say(f"[green]{what}[/] {escape(event.weights)}, step {event.step:,} of {event.total:,}")
-
-    def _say(self, text: str) -> None:
-        self.console.print(text, highlight=False)
+    match event:
+        case events.Started():
+            where = f"{event.device}" if event.processes == 1 else f"{event.processes} x {event.device}"
+            screen.say(f"[bold]{escape(event.recipe)}[/]  {event.parameters:,} parameters, {escape(where)}, "
+                       f"{event.epoch:,} steps an epoch, into {escape(event.output)}")  # fmt: skip
+            screen.begin("steps", event.total, event.step)
+        case events.Stepped():
+            losses = "  ".join(f"{name} {value:.4g}" for name, value in event.losses.items())
+            screen.say(f"{event.step:>8}  {losses}  [cyan]{event.seconds:.3f} s, {event.data_share:.0%} of it data[/]")
+            screen.move(event.step)
+        case events.Validated():
+            scores = "  ".join(f"{name} {value:.3f}" for name, value in event.scores.items())
+            screen.say(f"{event.step:>8}  [green]{escape(event.protocol)}[/]  {scores}")
+        case events.Note():
+            screen.say(f"  [yellow]note[/] {escape(event.text)}")
+        case events.Finished():
+            what = "done" if event.step == event.total else "saved"
+            screen.say(f"[green]{what}[/] {escape(event.weights)}, step {event.step:,} of {event.total:,}")

@@ -9,20 +9,25 @@ from typing import Annotated, Literal
 import typer
 
 from upframe.cli.errors import FAILED, one_line
+from upframe.cli.loading import loading
+from upframe.cli.options import (
+    RUNNING,
+    AsJson,
+    Cuts,
+    Debug,
+    Device,
+    Inputs,
+    Overwrite,
+    Precision,
+    Quiet,
+    Threads,
+)
 
-RUNNING, VIDEO, PICTURES, SAYING = "Running the model", "Video output", "Picture output", "What is printed"
+VIDEO, PICTURES = "Video output", "Picture output"
 
 
 def upscale(
-    inputs: Annotated[
-        list[str],
-        typer.Argument(
-            metavar="INPUT...",
-            help="Pictures, films, folders (searched to the bottom), patterns such as 'shots/*.png', "
-            "or numbered frames such as frames/%05d.png.",
-            show_default=False,
-        ),
-    ],
+    inputs: Inputs,
     output: Annotated[
         str | None,
         typer.Option(
@@ -50,7 +55,7 @@ def upscale(
         str | None,
         typer.Option("--size", metavar="WxH|same", help="An exact size, or the size of the input, instead of --scale."),
     ] = None,
-    overwrite: Annotated[bool, typer.Option("--overwrite", help="Replace outputs that exist.")] = False,
+    overwrite: Overwrite = False,
     allow_truncated: Annotated[
         bool, typer.Option("--allow-truncated", help="Keep what can be read of a damaged input instead of refusing it.")
     ] = False,
@@ -58,17 +63,8 @@ def upscale(
         int | None,
         typer.Option("--max-pixels", min=1, help="Refuse pictures and frames of more pixels than this.", show_default=False),
     ] = None,
-    device: Annotated[
-        str, typer.Option("--device", "-d", help="auto, cpu, cuda, cuda:1, mps.", rich_help_panel=RUNNING)
-    ] = "auto",
-    precision: Annotated[
-        Literal["auto", "fp32", "fp16", "bf16"],
-        typer.Option(
-            "--precision",
-            help="auto is fp32; half precision is for GPUs, bf16 also for CPUs that have it.",
-            rich_help_panel=RUNNING,
-        ),
-    ] = "auto",
+    device: Device = "auto",
+    precision: Precision = "auto",
     backend: Annotated[
         Literal["torch", "onnxruntime", "openvino"] | None,
         typer.Option(
@@ -84,25 +80,24 @@ def upscale(
             "--tile", metavar="auto|N", help="Side of a tile in input pixels; the result is the same.", rich_help_panel=RUNNING
         ),
     ] = "auto",
-    cuts: Annotated[
-        str,
+    cuts: Cuts = "auto",
+    threads: Threads = None,
+    compiled: Annotated[
+        bool,
         typer.Option(
-            "--cuts",
-            metavar="auto|off|FILE",
-            help="Where a model for video forgets what it has seen: found, never, or a list of frame numbers.",
-            rich_help_panel=RUNNING,
+            "--compile", help="Compile the model first, which takes up to minutes: for long films.", rich_help_panel=RUNNING
         ),
-    ] = "auto",
-    threads: Annotated[
-        int | None,
-        typer.Option("--threads", min=1, help="Processor threads for the model.", show_default=False, rich_help_panel=RUNNING),
-    ] = None,
+    ] = False,
+    graphs: Annotated[
+        bool,
+        typer.Option("--graphs", help="On CUDA: record the model once a size, and replay it.", rich_help_panel=RUNNING),
+    ] = False,
     codec: Annotated[
         str | None,
         typer.Option(
             "--codec",
             metavar="NAME",
-            help="x264, x265, av1, vp9, ffv1 (lossless), prores. \\[default: x264]",
+            help="x264, x265, av1, vp9, ffv1 (lossless), prores; h264-nvenc, hevc-nvenc on a GPU. \\[default: x264]",
             show_default=False,
             rich_help_panel=VIDEO,
         ),
@@ -159,14 +154,9 @@ def upscale(
             rich_help_panel=PICTURES,
         ),
     ] = None,
-    as_json: Annotated[
-        bool,
-        typer.Option(
-            "--json", help="Events as one JSON object a line, nothing else, on standard output.", rich_help_panel=SAYING
-        ),
-    ] = False,
-    quiet: Annotated[bool, typer.Option("--quiet", "-q", help="Print errors only.", rich_help_panel=SAYING)] = False,
-    debug: Annotated[bool, typer.Option("--debug", help="Show the traceback of an error.", rich_help_panel=SAYING)] = False,
+    as_json: AsJson = False,
+    quiet: Quiet = False,
+    debug: Debug = False,
 ) -> None:
     """Make images and video larger.
 
@@ -181,10 +171,11 @@ def upscale(
         raise typer.BadParameter("give either --frames or --output", param_hint="--frames")
 
     with one_line(debug=debug):
-        from upframe.cli.report import reporter
-        from upframe.engine.job import Settings, upscale_files
-        from upframe.engine.size import parse_target
-        from upframe.media.films.encoders import EncoderSettings
+        with loading():
+            from upframe.cli.report import reporter
+            from upframe.engine.job import Settings, upscale_files
+            from upframe.engine.size import parse_target
+            from upframe.media.films.encoders import EncoderSettings
 
         settings = Settings(
             model=model,
@@ -195,6 +186,8 @@ def upscale(
             tile="auto" if tile == "auto" else int(tile),
             cuts=cuts,
             threads=threads,
+            compile=compiled,
+            graphs=graphs,
             encoder=EncoderSettings(codec=codec, crf=crf, preset=preset, pix_fmt=pix_fmt),
             frames=frames,
             depth=8 if depth == 8 else 16 if depth == 16 else None,

@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from upframe.data.lmdb_clips import ClipShape, LmdbWriter
 from upframe.data.pictures import read_rgb
 from upframe.data.published_folders import pictures_in, subfolders
-from upframe.errors import InputError
+from upframe.errors import InputError, OutputError
 from upframe.media.atomic import atomic_output
 
 Progress = Callable[[int, int], None]
@@ -36,9 +36,12 @@ def pack(
 
     A clip in a folder of folders (``00001/0266``) is named with an underscore (``00001_0266``). ``only``: the names of the
     clips to take. The LMDB appears whole or not at all. Raises InputError for a folder without clips, for pictures that are
-    damaged, of another size than their clip's first, or of more than 8 bits; OutputError when the target is there already.
+    damaged, of another size than their clip's first, or of more than 8 bits; OutputError when the target is there already, or
+    is a folder of the clips.
     """
     clips = _clips(source)
+    if target.resolve() in {source.resolve(), *(paths[0].parent.resolve() for paths in clips.values())}:
+        raise OutputError(f"{target}: is a folder of the clips, which stay as they are; write elsewhere")
     if only:
         missing = [name for name in only if name not in clips]
         if missing:

@@ -2,25 +2,16 @@
 
 from __future__ import annotations
 
-import os
 from pathlib import Path
 
 from upframe.data.catalogue import Entry, find_entry
 from upframe.errors import InputError
+from upframe.folders import user_folder
 
 
 def data_folder() -> Path:
-    """Where data sets lie: ``UPFRAME_DATA``, else ``upframe/data`` in ``XDG_DATA_HOME``, else in ``~/.local/share``.
-
-    Raises InputError for a user without a home.
-    """
-    try:
-        if folder := os.environ.get("UPFRAME_DATA"):
-            return Path(folder).expanduser()
-        data = os.environ.get("XDG_DATA_HOME") or Path.home() / ".local" / "share"
-    except RuntimeError as error:
-        raise InputError("there is no home folder to keep data sets in: set UPFRAME_DATA to a folder") from error
-    return Path(data) / "upframe" / "data"
+    """Where data sets lie: see :func:`upframe.folders.user_folder`. Raises InputError for a user without a home."""
+    return user_folder("data", "UPFRAME_DATA")
 
 
 def locate(place: str | Path) -> tuple[Path, Entry | None]:

@@ -41,7 +41,7 @@ class Comparison:
 
 
 def compare(
-    wanted: Comparison, *, on_step: Callable[[Step], None], on_note: Callable[[str], None]
+    wanted: Comparison, *, on_step: Callable[[Step], None] = lambda _: None, on_note: Callable[[str], None] = lambda _: None
 ) -> tuple[Evaluation, tuple[Exhibit, ...]]:
     """Score a result against its reference, frame by frame, holding no more than a frame of each.
 

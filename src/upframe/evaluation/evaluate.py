@@ -73,7 +73,7 @@ class Wish:
 
 
 def evaluate(
-    wish: Wish, *, on_step: Callable[[Step], None], on_note: Callable[[str], None]
+    wish: Wish, *, on_step: Callable[[Step], None] = lambda _: None, on_note: Callable[[str], None] = lambda _: None
 ) -> tuple[Evaluation, tuple[Exhibit, ...]]:
     """Run every model, and bicubic, over a set; score and time each frame.
 

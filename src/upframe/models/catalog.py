@@ -1,33 +1,35 @@
-"""Every model by its name or its file: what is built in, what was imported, and which network a checkpoint belongs to."""
+"""Every model by its name or its file, ready to run: loaded, fetched, and saved under a name of its own."""
 
 from __future__ import annotations
 
-import os
 import re
 from collections.abc import Mapping
 from contextlib import suppress
 from dataclasses import dataclass, replace
-from importlib import resources
 from pathlib import Path
 from typing import Any, Protocol, cast, runtime_checkable
 
-from safetensors import SafetensorError, safe_open
 from safetensors.torch import save as to_safetensors
 from torch import Tensor, nn
 
 from upframe.download import Progress, download
 from upframe.errors import CheckpointError, InputError
+from upframe.models.cards import (
+    INTERPOLATIONS,
+    NAME,
+    SOURCE_KEY,
+    imported,
+    models_folder,
+    named_file,
+    named_interpolation,
+    shipped,
+)
 from upframe.models.checkpoint import read_checkpoint
 from upframe.models.info import ModelInfo, from_metadata, to_metadata
 from upframe.models.interpolation import Interpolation
 from upframe.models.published import PUBLISHED, Published, published_file, published_name
 from upframe.models.recognition import found_in, network_in
-from upframe.ops.resize import Kernel
 
-INTERPOLATIONS: tuple[Kernel, ...] = ("bicubic", "lanczos")
-DEFAULT_FAMILY = "rt4ksr"
-SOURCE_KEY = "source"  # of the metadata of an imported file: the name and SHA-256 of what was imported
-_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._+-]*")
 _ENDINGS = re.compile(r"(\.(pth|pt|pkl|ckpt|tar|bin|safetensors))+$", re.IGNORECASE)
 
 
@@ -55,68 +57,6 @@ class Model:
         return cast(Tensor, self.network(x))
 
 
-def weights_folder() -> Path:
-    """Where the shipped weights and their cards lie."""
-    return Path(str(resources.files("upframe") / "weights"))
-
-
-def models_folder() -> Path:
-    """Where imported models lie: ``UPFRAME_MODELS``, else ``upframe/models`` in ``XDG_DATA_HOME``, else in ``~/.local/share``.
-
-    Raises CheckpointError for a user without a home.
-    """
-    try:
-        if folder := os.environ.get("UPFRAME_MODELS"):
-            return Path(folder).expanduser()
-        data = os.environ.get("XDG_DATA_HOME") or Path.home() / ".local" / "share"
-    except RuntimeError as error:
-        raise CheckpointError("there is no home folder to keep models in: set UPFRAME_MODELS to a folder") from error
-    return Path(data) / "upframe" / "models"
-
-
-def shipped() -> list[ModelInfo]:
-    """The cards of all built-in models; reads the files' headers alone."""
-    return [Interpolation(kernel, 2).info for kernel in INTERPOLATIONS] + _cards(weights_folder())
-
-
-def imported() -> list[ModelInfo]:
-    """The cards of the user's own models; reads the files' headers alone, and passes over files that have no card."""
-    return [card for folder in _folders()[1:] for card in _cards(folder)]
-
-
-def _folders() -> list[Path]:
-    """Where models are looked for by name: the shipped ones first, which nothing imported can stand in for."""
-    try:
-        return [weights_folder(), models_folder()]
-    except CheckpointError:  # no home: there is nothing imported
-        return [weights_folder()]
-
-
-def _cards(folder: Path) -> list[ModelInfo]:
-    cards = []
-    for path in sorted(folder.glob("*.safetensors")):
-        try:
-            with safe_open(path, framework="np") as file:
-                info, _ = from_metadata(file.metadata())
-        except (SafetensorError, OSError):
-            continue
-        if info is not None:
-            cards.append(replace(info, name=path.stem))
-    return cards
-
-
-def card_text(name: str) -> str:
-    """The card of a shipped model, in Markdown: data, licence, training, scores. Empty where there is none."""
-    path = weights_folder() / f"{Path(name).name}.md"
-    return path.read_text(encoding="utf-8") if path.is_file() else ""
-
-
-def default_model(scale: float) -> str:
-    """The built-in model for an enlargement: the smallest shipped scale that reaches it, else the largest there is."""
-    offered = sorted((info.scale, info.name) for info in shipped() if info.family == DEFAULT_FAMILY)
-    return next((name for offer, name in offered if offer >= scale), offered[-1][1])
-
-
 def load(name_or_path: str | Path, *, scale: int | None = None, merge: bool = True) -> Model:
     """A model ready to run, from a shipped or imported name or any published checkpoint file of a known network.
 
@@ -124,27 +64,16 @@ def load(name_or_path: str | Path, *, scale: int | None = None, merge: bool = Tr
     keeps a training form. Raises CheckpointError for a name or file that is not known, and for an unsafe file.
     """
     name = str(name_or_path)
-    for kernel in INTERPOLATIONS:
-        if name == kernel or name.startswith(f"{kernel}-x"):
-            return _interpolation(kernel, name, scale)
+    if kernel := named_interpolation(name, scale):
+        network = Interpolation(*kernel)
+        return Model(network.eval(), network.info)
     return load_file(_path_of(name), merge=merge)
-
-
-def _interpolation(kernel: Kernel, name: str, scale: int | None) -> Model:
-    suffix = name.removeprefix(kernel).removeprefix("-x")
-    if suffix and not suffix.isdigit():
-        raise CheckpointError(f"{name}: no model of this name is built in; {kernel}-x2 and the like are")
-    network = Interpolation(kernel, scale or int(suffix or 2))
-    return Model(network.eval(), network.info)
 
 
 def _path_of(name: str) -> Path:
     """The file of a shipped or imported name, or else the name as a path."""
-    if _NAME.fullmatch(name):
-        for folder in _folders():
-            path = folder / f"{name}.safetensors"
-            if path.is_file():
-                return path
+    if path := named_file(name):
+        return path
     path = Path(name)
     if path.suffix or path.exists():
         return path
@@ -182,7 +111,7 @@ def _with_card(info: ModelInfo, card: ModelInfo | Published) -> ModelInfo:
     """What no tensor tells, from a card: how it was trained and what it may be used for. All else is read off the tensors."""
     info = replace(info, licence=card.licence, summary=card.summary)
     if isinstance(card, ModelInfo):
-        info = replace(info, experimental=card.experimental)
+        info = replace(info, experimental=card.experimental, half=card.half)
     return info if card.degradation == "unknown" else replace(info, degradation=card.degradation)
 
 
@@ -221,7 +150,7 @@ def name_for(model: Model, name: str | None) -> str:
     of a built-in model.
     """
     chosen = name or model.published or re.sub(r"[^A-Za-z0-9._+-]+", "-", model.info.name).strip("-.")
-    if not _NAME.fullmatch(chosen):
+    if not NAME.fullmatch(chosen):
         raise CheckpointError(
             f"{chosen or model.info.name}: is no name for a model: give one word of letters and digits with --name"
         )

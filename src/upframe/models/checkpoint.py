@@ -7,7 +7,6 @@ holds are found here; which of them is a network is for the catalogue to say.
 
 from __future__ import annotations
 
-import hashlib
 import pickle
 import re
 import struct
@@ -24,10 +23,12 @@ from safetensors import SafetensorError, safe_open
 from torch import Tensor
 
 from upframe.errors import CheckpointError
+from upframe.models.header import sha256
 from upframe.models.info import METADATA_KEY
 
 SIZE_LIMIT = 4 * 2**30  # bytes; the largest published networks of the field are a few hundred megabytes
 DEPTH = 5  # of dictionaries in one another, and of prefixes before one another
+TORCH_STARTS = (b"PK", b"\x80")  # what torch.save writes: an archive, before version 1.6 a pickle
 SLACK = 2**20  # bytes a tensor may claim beyond what is stored: a small constant may be one number repeated
 
 _AVERAGED = re.compile(r"(^|[._-])ema([._-]|$)", re.IGNORECASE)
@@ -96,6 +97,8 @@ def read_checkpoint(path: Path) -> Checkpoint:
     metadata: dict[str, str] = {}
     if path.suffix == ".safetensors" or head[8:9] == b"{":
         content, metadata = _read_safetensors(path)
+    elif not head.startswith(TORCH_STARTS):
+        raise CheckpointError(f"{path}: is neither safetensors nor a PyTorch checkpoint, by its first bytes")
     else:
         content = _read_torch(path)
         if isinstance(content, Mapping) and isinstance(own := content.get(METADATA_KEY), str):
@@ -104,12 +107,6 @@ def read_checkpoint(path: Path) -> Checkpoint:
     if not sets:
         raise CheckpointError(f"{path}: holds no network weights (a dictionary of named tensors was expected)")
     return Checkpoint(path, tuple(sets), metadata, sha256(path))
-
-
-def sha256(path: Path) -> str:
-    """The SHA-256 of a file, in hexadecimal."""
-    with path.open("rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()
 
 
 def check_sound(state: Mapping[str, Tensor]) -> None:
@@ -138,6 +135,8 @@ def check_finite(state: Mapping[str, Tensor]) -> None:
 
 def _refuse_other_kinds(path: Path, head: bytes) -> None:
     """A word on files that are often taken for weights."""
+    if not head:
+        raise CheckpointError(f"{path}: the file is empty (0 bytes)")
     if head.startswith(b"version https://git-lfs"):
         raise CheckpointError(f"{path}: is a Git LFS pointer, not the weights themselves: fetch them with `git lfs pull`")
     if head.lstrip().startswith(b"<"):

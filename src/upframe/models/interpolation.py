@@ -5,10 +5,8 @@ from __future__ import annotations
 import torch
 from torch import Tensor, nn
 
-from upframe.models.info import ModelInfo
+from upframe.models.cards import interpolation
 from upframe.ops.resize import Kernel, upscale
-
-_RADIUS: dict[Kernel, int] = {"bicubic": 2, "lanczos": 3}
 
 
 class Interpolation(nn.Module):
@@ -17,16 +15,7 @@ class Interpolation(nn.Module):
     def __init__(self, kernel: Kernel, scale: int) -> None:
         super().__init__()
         self.kernel, self.scale = kernel, scale
-        self.info = ModelInfo(
-            name=f"{kernel}-x{scale}",
-            family=kernel,
-            kind="image",
-            scale=scale,
-            radius=_RADIUS[kernel],
-            degradation="none",
-            licence="Apache-2.0",
-            summary=f"{kernel.capitalize()} interpolation, for comparison.",
-        )
+        self.info = interpolation(kernel, scale)
 
     def forward(self, x: Tensor) -> Tensor:
         return upscale(x, self.scale, kernel=self.kernel)

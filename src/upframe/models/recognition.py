@@ -12,6 +12,7 @@ from torch import Tensor, nn
 
 from upframe.errors import CheckpointError, MissingExtra
 from upframe.models import zoo
+from upframe.models.cards import word
 from upframe.models.checkpoint import Checkpoint, Weights, check_finite, check_sound
 from upframe.models.info import ModelInfo
 
@@ -106,7 +107,7 @@ def found_in(network: nn.Module, weights: Weights) -> Iterator[str]:
     """What a file holds, in sentences: the network with its hyper-parameters, where it lay, what was left out."""
     info = cast(ModelInfo, network.info)
     what = network.model if isinstance(network, zoo.ZooNetwork) else network
-    settings = (f"{name.replace('_', ' ')} {_word(value)}" for name, value in _settings(what))
+    settings = (f"{name.replace('_', ' ')} {word(value)}" for name, value in _settings(what))
     yield ", ".join((f"{type(what).__name__} x{info.scale}", info.kind, f"{info.parameters:,} parameters", *settings))
     if weights.place:
         where = " / ".join(weights.place)
@@ -127,10 +128,6 @@ def _settings(network: nn.Module) -> Iterator[tuple[str, object]]:
         value = getattr(network, name, None)
         if name != "scale" and isinstance(value, bool | int | float | str):
             yield name, value
-
-
-def _word(value: object) -> object:
-    return ("no", "yes")[value] if isinstance(value, bool) else value
 
 
 def _some(names: Iterable[str]) -> str:

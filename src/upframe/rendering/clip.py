@@ -217,14 +217,21 @@ class ClipWriter:
                 if _read_info(path) != self.info:
                     raise OutputError(f"{self.folder}: holds a clip made with other settings; write elsewhere")
                 return
-        if self.folder.exists() and not self.folder.is_dir():
-            raise OutputError(f"{self.folder}: is a file, and a folder is to be made there")
-        if self.folder.is_dir() and any(self.folder.iterdir()):
-            raise OutputError(f"{self.folder}: the folder is not empty; write elsewhere")
+        check_place(self.folder)
 
     def _write_info(self, name: str) -> None:
         with atomic_output(self.folder / name) as temporary:
             temporary.write_text(self.info.model_dump_json(indent=1) + "\n", encoding="utf-8")
+
+
+def check_place(folder: Path) -> None:
+    """Raise OutputError where no clip can be begun or gone on with: at a file, and in a folder that holds something else."""
+    if any((folder / name).exists() for name in (NAME, UNFINISHED)):
+        return
+    if any(place.exists() and not place.is_dir() for place in (folder, *folder.parents)):
+        raise OutputError(f"{folder}: a folder is to be made there, and a file is in its place or above it")
+    if folder.is_dir() and any(folder.iterdir()):
+        raise OutputError(f"{folder}: the folder is not empty; write elsewhere")
 
 
 def frame_path(folder: Path, number: int) -> Path:

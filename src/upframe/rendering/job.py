@@ -11,7 +11,7 @@ from typing import Literal
 
 from upframe.errors import InputError
 from upframe.rendering.blender import Blender
-from upframe.rendering.clip import ClipFrame, ClipInfo, ClipWriter, Matrix
+from upframe.rendering.clip import ClipFrame, ClipInfo, ClipWriter, Matrix, check_place
 from upframe.rendering.environment import environment_file
 from upframe.rendering.jitter import halton
 from upframe.rendering.makers import TARGET_SAMPLES, Maker, MakerName, open_maker, provenance
@@ -22,6 +22,7 @@ from upframe.rendering.scenes.drawn import photographs
 from upframe.rendering.scenes.generator import VERSION
 
 JITTER_LENGTH = 16  # frames after which the jitter begins again
+LARGEST_SIDE = 16384  # pixels of a picture, what OpenGL can draw into nearly everywhere
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,6 +55,8 @@ class Settings:
         ):
             if value < 1:
                 raise InputError(f"{name} must be at least 1, not {value}")
+        if (side := max(self.size) * (self.scale or 1)) > LARGEST_SIDE:
+            raise InputError(f"pictures with a side of {side} pixels are too large: {LARGEST_SIDE} are rendered at most")
         if not (self.fps > 0 and math.isfinite(self.fps)):
             raise InputError(f"frames a second must be above 0, not {self.fps}")
 
@@ -106,6 +109,7 @@ def render_clip(
     a file that cannot be rendered, OutputError for a folder that holds something else, DeviceError without OpenGL or Blender,
     MissingExtra without the packages.
     """
+    check_place(folder)
     scene = _scene(theme, seed, settings)
     settings = replace(settings, samples=settings.samples or TARGET_SAMPLES[maker])
     with open_maker(maker, scene, fps=settings.fps, samples=settings.samples or 1) as renderer:

@@ -6,6 +6,7 @@ import csv
 from collections.abc import Mapping
 from pathlib import Path
 
+from upframe.errors import OutputError
 from upframe.media.atomic import output_error
 
 STEP = "step"
@@ -25,6 +26,8 @@ class Table:
             with path.open(newline="", encoding="utf-8") as file:
                 reader = csv.DictReader(file)
                 self._columns = list(reader.fieldnames or [STEP])
+                if STEP not in self._columns:
+                    raise OutputError(f"{path}: is no table of a training, and one is to be written there; move it away")
                 rows = [row for row in reader if (row.get(STEP) or "").isdecimal() and int(row[STEP]) <= after]
         self._write(rows)
 

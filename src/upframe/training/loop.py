@@ -20,6 +20,7 @@ from upframe.errors import DeviceError, InputError, MissingExtra, OutputError, U
 from upframe.media import atomic_output
 from upframe.training.compiling import compile_networks, compiler_errors
 from upframe.training.events import Finished, Note, Report
+from upframe.training.files import require_files
 from upframe.training.recipe import Recipe
 from upframe.training.stopping import Stop
 from upframe.training.systems import objective_of, samples_of, save_weights
@@ -51,6 +52,7 @@ def train(recipe: Recipe, output: Path, report: Report = lambda _: None, *, resu
     SIGINT. MissingExtra without Lightning.
     """
     _require_lightning()
+    require_files(recipe)
     stop = Stop(recipe.run.minutes)
     from upframe.training.checkpoints import read_step
     from upframe.training.module import Training

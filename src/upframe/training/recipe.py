@@ -130,6 +130,15 @@ class Base(Section):
         return self
 
 
+def _check_features(losses: TecoGANLosses | NSRRLosses, network: str, file: str) -> None:
+    """Raise ValueError for a feature loss without a network."""
+    if losses.feature and losses.features is None:
+        raise ValueError(
+            f"the feature loss needs a network: losses.features.network={network} losses.features.file={file}, "
+            "which torchvision publishes; or do without: losses.feature=0"
+        )
+
+
 class RT4KSRRecipe(Base):
     """RT4KSR and RTSRN."""
 
@@ -159,11 +168,7 @@ class TecoGANRecipe(Base):
 
     @model_validator(mode="after")
     def _is_whole(self) -> TecoGANRecipe:
-        if self.losses.feature and self.losses.features is None:
-            raise ValueError(
-                "the feature loss needs a network: losses.features.network=vgg19 losses.features.file=vgg19-dcbb9e9d.pth, "
-                "which torchvision publishes; or do without: losses.feature=0"
-            )
+        _check_features(self.losses, "vgg19", "vgg19-dcbb9e9d.pth")
         if self.data.crop % 16:
             raise ValueError(f"the discriminator needs data.crop to be a multiple of 16, not {self.data.crop}")
         if self.run.accumulate > 1:
@@ -199,11 +204,7 @@ class NSRRRecipe(Base):
 
     @model_validator(mode="after")
     def _is_whole(self) -> NSRRRecipe:
-        if self.losses.feature and self.losses.features is None:
-            raise ValueError(
-                "the feature loss needs a network: losses.features.network=vgg16 losses.features.file=vgg16-397923af.pth, "
-                "which torchvision publishes; or do without: losses.feature=0"
-            )
+        _check_features(self.losses, "vgg16", "vgg16-397923af.pth")
         return self
 
 
@@ -268,7 +269,7 @@ def _mapping(name: str) -> dict[str, Any]:
         near = difflib.get_close_matches(name, built_in(), 1)
         hint = f"did you mean {near[0]}? " if near else ""
         raise InputError(f"{name}: no such recipe: {hint}built in are {', '.join(built_in())}; or give a file") from None
-    except (OSError, UnicodeDecodeError, yaml.YAMLError) as error:
+    except (OSError, UnicodeDecodeError, yaml.YAMLError, RecursionError) as error:
         raise InputError(f"{path}: cannot be read as YAML: {' '.join(str(error).split())}") from error
     if not isinstance(values, dict):
         raise InputError(f"{path}: is no recipe: keys and values are expected, version: 1 among them")
@@ -278,8 +279,8 @@ def _mapping(name: str) -> dict[str, Any]:
 def _parsed(text: str, key: str) -> Any:
     try:
         return yaml.safe_load(text)
-    except yaml.YAMLError as error:
-        raise InputError(f"{key}: {text!r} is no YAML value: {' '.join(str(error).split())}") from error
+    except (yaml.YAMLError, RecursionError) as error:
+        raise InputError(f"{key}: {text[:40]!r} is no YAML value: {' '.join(str(error).split())}") from error
 
 
 def _change(values: dict[str, Any], key: str, value: Any) -> None:
@@ -302,6 +303,10 @@ def _line(problem: dict[str, Any]) -> str:
         return f"{key}: there is no such key" + (f"; did you mean {known[0]}?" if known else "")
     if kind == "missing":
         return f"{key}: is missing"
+    if kind == "too_short":
+        return f"{key}: name at least one: {key}=[FOLDER], or more with commas between them"
+    if kind == "tuple_type":
+        return f"{key}: must be a list: {key}=[{problem['input']}]"
     if kind.startswith("union_tag"):
         return f"system: must be one of {', '.join(SYSTEMS)}"
     given = "" if kind == "value_error" else f", not {problem['input']!r}"

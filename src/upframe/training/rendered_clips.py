@@ -16,6 +16,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
+from upframe.data.training.frames import numbers_in
 from upframe.data.training.layers import LayeredClip
 from upframe.data.training.rendered import TARGET, Planes
 from upframe.errors import InputError
@@ -46,7 +47,7 @@ def open_rendered(scenes: Sequence[str], scale: int) -> list[tuple[str, TargetCl
     clips: list[tuple[str, TargetClip]] = []
     for scene in scenes:
         if scene.startswith(LAYERS):
-            clips += [(f"{LAYERS}{number}", LayeredClip(number, scale)) for number in _numbers(scene)]
+            clips += [(f"{LAYERS}{number}", LayeredClip(number, scale)) for number in numbers_in(scene, LAYERS)]
             continue
         folder = Path(scene).expanduser()
         folders = [folder] if (folder / "clip.json").is_file() else sorted(path.parent for path in folder.glob("*/clip.json"))
@@ -58,13 +59,6 @@ def open_rendered(scenes: Sequence[str], scale: int) -> list[tuple[str, TargetCl
                 raise InputError(f"{path}: has targets of x{clip.info.scale or 0}, and x{scale} is trained")
             clips.append((str(path), clip))
     return clips
-
-
-def _numbers(scene: str) -> range:
-    first, _, last = scene.removeprefix(LAYERS).partition("-")
-    if not (first.isdecimal() and last.isdecimal() and int(first) <= int(last)):
-        raise InputError(f"{scene}: which clips are to be generated? Write {LAYERS}0-7 for the first 8")
-    return range(int(first), int(last) + 1)
 
 
 class _Clips:

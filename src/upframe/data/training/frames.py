@@ -109,7 +109,7 @@ def open_pictures(sources: Sequence[str]) -> list[Clip]:
     pictures: list[Clip] = []
     for source in sources:
         if source.startswith(DRAWN):
-            pictures += [DrawnPicture(number) for number in _numbers(source)]
+            pictures += [DrawnPicture(number) for number in numbers_in(source, DRAWN)]
             continue
         path = _existing(source)
         files = [path] if path.is_file() else sorted(p for f in (path, *subfolders(path)) for p in pictures_in(f))
@@ -150,10 +150,11 @@ def _clips_at(path: Path, skip_damaged: bool) -> list[Clip]:
     return clips
 
 
-def _numbers(source: str) -> range:
-    first, _, last = source.removeprefix(DRAWN).partition("-")
-    if not (first.isdecimal() and last.isdecimal() and int(first) <= int(last)):
-        raise InputError(f"{source}: which pictures are to be drawn? Write {DRAWN}0-23 for the first 24")
+def numbers_in(source: str, start: str) -> range:
+    """The numbers of ``drawn:0-23`` and the like, both ends among them. Raises InputError for what is not written so."""
+    first, _, last = source.removeprefix(start).partition("-")
+    if not all(digits.isdecimal() and len(digits) < 10 for digits in (first, last)) or int(first) > int(last):
+        raise InputError(f"{source}: which ones are to be made? Write {start}0-23 for the first 24")
     return range(int(first), int(last) + 1)
 
 

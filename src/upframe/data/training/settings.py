@@ -16,7 +16,7 @@ each, then any quarter turn (TecoGAN)."""
 class Section(BaseModel):
     """A part of a recipe: nothing that is not named in it may be there."""
 
-    model_config = ConfigDict(extra="forbid", frozen=True)
+    model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False)
 
 
 class Source(Section):

@@ -65,8 +65,10 @@ def monitor_page(records: Sequence[Record], *, refresh: int | None = None) -> st
 def write_monitor(path: Path, records: Sequence[Record], *, refresh: int | None = None, overwrite: bool = False) -> None:
     """Write the page, whole or not at all, over an older one of its kind.
 
-    Raises OutputError where another file is there, unless ``overwrite``.
+    Raises OutputError for a name that is not one of a page, and where another file is there, unless ``overwrite``.
     """
+    if path.suffix.lower() not in (".html", ".htm"):
+        raise OutputError(f"{path}: the page is written as .html: give such a name with -o")
     if path.is_file() and not overwrite and _MARK not in path.read_text(encoding="utf-8", errors="replace"):
         raise OutputError(f"{path}: exists already and is no page of upframe monitor; write elsewhere with -o, or --overwrite")
     with atomic_output(path, overwrite=True) as temporary:
