@@ -58,15 +58,21 @@ def list_models(
                 for card in cards:
                     print(json.dumps(card.as_dict() | {"origin": origin}))
             elif cards:
-                _print_table((origin, "kind", "scale", "parameters", "trained for", "licence", ""), map(_row, cards))
+                _print_table((origin, "kind", "scale", "size", "trained for", ""), map(_row, cards))
 
 
 def _row(card: ModelInfo) -> tuple[str, ...]:
     summary = f"(experimental) {card.summary}" if card.experimental else card.summary
     trained = card.degradation != "none"
     name, scale = (card.name, f"x{card.scale}") if trained else (card.family, "any")
-    parameters = f"{card.parameters:,}" if card.parameters else "-"
-    return name, card.kind, scale, parameters, card.degradation, card.licence, summary
+    return name, card.kind, scale, _short(card.parameters), card.degradation, summary
+
+
+def _short(parameters: int | None) -> str:
+    """The number of parameters in a few characters, so that a line of a terminal holds the rest."""
+    if not parameters:
+        return "-"
+    return f"{parameters / 1e6:.1f} M" if parameters >= 1e6 else f"{parameters / 1e3:.0f} k"
 
 
 def _list_published(*, as_json: bool) -> None:
