@@ -20,7 +20,7 @@ from upframe.rendering.scenes import THEMES, generate
 SIZE, SEED, FRAMES, WARM_UP, SAMPLES = (540, 960), 3, 20, 3, 16
 PASSES = {
     "shadows of what moves": "_cast_shadows",
-    "geometry": "_draw_groups",
+    "geometry": "_draw_geometry",
     "openness": "_open",
     "light": "_illuminate",
     "reflections": "_reflect_glossy",

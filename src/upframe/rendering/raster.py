@@ -7,6 +7,7 @@ and materials are exact; shadows, ambient occlusion and reflections are approxim
 from __future__ import annotations
 
 from dataclasses import dataclass
+from operator import itemgetter
 from types import TracebackType
 from typing import Any
 
@@ -44,6 +45,7 @@ BATCH = 32  # groups: where software renders, it draws one batch while the next 
 class _Targets:
     """The buffers of one size."""
 
+    cover: Any  # framebuffer: the depth of the geometry alone
     geometry: Any  # framebuffer: albedo and metallic, normal and roughness, motion and depth and emission
     sky: Any  # the same, and lit
     half: Any  # half the size: depth; its own depth marks glossy surfaces
@@ -78,6 +80,7 @@ class Rasteriser:
         self.scene, self.fps = scene, fps
         self._context = context = create_context()
         self._geometry, self._shadow = (Programs.compiled(context, name) for name in ("geometry", "shadow"))
+        self._cover = program(context, "geometry", "cover", defines=("TEXTURE", "HOLES"))
         has = ["SUN"] * (scene.sun is not None) + [f"LIGHTS {len(scene.lights)}"] * bool(scene.lights)
         self._sky, self._half, self._openness, self._light, self._mark, self._reflect, self._compose, self._add = shading = [
             program(context, "screen", name, shading=True, defines=has)
@@ -85,14 +88,14 @@ class Rasteriser:
         ]
         for shader in shading:
             assign(shader, **{name: unit for unit, name in enumerate(UNITS)})
-        for shader in (*self._geometry, *self._shadow):
+        for shader in (*self._geometry, self._cover, *self._shadow):
             assign(shader, colour_map=0, detail_map=1)
         triangle = context.buffer(np.array([-1, -1, 3, -1, -1, 3], np.float32).tobytes())
         self._shading = shading
         self._screens = {shader: context.vertex_array(shader, [(triangle, "2f", "position")]) for shader in shading}
         self._elsewhere = context.framebuffer([context.texture((1, 1), 4)])
         self._textures = Textures(context)
-        self._standing, self._moving = groups_of(context, scene, self._geometry, self._shadow)
+        self._standing, self._moving = groups_of(context, scene, self._geometry, self._cover, self._shadow)
         self._glossy = any(material.smoothest < GLOSSY for material in {instance.material for instance in scene.instances})
         self._environment = self._upload_environment()
         self._targets: dict[tuple[int, int], _Targets] = {}
@@ -191,32 +194,42 @@ class Rasteriser:
         pose, projection = camera.pose(seconds), DOWN @ projection_matrix(camera, height, width)
         clip_now, clip_before = projection @ view_matrix(pose), projection @ view_matrix(camera.pose((frame - 1) / self.fps))
         self._moving.place(frame, self.fps)
-        self._cast_shadows(frame)
         view = {"size": size[::-1], "jitter": jitter, "eye": pose[:3, 3], "ray_of": ray_matrix(camera, pose, height, width)}
-        for shader in (*self._geometry, *self._shading):
+        for shader in (*self._geometry, self._cover, *self._shading):
             assign(shader, **view, clip_now=clip_now, clip_before=clip_before)
         shift = (-2 * jitter[0] / width, -2 * jitter[1] / height)
-        for shader in self._geometry:
+        for shader in (*self._geometry, self._cover):
             assign(shader, bias=texture_bias, shift=shift)
         assign(self._openness, focal=height / (2 * np.tan(camera.field_of_view / 2)))
         assign(self._light, **self._lights(seconds))
-        targets.geometry.use()
-        targets.geometry.color_mask = ((False,) * 4,) * 3  # the sky writes what nothing else does
-        targets.geometry.clear()
-        targets.geometry.color_mask = ((True,) * 4,) * 3
-        self._context.enable_only(self._context.DEPTH_TEST)
-        self._context.depth_func = "<="
-        self._context.front_face = "cw"  # with y down
-        seen = self._moving.load_in_sight(clip_now) + self._standing.in_sight(pose[:3, 3], clip_now)
-        self._draw_groups(targets.geometry, seen)
+        eye = pose[:3, 3]
+        seen = self._moving.load_in_sight(eye, clip_now) + self._standing.in_sight(eye, clip_now)
+        self._draw_geometry(targets, [group for _, group in sorted(seen, key=itemgetter(0))])
+        self._cast_shadows(frame)
         self._context.enable_only(self._context.DEPTH_TEST)
         self._environment.use(UNITS.index("environment"))
         targets.sky.use()
         self._screens[self._sky].render()
 
-    def _draw_groups(self, target: Any, groups: list[Group]) -> None:
+    def _draw_geometry(self, targets: _Targets, seen: list[Group]) -> None:
+        """From near to far, so that little is drawn that will be hidden; what has holes by its depth first."""
+        self._context.enable_only(self._context.DEPTH_TEST)
+        self._context.depth_func = "<="
+        self._context.front_face = "cw"  # with y down
+        solid, holed = [group for group in seen if not group.has_holes], [group for group in seen if group.has_holes]
+        targets.cover.use()
+        targets.cover.clear()
+        self._draw_groups(targets.cover, holed, covers=True)
+        targets.geometry.use()  # the sky writes what nothing else does
+        self._draw_groups(targets.geometry, solid)
+        self._context.depth_func = "=="
+        self._draw_groups(targets.geometry, holed)
+        self._context.depth_func = "<="
+
+    def _draw_groups(self, target: Any, groups: list[Group], *, covers: bool = False) -> None:
         """Into ``target``, which is bound, in this order."""
         two_sided, surface = True, None
+        self._context.disable(self._context.CULL_FACE)
         for number, group in enumerate(groups):
             material = group.material
             if material.two_sided is not two_sided:
@@ -225,7 +238,7 @@ class Rasteriser:
             if material.surface is not None and material.surface is not surface:
                 surface = material.surface
                 self._use(surface)
-            group.drawn.render(instances=group.visible)
+            (group.cover if covers else group.drawn).render(instances=group.visible)
             if number % BATCH == BATCH - 1:
                 self._elsewhere.clear()  # what was drawn so far is on its way as soon as something else is drawn to
                 target.use()
@@ -318,6 +331,7 @@ class Rasteriser:
             opened, lit, mirrored = steps
             depth, mark, half_mark = (context.depth_renderbuffer(one) for one in (shape, shape, half))
             self._targets[size] = _Targets(
+                cover=context.framebuffer(depth_attachment=depth),
                 geometry=context.framebuffer(geometry, depth),
                 sky=context.framebuffer([*geometry, lit], depth),
                 half=context.framebuffer([far], half_mark),

@@ -140,7 +140,8 @@ class Group:
     centre: Vector  # of a sphere around the mesh, before its transform
     radius: float
     matrices: Any  # the buffer of (n, 2, 4, 4): now and before
-    drawn: Any  # vertex arrays of the geometry and the shadow pass
+    drawn: Any  # vertex arrays of the geometry pass, and of the passes of depth alone
+    cover: Any  # of what has holes: its depth
     shadow: Any
     visible: int = 0  # how many instances the buffer holds
 
@@ -163,11 +164,11 @@ class Still:
         self._centres = np.array([group.centre for group in groups]).reshape(-1, 3)
         self._radii = np.array([group.radius for group in groups])
 
-    def in_sight(self, eye: Vector, clip: Matrix) -> list[Group]:
-        """What may be in the picture, from near to far, so that little is drawn that will be hidden."""
+    def in_sight(self, eye: Vector, clip: Matrix) -> list[tuple[float, Group]]:
+        """What may be in the picture, each with the square of how far away its middle is."""
         seen = np.flatnonzero(_in_sight(self._centres, self._radii, clip))
-        distance = ((self._centres[seen] - eye) ** 2).sum(axis=1) - self._radii[seen] ** 2
-        return [self.groups[index] for index in seen[np.argsort(distance)]]
+        distances = ((self._centres[seen] - eye) ** 2).sum(axis=1)
+        return [(float(distance), self.groups[index]) for index, distance in zip(seen, distances, strict=True)]
 
 
 class Moving:
@@ -202,19 +203,27 @@ class Moving:
             group.load(self._now[self._ends[index] : self._ends[index + 1]])
         return self.groups
 
-    def load_in_sight(self, clip: Matrix) -> list[Group]:
-        """The groups that may be in the picture, their buffers filled with the instances that may."""
+    def load_in_sight(self, eye: Vector, clip: Matrix) -> list[tuple[float, Group]]:
+        """The groups that may be in the picture, their buffers filled with the instances that may, from near to far.
+
+        Each with the square of how far away its instances are in the mean.
+        """
         now = self._now[:, 0]
         stretch = np.sqrt((now[:, :3, :3] ** 2).sum(axis=2).max(axis=1, initial=0))
         centres = (self._centres[:, None] @ now[:, :3, :3])[:, 0] + now[:, 3, :3]
         seen = _in_sight(centres, self._radii * stretch, clip)
+        distances = ((centres - eye) ** 2).sum(axis=1)
+        result = []
         for index, group in enumerate(self.groups):
-            one = slice(self._ends[index], self._ends[index + 1])
-            group.load(self._now[one][seen[one]])
-        return [group for group in self.groups if group.visible]
+            first, end = self._ends[index : index + 2]
+            those = first + np.flatnonzero(seen[first:end])
+            group.load(self._now[those[np.argsort(distances[those])]])
+            if group.visible:
+                result.append((float(distances[those].mean()), group))
+        return result
 
 
-def groups_of(context: Any, scene: Scene, geometry: Programs, shadow: Programs) -> tuple[Still, Moving]:
+def groups_of(context: Any, scene: Scene, geometry: Programs, cover: Any, shadow: Programs) -> tuple[Still, Moving]:
     """Upload the meshes of a scene: what stands still, put together by place and material, and what moves."""
     still: dict[tuple[int, int, int], list[Instance]] = {}
     moving: dict[tuple[int, int], list[Instance]] = {}
@@ -224,11 +233,12 @@ def groups_of(context: Any, scene: Scene, geometry: Programs, shadow: Programs) 
         else:
             x, y = np.floor(instance.at(0.0)[:2, 3] / CELL)
             still.setdefault((id(instance.material), int(x), int(y)), []).append(instance)
-    standing = [_group(context, _baked(gathered), gathered[0].material, [], geometry, shadow) for gathered in still.values()]
+    programs = geometry, cover, shadow
+    standing = [_group(context, _baked(gathered), gathered[0].material, [], *programs) for gathered in still.values()]
     for group in standing:
         group.load(np.tile(np.eye(4, dtype=np.float32), (1, 2, 1, 1)))
     return Still(standing), Moving(
-        [_group(context, gathered[0].mesh, gathered[0].material, gathered, geometry, shadow) for gathered in moving.values()]
+        [_group(context, gathered[0].mesh, gathered[0].material, gathered, *programs) for gathered in moving.values()]
     )
 
 
@@ -238,7 +248,7 @@ def _baked(instances: list[Instance]) -> Mesh:
 
 
 def _group(
-    context: Any, mesh: Mesh, material: Material, instances: list[Instance], geometry: Programs, shadow: Programs
+    context: Any, mesh: Mesh, material: Material, instances: list[Instance], geometry: Programs, cover: Any, shadow: Programs
 ) -> Group:
     vertices = np.concatenate((mesh.positions, mesh.normals, mesh.uvs), axis=1).astype(np.float32)
     buffer, indices = context.buffer(vertices.tobytes()), context.buffer(mesh.triangles.astype(np.int32).tobytes())
@@ -263,6 +273,7 @@ def _group(
         float(np.linalg.norm(high - low)) / 2,
         matrices,
         context.vertex_array(geometry.of(material), seen, indices),
+        context.vertex_array(cover, cast, indices) if has_holes else None,
         context.vertex_array(shadow.of(material), cast, indices),
     )
 

@@ -43,9 +43,6 @@ void main() {
     if (finish.z > 0.5 && dot(normal, view) < 0.0) normal = -normal;
 #ifdef TEXTURE
     vec4 painted = texture(colour_map, texture_place, bias);
-#ifdef HOLES
-    if (painted.a < 0.4) discard;
-#endif
     albedo *= painted.rgb * painted.rgb;  // the texture holds square roots
     vec3 detail = texture(detail_map, texture_place, bias).rgb;
     roughness *= detail.b;

@@ -13,6 +13,8 @@ in mat4 model_before;
 in vec4 colour_and_roughness;
 in vec3 metallic_emission_sides;
 
+invariant gl_Position;  // two passes must find the same depth
+
 out vec3 world_position;
 out vec3 world_normal;
 #ifdef TEXTURE
