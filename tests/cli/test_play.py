@@ -46,10 +46,18 @@ def test_a_film_is_recorded_and_every_frame_timed(upframe: Command, tmp_path: Pa
 
 
 @pytest.mark.usefixtures("opengl")
-def test_without_a_model_it_says_that_nothing_is_supersampled(upframe: Command) -> None:
+def test_a_built_in_network_plays_where_none_is_named(upframe: Command) -> None:
     outcome = upframe("play", "yard", "--headless", *SMALL)
     assert outcome.code == 0
-    assert "without --model nothing is supersampled" in outcome.err
+    assert "stssnet-x2 is experimental" in outcome.err
+    assert "history and network" in outcome.out
+
+
+@pytest.mark.usefixtures("opengl")
+def test_without_a_network_it_says_that_nothing_is_supersampled(upframe: Command) -> None:
+    outcome = upframe("play", "yard", "--headless", *SMALL, "--model", "none")
+    assert outcome.code == 0
+    assert "nothing is supersampled" in outcome.err
     assert "limited by: render" in outcome.out
     assert "network" not in outcome.out
 

@@ -39,6 +39,8 @@ STAGES = {
     "show": "window or film",
 }
 """What the stages are called on a terminal."""
+SHIPPED = {2: "stssnet-x2", 4: "nsrr-x4"}
+"""What supersamples where no model is named, by the enlargement: the one that is faster on a processor."""
 
 
 def play(
@@ -80,7 +82,7 @@ def play(
             "--model",
             "-m",
             metavar="NAME|FILE",
-            help="NSRR's or STSSNet's weights.",
+            help="NSRR's or STSSNet's weights, or none. \\[default: stssnet-x2; nsrr-x4 for --scale 4]",
             show_default=False,
             rich_help_panel=RUNNING,
         ),
@@ -102,7 +104,8 @@ def play(
         from upframe.engine.size import parse_size
         from upframe.engine.supersampler import Supersampler
 
-        supersampler = None if model is None else Supersampler(model, device=device, precision=precision, far=far)
+        name = model or SHIPPED.get(scale or 2, "none")
+        supersampler = None if name == "none" else Supersampler(name, device=device, precision=precision, far=far)
         settings = PlaySettings(
             size=parse_size(size),
             scale=scale or (2 if supersampler is None else supersampler.info.scale),
@@ -161,7 +164,9 @@ def _play(
     keep_freed_memory()
     name = f"{theme} {seed}"
     if supersampler is None:
-        report(events.Note(name, "without --model nothing is supersampled: give the weights of NSRR or STSSNet"))
+        report(events.Note(name, "nothing is supersampled: give the weights of NSRR or STSSNet with --model"))
+    elif (info := supersampler.info).experimental:
+        report(events.Note(name, f"{info.name} is experimental. {info.summary}"))
     meter = events.Meter(name, None if settings.repeat else settings.frames)
     make_scene = partial(generate, theme, seed, seconds=settings.frames / settings.fps)
     with closing(play(make_scene, settings, supersampler, show)) as progress:
