@@ -147,6 +147,7 @@ def test_an_archive_writes_nowhere_but_in_its_folder(tmp_path: Path, content: by
         (zipped({"a.txt": b"words" * 999})[:-40], "neither|cannot be unpacked"),
         (zipped({"elsewhere/a.txt": b"x"}), "holds no set"),
     ],
+    ids=["a page", "cut off", "of something else"],  # not the content: an archive holds the time
 )
 def test_what_is_no_archive_leaves_nothing_behind(tmp_path: Path, content: bytes, words: str) -> None:
     packed = tmp_path / "packed"
