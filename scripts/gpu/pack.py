@@ -20,6 +20,7 @@ from PIL import Image
 
 ROOT = Path(__file__).resolve().parents[2]
 CODE = ("src", "scripts", "benchmarks/_report.py", "benchmarks/speed", "LICENSE", "NOTICE")
+LARGEST_FILE = 2 * 2**20  # bytes
 LARGEST = (
     "-960.png"  # of a photograph, which is written in three sizes, the one to take along: the camera comes nearer by itself
 )
@@ -57,13 +58,13 @@ def main() -> None:
 
 
 def pack_code(folder: Path) -> None:
-    """What git knows of the code, as it is now."""
+    """What git knows of the code, as it is now, without the largest weights: those are what is trained."""
     listed = subprocess.run(
         ["git", "ls-files", "-co", "--exclude-standard", "--", *CODE], cwd=ROOT, capture_output=True, text=True, check=True
     )
     shutil.rmtree(folder, ignore_errors=True)
     for name in listed.stdout.splitlines():
-        if (ROOT / name).is_file():
+        if (ROOT / name).is_file() and (ROOT / name).stat().st_size <= LARGEST_FILE:
             (folder / name).parent.mkdir(parents=True, exist_ok=True)
             shutil.copyfile(ROOT / name, folder / name)
 

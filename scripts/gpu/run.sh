@@ -50,12 +50,12 @@ batch=${BATCH:-16}
   train stssnet-x2 stssnet 4 $(rendered small) "data.crop=$crop" data.crops=4 "batch=$batch" optimiser.rate=1.0e-3 \
     "${lpips_loss[@]}" "${smooth[@]}"
   train nsrr-x2 nsrr 3 $(rendered small) "data.crop=$crop" data.crops=4 "batch=$batch" model.scale=2 \
-    optimiser.rate=1.0e-3 "${features[@]}" "${smooth[@]}"
+    model.initial=interpolating optimiser.rate=7.0e-4 losses.pixel=1.0 losses.structure=0.1 "${features[@]}" "${smooth[@]}"
   if [ -d "$WORK/sets/small-x4" ]; then
     train nsrr-x4 nsrr 4 $(rendered small-x4) "data.crop=$((crop * 3 / 4))" data.crops=4 "batch=$batch" model.scale=4 \
-      optimiser.rate=1.0e-3 "${features[@]}" "${smooth[@]}"
+      model.initial=interpolating optimiser.rate=7.0e-4 losses.pixel=1.0 losses.structure=0.1 "${features[@]}" "${smooth[@]}"
   fi
-  train frvsr-x4 frvsr 5 $(filmed) "data.crop=$crop" "batch=$batch" model.initial=interpolating optimiser.rate=5.0e-4 "${smooth[@]}"
+  train frvsr-x4 frvsr 5 $(filmed) "data.crop=$crop" "batch=$batch" model.widen=frvsr-lite-x4 optimiser.rate=5.0e-4 "${smooth[@]}"
   if [ -e "$WORK/runs/frvsr-x4/done" ]; then
     train tecogan-x4 tecogan 3 $(filmed) "data.crop=$crop" "batch=$((batch / 2))" optimiser.rate=5.0e-5 \
       "model.start=$WORK/runs/frvsr-x4/frvsr-x4.safetensors" "${features[@]}"
