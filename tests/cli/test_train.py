@@ -110,8 +110,8 @@ def test_a_second_ctrl_c_does_not_wait_for_the_step(tmp_path: Path) -> None:
     ) as running:
         assert running.stdout is not None
         assert json.loads(running.stdout.readline())["event"] == "started"
-        for _ in range(2):
-            time.sleep(1)
+        for pause in (1.0, 3.0):  # while the first step goes on, which takes many seconds; one layer of it may take one
+            time.sleep(pause)
             os.killpg(running.pid, signal.SIGINT)
         out, err = running.communicate(timeout=60)
     assert running.returncode == 130

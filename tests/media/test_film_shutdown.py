@@ -197,4 +197,4 @@ def test_no_encoder_makes_the_program_a_real_time_one(tmp_path: Path, film: Path
         threads = [int(task.name) for task in Path("/proc/self/task").iterdir()]
         policies = {os.sched_getscheduler(thread) for thread in threads}
         writer.abort()
-    assert policies == {os.SCHED_OTHER}
+    assert policies.isdisjoint({os.SCHED_FIFO, os.SCHED_RR})

@@ -135,7 +135,7 @@ def test_a_clip_of_other_settings_is_not_written_over(folder: Path, tmp_path: Pa
     (tmp_path / "letters" / "mine.txt").write_text("dear")
     with pytest.raises(OutputError, match="not empty"):
         ClipWriter(tmp_path / "letters", _info())
-    with pytest.raises(OutputError, match="is a file"):
+    with pytest.raises(OutputError, match="a file is in its place"):
         ClipWriter(tmp_path / "letters" / "mine.txt", _info())
 
 
