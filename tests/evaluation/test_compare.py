@@ -257,15 +257,18 @@ def test_memory_does_not_grow_with_the_length_of_the_films(tmp_path: Path) -> No
         "print(next(line.split()[1] for line in open('/proc/self/status') if line.startswith('VmHWM')))"
     )
     peaks = []
-    for count in (40, 200):
+    for count in (120, 480):
         film = save_film(tmp_path / f"{count}.mkv", moving(count, 240, 320))
-        done = subprocess.run(
-            [sys.executable, "-c", code, film],
-            env={**os.environ, "OMP_NUM_THREADS": "1"},
-            capture_output=True,
-            text=True,
-            check=True,
-        )
-        peaks.append(int(done.stdout))
-    # The frames themselves would be a third of it; the peak of one and the same film varies by a tenth.
+        runs = [
+            subprocess.run(
+                [sys.executable, "-c", code, film],
+                env={**os.environ, "OMP_NUM_THREADS": "1"},
+                capture_output=True,
+                text=True,
+                check=True,
+            )
+            for _ in range(3)
+        ]
+        peaks.append(min(int(done.stdout) for done in runs))
+    # The frames themselves would be a quarter of it. The peak of one film varies, at times by half: hence the least of three.
     assert peaks[1] <= 1.15 * peaks[0], f"{peaks} kB"
