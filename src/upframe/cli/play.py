@@ -165,8 +165,8 @@ def _play(
     name = f"{theme} {seed}"
     if supersampler is None:
         report(events.Note(name, "nothing is supersampled: give the weights of NSRR or STSSNet with --model"))
-    elif (info := supersampler.info).experimental:
-        report(events.Note(name, f"{info.name} is experimental. {info.summary}"))
+    elif caution := supersampler.info.caution:
+        report(events.Note(name, caution))
     meter = events.Meter(name, None if settings.repeat else settings.frames)
     make_scene = partial(generate, theme, seed, seconds=settings.frames / settings.fps)
     with closing(play(make_scene, settings, supersampler, show)) as progress:

@@ -9,8 +9,8 @@ from dataclasses import replace
 from pathlib import Path
 
 from upframe.data.published_folders import child, pictures_in, subfolders
-from upframe.errors import InputError, OutputError
-from upframe.media.atomic import atomic_output
+from upframe.errors import InputError
+from upframe.media.atomic import atomic_output, refuse_filled
 from upframe.media.pictures.file import read_picture, write_picture
 
 SIZE, STEP = 512, 240
@@ -32,7 +32,7 @@ def subimages(source: Path, target: Path, *, size: int = SIZE, step: int = STEP)
         raise InputError(f"{source}: no pictures in this folder")
     if not 1 <= step <= size:
         raise InputError(f"a step is from 1 to the size, {size}, not {step}: else parts of a picture would be left out")
-    _refuse_filled(target)
+    refuse_filled(target)
     with atomic_output(target, folder=True) as folder:
         for path in paths:
             picture = read_picture(path)
@@ -45,11 +45,6 @@ def subimages(source: Path, target: Path, *, size: int = SIZE, step: int = STEP)
                     cut = picture.pixels[top : top + size, left : left + size]
                     write_picture(folder / f"{path.stem}_s{number:03d}.png", replace(picture, pixels=cut.copy(), alpha=None))
             yield path
-
-
-def _refuse_filled(target: Path) -> None:
-    if target.is_dir() and any(target.iterdir()):
-        raise OutputError(f"{target}: the folder is not empty; write elsewhere")
 
 
 def _starts(length: int, size: int, step: int) -> list[int]:
@@ -68,7 +63,7 @@ def regroup_reds(source: Path, target: Path) -> Iterator[Path]:
     clips = [(clip, place) for part in _REDS_PARTS for clip, place in _regrouped(source, part)]
     if not clips:
         raise InputError(f"{source}: no train/train_sharp and val/val_sharp in this folder: see `upframe data show reds`")
-    _refuse_filled(target)
+    refuse_filled(target)
     with atomic_output(target, folder=True) as folder:
         for clip, place in clips:
             (folder / place).mkdir(parents=True)

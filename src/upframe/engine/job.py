@@ -115,8 +115,8 @@ class _Job:
                 graphs=settings.graphs,
                 on_note=self._notes.append,
             )
-            if (info := self._upscalers[name].info).experimental:
-                self._notes.append(f"{info.name} is experimental. {info.summary}")
+            if caution := self._upscalers[name].info.caution:
+                self._notes.append(caution)
         return self._upscalers[name]
 
     def told(self, item: Input) -> Iterator[events.Note]:

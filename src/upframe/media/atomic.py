@@ -72,6 +72,12 @@ def _refuse_existing(target: Path, overwrite: bool, folder: bool) -> None:
         raise OutputError(f"{target}: exists already; write elsewhere with -o, or replace it with --overwrite")
 
 
+def refuse_filled(folder: Path) -> None:
+    """Raise OutputError for a folder that holds something."""
+    if folder.is_dir() and any(folder.iterdir()):
+        raise OutputError(f"{folder}: the folder is not empty; write elsewhere")
+
+
 def _make_parents(folder: Path, made: list[Path]) -> None:
     """Make a folder and those above it that are missing, outermost first, adding each to ``made``."""
     missing = []

@@ -46,6 +46,11 @@ class ModelInfo:
         """The same model, as read from a file."""
         return replace(self, name=name, sha256=sha256)
 
+    @property
+    def caution(self) -> str:
+        """What a user is told before an experimental model runs; empty for any other."""
+        return f"{self.name} is experimental. {self.summary}" if self.experimental else ""
+
     def as_dict(self) -> dict[str, Any]:
         """Plain values, as ``--json`` prints them."""
         return asdict(self)

@@ -19,7 +19,7 @@ from numpy.typing import NDArray
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
 from upframe.errors import InputError, MissingExtra, OutputError, ShapeError
-from upframe.media.atomic import atomic_output, output_error
+from upframe.media.atomic import atomic_output, output_error, refuse_filled
 from upframe.media.pictures.formats.exr import written_whole
 from upframe.rendering.frame import CHANNELS, Buffer, FrameSequence, RenderedFrame
 from upframe.rendering.layouts.channels import write_channels
@@ -230,8 +230,7 @@ def check_place(folder: Path) -> None:
         return
     if any(place.exists() and not place.is_dir() for place in (folder, *folder.parents)):
         raise OutputError(f"{folder}: a folder is to be made there, and a file is in its place or above it")
-    if folder.is_dir() and any(folder.iterdir()):
-        raise OutputError(f"{folder}: the folder is not empty; write elsewhere")
+    refuse_filled(folder)
 
 
 def frame_path(folder: Path, number: int) -> Path:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
-from typing import cast
+from typing import TypeVar, cast
 
 import torch
 from torch import nn
@@ -35,6 +35,8 @@ from upframe.training.objectives.unfolding import begin_unfolded
 from upframe.training.objectives.widening import begin_widened
 from upframe.training.recipe import Recipe
 from upframe.training.rendered_clips import NSRRClips, STSSNetClips
+
+Network = TypeVar("Network", bound=nn.Module)
 
 
 def objective_of(recipe: Recipe) -> Objective:
@@ -81,16 +83,19 @@ def _frvsr(recipe: recipes.FRVSRRecipe | recipes.TecoGANRecipe) -> FRVSR:
     network = frvsr.new_network(recipe.model, recipe.data.degradation)
     if recipe.model.widen is not None:
         small = load(recipe.model.widen).network
-        if not isinstance(small, FRVSR):
-            raise CheckpointError(f"{recipe.model.widen}: is a {type(small).__name__}, and model.widen needs an FRVSR")
-        begin_widened(network, small)
+        begin_widened(network, _of_kind(FRVSR, small, "model.widen", recipe.model.widen))
     return network
 
 
 def _narrow(file: str) -> RT4KSR:
     network = load_file(Path(file).expanduser(), merge=False).network
-    if not isinstance(network, RT4KSR):
-        raise CheckpointError(f"{file}: is a {type(network).__name__}, and model.unfold needs an RT4KSR")
+    return _of_kind(RT4KSR, network, "model.unfold", file)
+
+
+def _of_kind(kind: type[Network], network: nn.Module, key: str, file: str) -> Network:
+    """The same network. Raises CheckpointError if it is of another kind."""
+    if not isinstance(network, kind):
+        raise CheckpointError(f"{file}: is a {type(network).__name__}, and {key} needs an {kind.__name__}")
     return network
 
 
