@@ -65,12 +65,6 @@ def test_an_lmdb_of_the_published_script_is_read_without_its_pickle(tmp_path: Pa
     np.testing.assert_array_equal(clips.frame("a_b", 2), frames[2])
 
 
-def test_several_readers_of_one_file_share_it(packed: Path) -> None:
-    one, other = LmdbClips(packed), LmdbClips(packed)
-    one.close()
-    np.testing.assert_array_equal(one.frame("scene_2000", 1), other.frame("scene_2000", 1))
-
-
 def checksum(clips: LmdbClips) -> int:
     return int(clips.frame("scene_2000", 2).sum())
 
@@ -166,6 +160,10 @@ def test_what_is_no_lmdb_of_clips_is_refused(tmp_path: Path, packed: Path) -> No
     other = tmp_path / "other.lmdb"
     with lmdb.open(str(other), map_size=2**20) as environment, environment.begin(write=True) as writing:
         writing.put(b"a_2x8x8_0000", b"too short")
+    with pytest.raises(InputError, match="a: 1 frames are there of 2"):
+        LmdbClips(other)
+    with lmdb.open(str(other), map_size=2**20) as environment, environment.begin(write=True) as writing:
+        writing.put(b"a_2x8x8_0002", b"of a number that is not asked for")
     with pytest.raises(InputError, match="has 9 bytes, not 192"):
         LmdbClips(other).frame("a", 0)
     with pytest.raises(InputError, match="is missing"):
@@ -174,3 +172,50 @@ def test_what_is_no_lmdb_of_clips_is_refused(tmp_path: Path, packed: Path) -> No
         writing.put(b"0001_s001.png", b"of another program")
     with pytest.raises(InputError, match="its keys are not"):
         LmdbClips(other)
+
+
+def test_an_lmdb_that_is_cut_short_is_refused_with_its_name(packed: Path) -> None:
+    data = (packed / "data.mdb").read_bytes()
+    for length in (0, 100, 4096, 8192, len(data) // 2, len(data) - 1):
+        (packed / "data.mdb").write_bytes(data[:length])
+        with pytest.raises(InputError, match=r"data\.mdb: cannot be opened as an LMDB"):
+            LmdbClips(packed)
+
+
+def test_an_lmdb_that_is_cut_while_it_is_read_is_told(packed: Path) -> None:
+    clips = LmdbClips(packed)
+    with (packed / "data.mdb").open("r+b") as file:
+        file.truncate(8192)
+    with pytest.raises(InputError, match="cut short"):
+        clips.frame("scene_2000", 0)
+
+
+def test_a_damaged_lmdb_is_read_or_refused_and_ends_no_process(tmp_path: Path) -> None:
+    with lmdb.open(str(tmp_path), map_size=2**24) as environment, environment.begin(write=True) as writing:
+        for clip in range(40):
+            for index in range(8):
+                writing.put(f"clip_{clip:03d}_8x4x4_{index:04d}".encode(), bytes(48))
+    data, random = (tmp_path / "data.mdb").read_bytes(), np.random.default_rng(3)
+    refused = 0
+    for _ in range(300):
+        broken = bytearray(data)
+        for place in random.integers(0, len(data), 20):
+            broken[place] = int(random.integers(256))
+        (tmp_path / "data.mdb").write_bytes(broken)
+        try:
+            clips = LmdbClips(tmp_path)
+            for name, shape in clips.clips.items():
+                clips.frame(name, shape.frames - 1)
+        except InputError:
+            refused += 1
+    assert refused > 100
+
+
+def test_large_trees_are_read_in_full(tmp_path: Path) -> None:
+    frames = {f"c_{count}x2x2_{index:04d}": bytes([index % 256]) * 12 for count in (9000,) for index in range(count)}
+    with lmdb.open(str(tmp_path), map_size=2**24) as environment, environment.begin(write=True) as writing:
+        for key, value in frames.items():
+            writing.put(key.encode(), value)
+    clips = LmdbClips(tmp_path)
+    assert clips.clips == {"c": ClipShape(9000, 2, 2)}
+    assert [int(clips.frame("c", index)[0, 0, 0]) for index in (0, 255, 4000, 8999)] == [0, 255, 4000 % 256, 8999 % 256]

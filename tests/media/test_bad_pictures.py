@@ -17,8 +17,9 @@ import tifffile
 from PIL import Image
 
 from upframe.errors import InputError, MissingExtra
-from upframe.media import Picture, read_picture, write_picture
+from upframe.media import Picture, find_inputs, read_picture, write_picture
 from upframe.media.pictures.file import MAX_PIXELS
+from upframe.media.pictures.formats.tiff_directory import Layout, read_directory
 from upframe.media.pictures.picture import Samples
 
 SHAPE = (64, 48, 3)
@@ -45,7 +46,8 @@ def write_all(folder: Path) -> list[Path]:
     paths = [folder / f"sound{suffix}" for suffix in (".png", ".jpg", ".webp", ".tif", ".exr", ".bmp", ".ppm")]
     for path in paths:
         write_picture(path, Picture(noise()))
-    return paths
+    Image.fromarray(noise()).save(folder / "sound.gif")
+    return [*paths, folder / "sound.gif"]
 
 
 def test_a_missing_file(tmp_path: Path) -> None:
@@ -92,6 +94,49 @@ def test_every_format_damaged_anywhere_is_read_or_refused_and_never_a_traceback(
             damaged.write_bytes(broken)
             with suppress(InputError):
                 read_picture(damaged, max_pixels=10_000)
+
+
+def chunk(kind: bytes, content: bytes) -> bytes:
+    return struct.pack(">I", len(content)) + kind + content + struct.pack(">I", zlib.crc32(kind + content))
+
+
+@pytest.mark.parametrize("kind", [b"zTXt", b"iTXt", b"iCCP"])
+def test_texts_that_unpack_to_gigabytes_are_left_out_and_told(tmp_path: Path, kind: bytes) -> None:
+    write_picture(tmp_path / "sound.png", Picture(noise()))
+    data, notes = (tmp_path / "sound.png").read_bytes(), []
+    packed = zlib.compress(bytes(20 << 20), 9)
+    texts = {b"zTXt": b"Comment\0\0", b"iTXt": b"Comment\0\1\0\0\0", b"iCCP": b"ICC\0\0"}
+    bombs = b"".join(chunk(kind, texts[kind] + packed) for _ in range(60))  # 1.2 GB
+    (tmp_path / "bomb.png").write_bytes(data[:33] + bombs + data[33:])
+    tracemalloc.start()
+    try:
+        found = read_picture(tmp_path / "bomb.png", on_note=notes.append)
+        assert tracemalloc.get_traced_memory()[1] < 400e6
+    finally:
+        tracemalloc.stop()
+    np.testing.assert_array_equal(found.pixels, noise())
+    assert sum(map(len, found.metadata.text.values())) < 65 << 20
+    assert len(notes) == 1
+    assert "over 64 MB" in notes[0]
+
+
+def test_a_directory_whose_values_lie_at_one_place_a_thousand_times_is_left_out(tmp_path: Path) -> None:
+    values = 4000
+    entries = b"".join(struct.pack("<HHII", 40000 + index, 1, 8 << 20, 8) for index in range(values))
+    (tmp_path / "a").write_bytes(b"II*\0" + bytes(8 << 20) + bytes(8))
+    start = (tmp_path / "a").stat().st_size
+    with (tmp_path / "a").open("ab") as file:
+        file.write(struct.pack("<H", values) + entries + bytes(4))
+    with (tmp_path / "a").open("rb") as file:
+        assert len(read_directory(file, Layout("<"), start)) == 8
+
+
+def test_a_damaged_gif_in_a_folder_is_a_picture_that_cannot_be_read(tmp_path: Path) -> None:
+    Image.fromarray(noise()).save(tmp_path / "whole.gif", save_all=True, append_images=[Image.fromarray(noise()[::-1])])
+    data = (tmp_path / "whole.gif").read_bytes()
+    for length in (7, 8, 10, 13, 200, 800, 801):
+        (tmp_path / "cut.gif").write_bytes(data[:length])
+        assert [item.path.name for item in find_inputs([tmp_path])] == ["cut.gif", "whole.gif"]
 
 
 @pytest.mark.parametrize("dtype", [np.uint8, np.uint16])

@@ -7,7 +7,6 @@ keys for the published code, which cannot do without it; here it is written and 
 
 from __future__ import annotations
 
-import os
 import pickle
 import re
 from collections.abc import Iterable, Mapping
@@ -15,16 +14,17 @@ from dataclasses import dataclass
 from pathlib import Path
 from types import ModuleType
 from typing import Any
-from weakref import WeakValueDictionary
 
 import numpy as np
 from numpy.typing import NDArray
 
+from upframe.data.lmdb_file import Value, values_of
 from upframe.errors import InputError, MissingExtra, OutputError
 
 _KEY = re.compile(r"(.+)_(\d+)x(\d+)x(\d+)_(\d+)")
 _LONGEST_KEY = 511  # bytes; LMDB's own limit
 _PAGE = 4096
+DATA = "data.mdb"
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,28 +43,18 @@ class ClipShape:
         return text.encode("ascii")
 
 
-@dataclass(slots=True, weakref_slot=True)
-class _Opened:
-    """An open LMDB: a process may have a file open only once, and all readers of it share this."""
-
-    environment: Any  # lmdb.Environment
-    process: int
-
-
-_opened: WeakValueDictionary[str, _Opened] = WeakValueDictionary()
-
-
 class LmdbClips:
     """The clips of an LMDB, ours or TecoGAN's, by name and frame.
 
-    May be handed to other processes, before or after its first use: each opens the file for itself. Raises InputError for what
-    is no such LMDB, MissingExtra without the package ``lmdb``.
+    May be handed to other processes; the file is open while it is read alone. Raises InputError for what is no such LMDB, or a
+    damaged one.
     """
 
     def __init__(self, path: Path | str) -> None:
         self.path = Path(path)
-        self._file: _Opened | None = None
-        self.clips: Mapping[str, ClipShape] = self._read_clips()
+        self.clips: Mapping[str, ClipShape] = {}
+        self._places: dict[str, dict[int, Value]] = {}
+        self._read_clips()
 
     def frame(self, clip: str, index: int) -> NDArray[np.uint8]:
         """A frame: (h, w, 3) RGB of uint8; (h, w, 1) where the LMDB was made of grey. Raises InputError if it is not there."""
@@ -72,54 +62,35 @@ class LmdbClips:
         if shape is None or not 0 <= index < shape.frames:
             held = "no clip of this name" if shape is None else f"{shape.frames} frames of it"
             raise InputError(f"{self.path}: {clip}, frame {index}: there is {held}")
-        with self._open().begin() as reading:
-            stored = reading.get(shape.key(clip, index))
-        pixels = shape.height * shape.width
-        if stored is None or len(stored) not in (pixels, 3 * pixels):
-            found = "is missing" if stored is None else f"has {len(stored):,} bytes, not {3 * pixels:,}"
+        place, pixels = self._places[clip].get(index), shape.height * shape.width
+        if place is None or place.size not in (pixels, 3 * pixels):
+            found = "is missing" if place is None else f"has {place.size:,} bytes, not {3 * pixels:,}"
             raise InputError(f"{self.path}: {clip}, frame {index}: {found}; pack the clips anew")
-        return np.frombuffer(stored, np.uint8).reshape(shape.height, shape.width, -1).copy()
+        stored = np.empty(place.size, np.uint8)
+        try:
+            with (self.path / DATA).open("rb", buffering=0) as file:
+                file.seek(place.start)
+                whole = file.readinto(stored.data) == place.size
+        except OSError as error:
+            raise InputError(f"{self.path}: {clip}, frame {index}: cannot be read: {error.strerror or error}") from error
+        if not whole:
+            raise InputError(f"{self.path}: {clip}, frame {index}: the file is cut short; pack the clips anew")
+        return stored.reshape(shape.height, shape.width, -1)
 
-    def close(self) -> None:
-        """Let go of the file, which is closed once no other reader has it; it is opened again when a frame is asked for."""
-        self._file = None
-
-    def __getstate__(self) -> dict[str, Any]:
-        return {**self.__dict__, "_file": None}
-
-    def _open(self) -> Any:
-        """The environment of this process."""
-        if self._file is None or self._file.process != os.getpid():
-            self._file = _open(self.path)
-        return self._file.environment
-
-    def _read_clips(self) -> dict[str, ClipShape]:
+    def _read_clips(self) -> None:
         clips: dict[str, ClipShape] = {}
-        with self._open().begin() as reading:
-            for key in reading.cursor().iternext(keys=True, values=False):
-                match = _KEY.fullmatch(key.decode("ascii", "replace"))
-                if match is None:
-                    raise InputError(f"{self.path}: its keys are not [clip]_[frames]x[h]x[w]_[frame]: {key[:80]!r}")
-                clips[match[1]] = ClipShape(int(match[2]), int(match[3]), int(match[4]))
+        for key, place in values_of(self.path):
+            match = _KEY.fullmatch(key.decode("ascii", "replace"))
+            if match is None or not int(match[3]) * int(match[4]):
+                raise InputError(f"{self.path}: its keys are not [clip]_[frames]x[h]x[w]_[frame]: {key[:80]!r}")
+            clips[match[1]] = ClipShape(int(match[2]), int(match[3]), int(match[4]))
+            self._places.setdefault(match[1], {})[int(match[5])] = place
         if not clips:
             raise InputError(f"{self.path}: holds no frames")
-        return clips
-
-
-def _open(path: Path) -> _Opened:
-    """Open an LMDB to read, or share the one that is open already. Raises InputError for what is none."""
-    lmdb, name = _package(), os.path.realpath(path)
-    inherited = _opened.get(name)
-    if inherited is not None and inherited.process == os.getpid():
-        return inherited
-    if inherited is not None:
-        inherited.environment.close()  # of the process this one was forked from, which keeps its own
-    try:
-        environment = lmdb.open(name, readonly=True, lock=False, readahead=False, meminit=False, create=False)
-    except lmdb.Error as error:
-        raise InputError(f"{path}: cannot be opened as an LMDB: {error}") from error
-    opened = _opened[name] = _Opened(environment, os.getpid())
-    return opened
+        for name, shape in clips.items():
+            if shape.frames != (held := len(self._places[name])):
+                raise InputError(f"{self.path}: {name}: {held} frames are there of {shape.frames}; pack the clips anew")
+        self.clips = clips
 
 
 class LmdbWriter:

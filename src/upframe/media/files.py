@@ -10,7 +10,6 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
-from PIL import Image
 from PIL.GifImagePlugin import GifImageFile
 
 from upframe.errors import InputError, OutputError
@@ -115,9 +114,9 @@ def _kind(path: Path) -> Kind | None:
 def _kind_of_gif(path: Path) -> Kind:
     try:
         with GifImageFile(path) as picture:
-            return "film" if picture.n_frames > 1 else "picture"
-    except (OSError, SyntaxError, ValueError, EOFError, Image.DecompressionBombError):
-        return "picture"  # whose reader says what is wrong with it
+            return "film" if picture.is_animated else "picture"
+    except Exception:  # noqa: BLE001  # a damaged one raises anything, and the reader of pictures says what is wrong with it
+        return "picture"
 
 
 def _kind_of_named(path: Path) -> Kind:

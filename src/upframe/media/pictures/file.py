@@ -9,7 +9,7 @@ from pathlib import Path
 
 import numpy as np
 
-from upframe.errors import InputError, OutputError
+from upframe.errors import InputError, OutputError, UpframeError
 from upframe.media.atomic import atomic_output
 from upframe.media.pictures import exif
 from upframe.media.pictures.fitting import fit
@@ -88,13 +88,18 @@ def read_picture(
     name = _checked_format(path, note)
     module, function = _READERS[name]
     read = getattr(import_module(f"upframe.media.pictures.formats.{module}"), function)
+    source = Source(path, max_pixels, allow_truncated, note)
     try:
-        picture: Picture = read(Source(path, max_pixels, allow_truncated, note))
+        picture: Picture = read(source)
+        return _ready(_upright(picture))
+    except UpframeError:
+        raise
     except OSError as error:
         raise InputError(f"{path}: cannot be read: {error.strerror or error}") from error
     except MemoryError as error:
         raise InputError(f"{path}: not enough memory to read it") from error
-    return _ready(_upright(picture))
+    except Exception as error:  # decoders of others stumble over damaged bytes in any way there is
+        raise source.damaged(error) from error
 
 
 def _checked_format(path: Path, note: Callable[[str], None]) -> PictureFormat:

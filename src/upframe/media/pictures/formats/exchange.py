@@ -47,7 +47,8 @@ class Source:
 
     def damaged(self, reason: object) -> InputError:
         """The error for a file that its decoder gave up on."""
-        return InputError(f"{self.path}: cannot be read, the file is cut short or damaged ({reason})")
+        said = " ".join(str(reason).split()) or type(reason).__name__
+        return InputError(f"{self.path}: cannot be read, the file is cut short or damaged ({said})")
 
 
 @dataclass(frozen=True, slots=True)

@@ -25,7 +25,7 @@ from upframe.media.pictures.picture import Origin, Picture, PictureEncoding, Pic
 SIGNATURE = b"\x89PNG\r\n\x1a\n"
 _XMP_KEYWORD = "XML:com.adobe.xmp"
 _COLOUR_CHUNKS = (b"cICP", b"mDCV", b"cLLI", b"sRGB", b"gAMA", b"cHRM")
-_MOST_INFLATED = 64 << 20  # no honest profile or text is larger; a compressed bomb is
+_MOST_UNPACKED = 64 << 20  # bytes of all texts and profiles of a file: no honest ones are larger, a compressed bomb is
 _METRES_PER_INCH = 0.0254
 _GREY, _RGB, _PALETTE, _GREY_ALPHA, _RGB_ALPHA = 0, 2, 3, 4, 6
 _CHANNELS = {_GREY: 1, _RGB: 3, _PALETTE: 1, _GREY_ALPHA: 2, _RGB_ALPHA: 4}
@@ -88,7 +88,8 @@ def read(source: Source) -> Picture:
     if header.colour_type == _PALETTE:
         source.note(f"{source.path}: palette picture: read as {'RGB with alpha' if alpha is not None else 'RGB'}")
     origin: Origin = "palette" if header.colour_type == _PALETTE else "bilevel" if header.bits == 1 else "samples"
-    return Picture(pixels, alpha, format="png", metadata=_metadata(chunks), encoding=PictureEncoding(origin=origin))
+    metadata = _metadata(chunks, _Unpacking(source))
+    return Picture(pixels, alpha, format="png", metadata=metadata, encoding=PictureEncoding(origin=origin))
 
 
 def _split(data: bytes) -> tuple[_Chunks, bool]:
@@ -151,13 +152,13 @@ def _keyed_alpha(pixels: Samples, key: bytes, header: _Header) -> Samples:
     return np.where((pixels == colour).all(axis=2, keepdims=True), 0, np.iinfo(pixels.dtype).max).astype(pixels.dtype)
 
 
-def _metadata(chunks: _Chunks) -> PictureMetadata:
+def _metadata(chunks: _Chunks, unpack: _Unpacking) -> PictureMetadata:
     icc, exif, xmp, dpi = None, None, None, None
-    text: dict[str, str] = {}
+    text: dict[str, list[str]] = {}
     colour: _Chunks = []
     for kind, payload in chunks:
         if kind == b"iCCP":
-            icc = _inflated(payload.partition(b"\0")[2][1:])
+            icc = unpack(payload.partition(b"\0")[2][1:])
         elif kind == b"eXIf":
             exif = payload.removeprefix(b"Exif\0\0")
         elif kind == b"pHYs" and len(payload) == 9 and payload[8] == 1:
@@ -166,32 +167,48 @@ def _metadata(chunks: _Chunks) -> PictureMetadata:
         elif kind in _COLOUR_CHUNKS:
             colour.append((kind, payload))
         elif kind in (b"tEXt", b"zTXt", b"iTXt"):
-            keyword, value = _text(kind, payload)
+            keyword, value = _text(kind, payload, unpack)
             if keyword == _XMP_KEYWORD:
                 xmp = value.encode()
-            elif value is not None:
-                text[keyword] = f"{text[keyword]}\n{value}" if keyword in text else value
-    return PictureMetadata(icc or None, exif, xmp, text, dpi, tuple(colour))
+            else:
+                text.setdefault(keyword, []).append(value)
+    joined = {keyword: "\n".join(values) for keyword, values in text.items()}
+    return PictureMetadata(icc or None, exif, xmp, joined, dpi, tuple(colour))
 
 
-def _inflated(data: bytes) -> bytes:
-    """Decompressed content of a chunk; empty when it is damaged or of an absurd size."""
-    decoder = zlib.decompressobj()
-    try:
-        content = decoder.decompress(data, _MOST_INFLATED)
-    except zlib.error:
+class _Unpacking:
+    """Unpacks compressed texts and profiles, up to a limit for all of a file together: a small file may hold gigabytes."""
+
+    def __init__(self, source: Source) -> None:
+        self._source, self._left = source, _MOST_UNPACKED
+
+    def __call__(self, data: bytes) -> bytes:
+        """What a chunk holds; empty when it is damaged or beyond the limit, which is told."""
+        if not self._left:
+            return b""
+        decoder = zlib.decompressobj()
+        try:
+            content = decoder.decompress(data, self._left)
+        except zlib.error:
+            return b""
+        if decoder.eof:
+            self._left -= len(content)
+            return content
+        if len(content) == self._left:
+            self._left = 0
+            most = _MOST_UNPACKED >> 20
+            self._source.note(f"{self._source.path}: its texts and profiles are over {most} MB unpacked; the rest is left out")
         return b""
-    return content if decoder.eof else b""
 
 
-def _text(kind: bytes, payload: bytes) -> tuple[str, str]:
+def _text(kind: bytes, payload: bytes, unpack: _Unpacking) -> tuple[str, str]:
     """Keyword and text of a tEXt, zTXt or iTXt chunk."""
     keyword, _, rest = payload.partition(b"\0")
     if kind == b"iTXt":
         compressed, rest = rest[:1] == b"\1", rest[2:]
         content = rest.split(b"\0", 2)[-1]  # after the language and the translated keyword
-        return keyword.decode("latin-1"), (_inflated(content) if compressed else content).decode("utf-8", "replace")
-    return keyword.decode("latin-1"), (_inflated(rest[1:]) if kind == b"zTXt" else rest).decode("latin-1")
+        return keyword.decode("latin-1"), (unpack(content) if compressed else content).decode("utf-8", "replace")
+    return keyword.decode("latin-1"), (unpack(rest[1:]) if kind == b"zTXt" else rest).decode("latin-1")
 
 
 def write(path: Path, picture: Picture, options: WriteOptions) -> None:

@@ -16,6 +16,7 @@ _UNIT = {1: 1, 2: 1, 3: 2, 4: 4, 5: 4, 6: 1, 7: 1, 8: 2, 9: 4, 10: 4, 11: 4, 12:
 """Bytes of the numbers a type is made of, by its code: what changing the byte order turns round."""
 _RATIONALS = (5, 10)  # pairs of numbers
 _MOST_BYTES = 16 << 20  # of one value; a damaged count asks for more
+_MOST_TOGETHER = 64 << 20  # bytes of all values of a directory, as many may lie at one place of the file
 
 ASCII, LONG = 2, 4
 
@@ -62,21 +63,23 @@ def _reordered(kind: int, stored: bytes) -> bytes:
 
 
 def read_directory(file: BinaryIO, layout: Layout, start: int) -> dict[int, Value]:
-    """The directory at ``start``, without entries of unknown type or that lie outside the file. Raises struct.error."""
+    """The directory at ``start``, without entries of unknown type, too large or outside the file. Raises struct.error."""
     total, place, inside = layout.counts
     entry = struct.Struct(f"{layout.order}HH{place}{inside}s")
     file.seek(start)
     (count,) = struct.unpack(layout.order + total, file.read(struct.calcsize(total)))
     entries = file.read(entry.size * min(count, 65535))
     found: dict[int, Value] = {}
+    left = _MOST_TOGETHER
     for tag, kind, number, content in entry.iter_unpack(entries[: len(entries) // entry.size * entry.size]):
-        if kind not in _UNIT or number * _size(kind) > _MOST_BYTES:
+        if kind not in _UNIT or number * _size(kind) > min(_MOST_BYTES, left):
             continue
         length = number * _size(kind)
         if length > inside:
             file.seek(struct.unpack(layout.order + place, content)[0])
             content = file.read(length)  # noqa: PLW2901
         if len(content) >= length:
+            left -= length
             stored = content[:length]
             found[tag] = Value(kind, stored if layout.order == "<" else _reordered(kind, stored))
     return found
