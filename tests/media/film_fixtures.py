@@ -55,9 +55,11 @@ def uneven(count: int, *, start: int = 0) -> list[int]:
 
 @dataclass
 class Sound:
-    """A track of tones: AAC or PCM, with a language and a title."""
+    """A track of tones in two channels, or one, with a language and a title."""
 
     codec: str = "aac"
+    rate: int = 48000
+    channels: int = 2
     language: str = "eng"
     title: str = ""
     disposition: Disposition = NO_DISPOSITION
@@ -73,6 +75,7 @@ class Film:
     times: Sequence[int] = field(default_factory=lambda: steady(12))
     last_duration: int | None = None
     time_base: Fraction = CLOCK
+    rate: Fraction = Fraction(25)
     options: Mapping[str, str] = field(default_factory=dict)
     attributes: Mapping[str, Any] = field(default_factory=dict)
     sounds: Sequence[Sound] = ()
@@ -129,7 +132,7 @@ class Film:
 
     def _add_video(self, output: OutputContainer) -> VideoStream:
         options = QUIET.get(self.codec, {}) | dict(self.options)
-        stream = output.add_stream(self.codec, rate=25, options=options)
+        stream = output.add_stream(self.codec, rate=self.rate, options=options)
         assert isinstance(stream, VideoStream)
         stream.height, stream.width = self.size
         stream.pix_fmt = self.pix_fmt
@@ -165,22 +168,24 @@ def jpeg() -> bytes:
 
 
 def _add_sound(output: OutputContainer, sound: Sound) -> AudioStream:
-    stream = output.add_stream(sound.codec, rate=48000)
+    options = {"strict": "experimental"} if sound.codec == "vorbis" else {}
+    stream = output.add_stream(sound.codec, rate=sound.rate, options=options)
     assert isinstance(stream, AudioStream)
+    if sound.codec.startswith("wma"):
+        stream.codec_context.bit_rate = 128000
+    stream.codec_context.layout = "stereo" if sound.channels == 2 else "mono"
     stream.metadata.update({"language": sound.language, "title": sound.title})
     stream.disposition = sound.disposition
     return stream
 
 
 def _play(output: OutputContainer, stream: AudioStream, seconds: float) -> None:
-    for index in range(int(seconds * 48000 / 1024) + 1):
+    rate, channels = stream.rate, stream.layout.nb_channels
+    for index in range(int(seconds * rate / 1024) + 1):
         tone = np.sin((np.arange(1024) + 1024 * index) * (0.05 + 0.01 * stream.index)) * 0.3
-        if stream.codec_context.codec.name == "aac":
-            frame = AudioFrame.from_ndarray(np.stack([tone, tone]).astype(np.float32), format="fltp", layout="stereo")
-        else:
-            codes = np.repeat((tone * 32767).astype(np.int16), 2)[None]
-            frame = AudioFrame.from_ndarray(codes, format="s16", layout="stereo")
-        frame.sample_rate, frame.pts = 48000, 1024 * index
+        codes = np.repeat((tone * 32767).astype(np.int16), channels)[None]
+        frame = AudioFrame.from_ndarray(codes, format="s16", layout=stream.layout.name)
+        frame.sample_rate, frame.pts = rate, 1024 * index
         output.mux(stream.encode(frame))
     output.mux(stream.encode(None))
 
@@ -350,7 +355,7 @@ def _rows(frame: VideoFrame) -> list[bytes]:
     return [plane.tobytes() for plane in (frame.to_ndarray(),)] if frame.format.name in _PRINTABLE else []
 
 
-_PRINTABLE = ("yuv420p", "yuv422p", "yuv444p", "gray", "gbrp", "yuv420p10le", "yuv422p10le", "yuv444p10le", "rgb24", "bgr0")
+_PRINTABLE = ("yuv420p", "yuv422p", "yuv444p", "gray", "gbrp", "yuv420p10le", "yuv422p10le", "rgb24")
 
 
 def _digest(payload: bytes) -> str:
