@@ -2,14 +2,9 @@
 
 from __future__ import annotations
 
-import io
 import json
-import os
-import re
-import zipfile
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import pytest
@@ -18,7 +13,7 @@ from torch import Tensor, nn
 
 from upframe.engine.backends import open_exported
 from upframe.engine.export.exporting import Exported, export_model
-from upframe.errors import CheckpointError, InputError, MissingExtra, OutputError, ShapeError
+from upframe.errors import InputError, MissingExtra, OutputError, ShapeError
 from upframe.models.catalog import Model, load
 from upframe.models.frvsr import FRVSR
 from upframe.models.nsrr import NSRR, disparity
@@ -164,37 +159,14 @@ def test_a_file_for_one_size_refuses_others(tmp_path: Path) -> None:
         network(random(1, 3, 10, 16))  # type: ignore[operator]
 
 
-@pytest.mark.parametrize("family", ["rt4ksr", "frvsr"])
+@pytest.mark.parametrize(
+    "family", ["rt4ksr", "frvsr", *(pytest.param(family, marks=pytest.mark.long) for family in ("ttvsr", "nsrr", "stssnet"))]
+)
 def test_an_archive_of_torch_computes_the_same(tmp_path: Path, family: str) -> None:
-    result = export_model(small(family), tmp_path / "network.pt2")
+    result = export_model(small(family), tmp_path / "network.pt2", frames=2)
     file = open_exported(result.path)
     assert (file.backend, file.contract) == ("torch", result.contract)
     assert all(checked.largest < 1e-4 for checked in result.checked)
-
-
-def test_an_archive_that_could_run_something_is_not_opened(tmp_path: Path) -> None:
-    class Trap:
-        def __reduce__(self) -> tuple[Any, ...]:
-            return os.mkdir, (str(tmp_path / "sprung"),)
-
-    result = export_model(small("rt4ksr"), tmp_path / "good.pt2")
-    trap = io.BytesIO()
-    torch.save({"x": Trap()}, trap)
-    spell = f"__import__('os').mkdir('{tmp_path / 'sprung'}')"
-    for kind in ("object", "pickle", "size"):
-        with zipfile.ZipFile(result.path) as good, zipfile.ZipFile(tmp_path / f"{kind}.pt2", "w") as bad:
-            for name in good.namelist():
-                content = good.read(name)
-                if kind == "pickle" and "sample_inputs" in name:
-                    content = trap.getvalue()
-                if kind == "size" and name.endswith(".json"):
-                    content = re.sub(rb'"expr_str": ?"[^"]*"', b'"expr_str": ' + json.dumps(spell).encode(), content)
-                bad.writestr(name, content)
-            if kind == "object":
-                bad.writestr(f"{Path(good.namelist()[0]).parts[0]}/data/constants/opaque_obj_0", b"")
-        with pytest.raises(CheckpointError, match=f"{kind}.pt2"):
-            open_exported(tmp_path / f"{kind}.pt2")
-        assert not (tmp_path / "sprung").exists()
 
 
 @pytest.mark.long

@@ -3,31 +3,20 @@
 from __future__ import annotations
 
 import json
-import os
-import re
-import warnings
-import zipfile
-from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Callable, Mapping
 from pathlib import Path
-from threading import Lock
 from typing import Any, Literal
 
 import torch
 from torch import Tensor
 
+from upframe.engine.backends.archive import read_archive
+from upframe.engine.backends.graph import Graph
 from upframe.errors import CheckpointError, MissingExtra
 
 Backend = Literal["torch", "onnxruntime", "openvino"]
 Run = Callable[[Mapping[str, Tensor]], dict[str, Tensor]]
 """Tensors on the CPU by their names, in the order of the contract -> the results by theirs."""
-
-ARCHIVED = "upframe.json"  # in a .pt2: metadata, and the names of the results
-_LOADING = Lock()
-_ARITHMETIC = re.compile(  # of SymPy, as torch writes it: Mul(Integer(2), Symbol('s8', positive=True, integer=True))
-    r"(?:Symbol\('[suz]\d+'(?:, \w+=(?:True|False))*\)|Integer|Add|Mul|Pow|Max|Min|FloorDiv|CeilDiv|CleanDiv|PythonMod|Mod"
-    r"|[suz]?\d+|[-+*/(), ])*"
-)
 
 
 def onnxruntime_runner(path: Path) -> tuple[Run, dict[str, str]]:
@@ -103,71 +92,30 @@ def _onnx_metadata(path: Path) -> dict[str, str]:
 
 
 def torch_runner(path: Path) -> tuple[Run, dict[str, str]]:
-    """An archive of torch.export (.pt2); and its metadata. Nothing in it but tensors and a graph is read.
+    """An archive of torch.export (.pt2); and its metadata. Only numbers and a graph of known operations are read from it.
 
-    Raises CheckpointError for an archive that cannot be read, and for one that holds objects.
+    Raises CheckpointError for an archive that cannot be read, and for one that holds anything else.
     """
-    files = {ARCHIVED: ""}
     try:
-        _refuse_code(path)
-        with _tensors_alone(), warnings.catch_warnings():
-            warnings.simplefilter("ignore")
-            # The guards repeat what the example happened to be, such as even; the contract says which sizes are right.
-            module = torch.export.load(path, extra_files=files).module(check_guards=False)
-        described = json.loads(files[ARCHIVED] or "{}")
+        archive = read_archive(path)
+        graph = Graph(archive)
+        names = [str(name) for name in archive.description.get("outputs", [])]
+        metadata = {str(key): str(value) for key, value in archive.description.get("metadata", {}).items()}
     except CheckpointError:
         raise
-    except Exception as error:  # a graph written by anyone: anything may be wrong with it
+    except Exception as error:  # written by anyone: anything may be wrong with it
         raise _unreadable(path, error) from error
-    names = described.get("outputs", [])
 
     def run(tensors: Mapping[str, Tensor]) -> dict[str, Tensor]:
-        found = module(*tensors.values())
-        return dict(zip(names, (found,) if isinstance(found, Tensor) else found, strict=True))
-
-    return run, described.get("metadata", {})
-
-
-def _refuse_code(path: Path) -> None:
-    """Raises CheckpointError where reading an archive could run what its author wished.
-
-    That is Python objects, and the sizes of tensors where they are no arithmetic: torch hands them to an ``eval``.
-    """
-    with zipfile.ZipFile(path) as archive:
-        for name in archive.namelist():
-            if Path(name).name.startswith(("custom_obj", "opaque_obj")):
-                raise CheckpointError(f"{path}: holds a Python object ({name}), which could run anything: it is not opened")
-            if name.endswith(".json"):
-                for size in _sizes(json.loads(archive.read(name))):
-                    if not isinstance(size, str) or not _ARITHMETIC.fullmatch(size):
-                        raise CheckpointError(f"{path}: a size in it is no arithmetic: {size!r:.60}. It is not opened")
-
-
-def _sizes(node: Any) -> Iterator[Any]:
-    """Every symbolic size in the description of a graph."""
-    if isinstance(node, dict):
-        if "expr_str" in node:
-            yield node["expr_str"]
-        node = list(node.values())
-    if isinstance(node, list):
-        for child in node:
-            yield from _sizes(child)
-
-
-@contextmanager
-def _tensors_alone() -> Iterator[None]:
-    """torch.export.load unpickles tensors, and whatever else there is where that fails; torch itself can forbid the latter."""
-    name = "TORCH_FORCE_WEIGHTS_ONLY_LOAD"
-    with _LOADING:
-        before = os.environ.get(name)
-        os.environ[name] = "1"
         try:
-            yield
-        finally:
-            if before is None:
-                del os.environ[name]
-            else:
-                os.environ[name] = before
+            return dict(zip(names, graph(*tensors.values()), strict=True))
+        except Exception as error:
+            if isinstance(error, MemoryError) or "allocate memory" in str(error):
+                raise
+            reason = (str(error).strip() or type(error).__name__).splitlines()[0]
+            raise CheckpointError(f"{path}: its graph does not fit what it is given: {reason}") from error
+
+    return run, metadata
 
 
 def _unreadable(path: Path, error: Exception) -> CheckpointError:

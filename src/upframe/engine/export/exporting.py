@@ -12,7 +12,8 @@ from typing import Any, Literal, cast, get_args
 
 import torch
 
-from upframe.engine.backends.runners import ARCHIVED, onnxruntime_runner, openvino_runner, torch_runner
+from upframe.engine.backends.archive import ARCHIVED
+from upframe.engine.backends.runners import onnxruntime_runner, openvino_runner, torch_runner
 from upframe.engine.export.check import Checked, check
 from upframe.engine.export.contract import Contract, describe
 from upframe.engine.export.onnx_file import TRACED, fitting, quiet, traced, write_onnx
