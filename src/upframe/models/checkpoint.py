@@ -7,14 +7,11 @@ holds are found here; which of them is a network is for the catalogue to say.
 
 from __future__ import annotations
 
-import pickle
-import re
 import struct
-import warnings
 import zipfile
-from collections.abc import Iterator, Mapping
+import zlib
+from collections.abc import Mapping
 from dataclasses import dataclass
-from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -25,42 +22,17 @@ from torch import Tensor
 from upframe.errors import CheckpointError
 from upframe.models.header import sha256
 from upframe.models.info import METADATA_KEY
+from upframe.models.pickles import RunsCodeError
+from upframe.models.tensor_sets import Weights, sets_in
+from upframe.models.torch_files import SLACK, read_stream, read_zip
 
 SIZE_LIMIT = 4 * 2**30  # bytes; the largest published networks of the field are a few hundred megabytes
-DEPTH = 5  # of dictionaries in one another, and of prefixes before one another
-TORCH_STARTS = (b"PK", b"\x80")  # what torch.save writes: an archive, before version 1.6 a pickle
-SLACK = 2**20  # bytes a tensor may claim beyond what is stored: a small constant may be one number repeated
-
-_AVERAGED = re.compile(r"(^|[._-])ema([._-]|$)", re.IGNORECASE)
-
-RECORDS = (
-    "argparse.Namespace",
-    "parse_config.ConfigParser",  # the configuration object of the common PyTorch project template, NSRR's among others
-    *(f"{module}.{name}" for module in ("pathlib", "pathlib._local") for name in ("Path", "PosixPath", "WindowsPath")),
-    *(f"{module}.multiarray.{name}" for module in ("numpy.core", "numpy._core") for name in ("scalar", "_reconstruct")),
-    "numpy.dtype",
-    "numpy.ndarray",
+DAMAGES = (
+    *(RuntimeError, EOFError, OSError, ValueError, LookupError, AttributeError, TypeError, AssertionError, OverflowError),
+    *(struct.error, zipfile.BadZipFile, zlib.error, MemoryError),
 )
-"""What training scripts leave beside the weights, by full name. An empty stand-in takes the place of each."""
-
-
-@dataclass(frozen=True, slots=True)
-class Weights:
-    """One set of named tensors in a file. ``place``: the keys and prefixes that lead to it; ``beside``: what else lay there."""
-
-    state: dict[str, Tensor]
-    place: tuple[str, ...] = ()
-    beside: tuple[str, ...] = ()
-
-    @property
-    def averaged(self) -> bool:
-        """Whether these are a moving average (EMA) of the weights, which is what gives the better pictures."""
-        return any(_AVERAGED.search(part) for part in self.place)
-
-    @property
-    def values(self) -> int:
-        """How many numbers there are, in all tensors."""
-        return sum(value.numel() for value in self.state.values())
+"""What the reading of a damaged file may raise: a pickle may ask for anything of anything."""
+TORCH_STARTS = (b"PK", b"\x80")  # what torch.save writes: an archive, before version 1.6 a pickle
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,7 +51,9 @@ class Checkpoint:
 
 
 def read_checkpoint(path: Path) -> Checkpoint:
-    """Read ``.safetensors`` or any file ``torch.save`` wrote, with ``weights_only``, whatever their names end in.
+    """Read ``.safetensors`` or any file ``torch.save`` or ``pickle.dump`` wrote, whatever their names end in.
+
+    Objects of a training script's own classes are passed over without their code; tensors in them are found.
 
     Raises CheckpointError for a missing, oversized or damaged file, for one that would run code, and for one without tensors.
     """
@@ -103,7 +77,7 @@ def read_checkpoint(path: Path) -> Checkpoint:
         content = _read_torch(path)
         if isinstance(content, Mapping) and isinstance(own := content.get(METADATA_KEY), str):
             metadata = {METADATA_KEY: own}
-    sets = sorted(_sets(content), key=lambda weights: (not weights.averaged, len(weights.place)))
+    sets = sets_in(content)
     if not sets:
         raise CheckpointError(f"{path}: holds no network weights (a dictionary of named tensors was expected)")
     return Checkpoint(path, tuple(sets), metadata, sha256(path))
@@ -170,83 +144,21 @@ def _read_safetensors(path: Path) -> tuple[dict[str, Tensor], dict[str, str]]:
 
 def _read_torch(path: Path) -> Any:
     try:
-        with warnings.catch_warnings(), torch.serialization.safe_globals(_stand_ins()):
-            warnings.simplefilter("ignore")  # on pickle protocols torch does not write itself
-            return torch.load(path, map_location="cpu", weights_only=True)
-    except pickle.UnpicklingError as error:
-        if "weights_only" in str(error).lower():
-            reason = next((line for line in str(error).splitlines() if "GLOBAL" in line or "Unsupported" in line), "")
-            raise CheckpointError(
-                f"{path}: refused, because reading it would run code stored inside it. {_short(reason)}"
-                "Ask its author for a safetensors file or a plain state dict"
-            ) from error
-        raise CheckpointError(f"{path}: not a PyTorch checkpoint ({_short(str(error)).strip()})") from error
-    except (
-        RuntimeError,
-        EOFError,
-        OSError,
-        ValueError,
-        LookupError,
-        AttributeError,
-        TypeError,
-        AssertionError,
-        struct.error,
-    ) as error:
-        raise CheckpointError(f"{path}: not a PyTorch checkpoint, or a damaged one ({_short(str(error)).strip()})") from error
+        if zipfile.is_zipfile(path):
+            return read_zip(path)
+        with path.open("rb") as file:
+            return read_stream(file, path.stat().st_size)
+    except RunsCodeError as error:
+        raise CheckpointError(
+            f"{path}: refused, because reading it would run code stored inside it: {_short(str(error))}. "
+            "Ask its author for a safetensors file or a plain state dict"
+        ) from error
+    except DAMAGES as error:
+        reason = _short(str(error)) or type(error).__name__
+        raise CheckpointError(f"{path}: not a PyTorch checkpoint, or a damaged one ({reason})") from error
 
 
 def _short(text: str) -> str:
-    line = " ".join(text.split())
-    return f"{line[:160]}{'...' if len(line) > 160 else ''} " if line else ""
-
-
-class _Record:
-    """Stands where a record of :data:`RECORDS` was: takes whatever the file says of it, and keeps nothing."""
-
-    def __new__(cls, *_: object) -> _Record:
-        return object.__new__(cls)
-
-    def __init__(self, *_: object) -> None:
-        pass
-
-    def __setstate__(self, _: object) -> None:
-        pass
-
-
-@cache
-def _stand_ins() -> list[Any]:
-    """A class of our own under the full name of each record, so that neither their code nor the file's is ever run."""
-    names = (name.rpartition(".") for name in RECORDS)
-    return [type(name, (_Record,), {"__module__": module, "__qualname__": name}) for module, _, name in names]
-
-
-def _sets(content: Any, place: tuple[str, ...] = (), beside: tuple[str, ...] = ()) -> Iterator[Weights]:
-    """Every set of named tensors inside whatever a training script saved."""
-    if not isinstance(content, Mapping) or len(place) > DEPTH:
-        return
-    tensors = {name: value for name, value in content.items() if isinstance(name, str) and isinstance(value, Tensor)}
-    others = tuple(str(name) for name, value in content.items() if name not in tensors)
-    if tensors:
-        yield from _groups(Weights(tensors, place, beside + others))
-    for name, inner in content.items():
-        if isinstance(name, str):
-            siblings = tuple(other for other in (*others, *_first_parts(tensors)) if other != name)
-            yield from _sets(inner, (*place, name), beside + siblings)
-
-
-def _groups(weights: Weights) -> Iterator[Weights]:
-    """A set, and the smaller ones of the tensors that share the beginning of their names, without that beginning."""
-    yield weights
-    if len(weights.place) > DEPTH:
-        return
-    parts = _first_parts(weights.state)
-    for part in parts:
-        start = f"{part}."
-        inner = {name.removeprefix(start): value for name, value in weights.state.items() if name.startswith(start)}
-        if inner:
-            siblings = tuple(other for other in parts if other != part)
-            yield from _groups(Weights(inner, (*weights.place, part), weights.beside + siblings))
-
-
-def _first_parts(state: Mapping[str, Tensor]) -> tuple[str, ...]:
-    return tuple(dict.fromkeys(name.partition(".")[0] for name in state))
+    """A line of it that can be printed."""
+    line = " ".join("".join(sign if sign.isprintable() else " " for sign in text).split())
+    return f"{line[:160]}{'...' if len(line) > 160 else ''}"

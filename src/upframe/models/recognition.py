@@ -13,8 +13,9 @@ from torch import Tensor, nn
 from upframe.errors import CheckpointError, MissingExtra
 from upframe.models import zoo
 from upframe.models.cards import word
-from upframe.models.checkpoint import Checkpoint, Weights, check_finite, check_sound
+from upframe.models.checkpoint import Checkpoint, check_finite, check_sound
 from upframe.models.info import ModelInfo
+from upframe.models.tensor_sets import Weights
 
 LARGEST_SCALE = 16  # of a network; a file that claims more is damaged or means harm
 
@@ -111,7 +112,11 @@ def found_in(network: nn.Module, weights: Weights) -> Iterator[str]:
     yield ", ".join((f"{type(what).__name__} x{info.scale}", info.kind, f"{info.parameters:,} parameters", *settings))
     if weights.place:
         where = " / ".join(weights.place)
-        yield f"took the averaged (EMA) weights, {where}" if weights.averaged else f"the weights lay under {where}"
+        yield (
+            f"took the averaged{_of(weights.average)} weights, {where}" if weights.average else f"the weights lay under {where}"
+        )
+    elif weights.average:
+        yield f"took the averaged{_of(weights.average)} weights"
     if weights.beside:
         yield f"left out {_some(weights.beside)}, which {'is' if len(weights.beside) == 1 else 'are'} not its weights"
     unused = [] if what is not network else [name for name in weights.state if name not in network.state_dict()]
@@ -120,6 +125,10 @@ def found_in(network: nn.Module, weights: Weights) -> Iterator[str]:
     kinds = {str(value.dtype).removeprefix("torch.") for value in weights.state.values() if value.is_floating_point()}
     if kinds - {"float32"}:
         yield f"stored as {', '.join(sorted(kinds))}"
+
+
+def _of(average: str) -> str:
+    return f" ({average})" if average.isupper() else ""
 
 
 def _settings(network: nn.Module) -> Iterator[tuple[str, object]]:
