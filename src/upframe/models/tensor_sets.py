@@ -37,13 +37,18 @@ class Weights:
 
 
 def sets_in(content: Any) -> list[Weights]:
-    """Every set of named tensors, averages first, outer before inner, what optimisers remember last."""
+    """Every set of named tensors: averages first, as saved before renamed, outer before inner. An optimiser's come last."""
     found = list(_sets(content, set()))
-    found += _unwrapped(found)
-    found += _from_squashed_names(found)
-    found += _from_lists(content, found)
-    found = [replace(one, average=_said_elsewhere(one, _entries(content))) for one in found]
-    return sorted(found, key=lambda one: (_is_memory(one), not one.average, len(one.place)))
+    made = list(_unwrapped(found))
+    made += _from_squashed_names([*found, *made])
+    made += _from_lists(content, [*found, *made])
+    in_order = [*sorted(found, key=_depth), *sorted(made, key=_depth)]
+    in_order = [replace(one, average=_said_elsewhere(one, _entries(content))) for one in in_order]
+    return sorted(in_order, key=lambda one: (_is_memory(one), not one.average))
+
+
+def _depth(weights: Weights) -> int:
+    return len(weights.place)
 
 
 def _is_memory(weights: Weights) -> bool:
@@ -123,7 +128,7 @@ def _first_parts(state: Mapping[str, Tensor]) -> tuple[str, ...]:
 
 def _unwrapped(found: list[Weights]) -> Iterator[Weights]:
     """The sets in which some names, not all, or names in their middle, tell of a wrapper: without it."""
-    for weights in list(found):
+    for weights in found:
         if not any(WRAPPERS & {*name.split(".")} for name in weights.state):
             continue
         state: dict[str, Tensor] = {}
@@ -137,7 +142,7 @@ def _unwrapped(found: list[Weights]) -> Iterator[Weights]:
 def _plain(found: list[Weights]) -> list[Weights]:
     """The sets that an average may be of: not averages themselves, the outermost first."""
     plain = [one for one in found if not one.average and not averages.of_an_optimiser(one.place) and len(one.state) > 1]
-    return sorted(plain, key=lambda one: len(one.place))
+    return sorted(plain, key=_depth)
 
 
 def _from_squashed_names(found: list[Weights]) -> Iterator[Weights]:
