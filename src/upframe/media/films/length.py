@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from fractions import Fraction
 from pathlib import Path
 
@@ -11,56 +12,68 @@ from av.packet import Packet
 from av.stream import Stream
 from av.video.stream import VideoStream
 
-from upframe.media.films.matroska import segment_is_cut
+from upframe.media.films.endings import Cut, find_cut, states_its_end
+from upframe.media.films.probe import is_still
 
 _WITH_STATED_LENGTH = ("matroska", "flv", "avi")
+_ALLOWANCE = Fraction(1, 2)
 
 
 class ShortFall:
     """Counts what was read against what was promised.
 
-    entries: packets the pictures must have, where that is certain. length: seconds the container states, where it does.
-    cut: the container says itself that the file is longer than it is.
+    entries: packets each stream must have, by its number, where that is certain. length: seconds the container states, where
+    it does. cut: what shows, before anything is read, that the file is longer than what is there. open_ended: nothing does in
+    files of this kind, so that a last picture that is not whole must.
     """
 
-    def __init__(self, stream_index: int, entries: int, length: Fraction | None, cut: bool) -> None:
-        self._stream_index = stream_index
-        self._entries, self._length, self._cut = entries, length, cut
-        self._seen = 0
+    def __init__(self, entries: dict[int, int], length: Fraction | None, cut: Cut | None, *, open_ended: bool) -> None:
+        self.cut, self.open_ended = cut, open_ended
+        self._entries, self._length = entries, length
+        self._seen: Counter[int] = Counter()
         self._end = Fraction(0)
 
     def see(self, packet: Packet[Stream]) -> None:
         """Count a packet that was read."""
-        self._seen += packet.stream_index == self._stream_index and not packet.is_corrupt
+        self._seen[packet.stream_index] += not packet.is_corrupt
         if self._length is not None and packet.pts is not None:
             self._end = max(self._end, (packet.pts + (packet.duration or 0)) * packet.time_base)
 
+    def complete(self) -> bool:
+        """Whether all is certainly there, now that all was read."""
+        return bool(self._entries) and all(self._seen[index] >= count for index, count in self._entries.items())
+
     def missing(self) -> bool:
-        """Whether something is. An allowance is made for headers that count generously, unless the file is visibly cut."""
-        if self._seen < self._entries:
+        """Whether something is. An allowance is made for headers that count the length generously."""
+        if any(self._seen[index] < count for index, count in self._entries.items()):
             return True
-        allowance = Fraction(1, 100) if self._cut else Fraction(1, 2)
-        return self._length is not None and self._end < self._length - allowance
+        if self.cut is not None and not self.cut.harmless:
+            return not self.complete()
+        return self._length is not None and self._end < self._length - _ALLOWANCE
 
 
 def shortfall(path: Path, container: InputContainer, stream: VideoStream) -> ShortFall:
     """What a film promises, to be compared with its packets as they come."""
     name = container.format.name
-    entries = 0
+    cut = find_cut(path, name)
+    entries = {}
     if "mp4" in name:
-        entries = len(stream.index_entries)
-    elif name == "avi" and _riff_is_cut(path):
-        entries = stream.frames  # the header's; FFmpeg makes the length fit what is there
+        # An index that is cut itself does not say what is missing.
+        entries = (
+            {}
+            if cut and cut.in_index
+            else {each.index: len(each.index_entries) for each in container.streams if _is_read(each)}
+        )
+    elif name == "avi" and cut:
+        entries = {stream.index: stream.frames}  # the header's; FFmpeg makes the length fit what is there
     length = None
     if name.startswith(_WITH_STATED_LENGTH) and container.duration:
         length = Fraction(container.duration, av.time_base)
         if name == "flv" and container.duration > 10**12:  # the size of a field, not a length
             length = None
-    return ShortFall(stream.index, entries, length, cut=name.startswith("matroska") and segment_is_cut(path))
+    return ShortFall(entries, length, cut, open_ended=not states_its_end(name))
 
 
-def _riff_is_cut(path: Path) -> bool:
-    """Whether an AVI file ends before its first chunk does, which holds all others or a gigabyte of them."""
-    with path.open("rb") as file:
-        head = file.read(8)
-    return int.from_bytes(head[4:], "little") + 8 > path.stat().st_size
+def _is_read(stream: Stream) -> bool:
+    """Whether every packet an MP4 lists for a stream comes: those of chapters and covers are FFmpeg's own."""
+    return stream.type in ("audio", "subtitle") or (stream.type == "video" and not is_still(stream))

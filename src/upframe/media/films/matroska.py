@@ -23,15 +23,6 @@ ROOM = " " * 40
 Element = tuple[int, bytes]
 
 
-def segment_is_cut(path: Path) -> bool:
-    """Whether a Matroska file ends before its segment does."""
-    with path.open("rb") as file:
-        if not _enter_segment(file):
-            return False
-        size = _read_number(file)
-        return size is not None and file.tell() + size > path.stat().st_size
-
-
 def write_display_shape(path: Path, size: tuple[int, int], aspect: Fraction, *, ratio: bool) -> bool:
     """Store the shape of pixels in the track whose name ends with ROOM, which is removed; whether one was found.
 

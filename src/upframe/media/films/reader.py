@@ -21,6 +21,7 @@ from av.video.stream import VideoStream
 
 from upframe.errors import InputError
 from upframe.media.films.colour import unsupported_matrix
+from upframe.media.films.endings import NOTHING_LOST
 from upframe.media.films.film import CopiedPacket, FilmDamaged, FilmInfo, Notes, Plane, RawFrame, no_notes
 from upframe.media.films.gaps import Gaps
 from upframe.media.films.length import shortfall
@@ -67,8 +68,8 @@ class FilmReader:
 
     on_note: told in one line each what a user should know. threads: for decoding, None for as many as there are processors.
     Raises InputError on opening for what is missing, no film, without pictures, or above ``max_pixels`` a frame; and while
-    iterating, after the last frame that could be read, FilmDamaged if the film is cut short or cannot be decoded further
-    (``allow_truncated``: a note, and a normal end) and InputError if the size of the pictures changes.
+    iterating FilmDamaged (``allow_truncated``: a note, and a normal end): before the first frame if the file is visibly cut
+    short, else after the last one that could be read; and InputError if the size of the pictures changes.
     """
 
     def __init__(
@@ -86,7 +87,10 @@ class FilmReader:
         self._allow_truncated = allow_truncated
         self._lock, self._stepping = threading.Lock(), threading.Lock()  # held to use the container, and to take an item
         self._closed = False
+        self._max_pixels, self._threads = max_pixels, threads
         self._unreadable = self._repaired = 0
+        self._last_is_repaired = False
+        self._broken_at: int | None = None  # how many frames there were before the first one that could not be decoded
         self._last_pts: int | None = None
         self._gaps = Gaps()
         self._waiting: deque[VideoFrame | CopiedPacket] = deque()
@@ -211,26 +215,23 @@ class FilmReader:
                 return []
             except av.FFmpegError:
                 self._unreadable += self.frames_read > 0  # before the first whole picture, parts of earlier ones are usual
-        if self.frames_read and not self._allow_truncated:
-            raise self._damaged("damaged there")
+        if self.frames_read and self._broken_at is None:
+            self._broken_at = self.frames_read
         return []
 
     def _timed(self) -> Generator[RawFrame | CopiedPacket, None, None]:
         """The items to give out: a frame leaves when the next has come, and so with the time it is shown for."""
         held: _Held | None = None
-        damage: FilmDamaged | None = None
         items = self._all_items()
-        while True:
-            try:
-                item = next(items, None)
-            except FilmDamaged as error:
-                damage = error
-                break
-            if item is None:
-                break
+        self._refuse_if_cut()
+        more = 0  # frames after the first damage, which could be kept
+        for item in items:
             if isinstance(item, CopiedPacket):
                 yield item
                 continue
+            if self._broken_at is not None and not self._allow_truncated:
+                more = 1 + sum(isinstance(later, VideoFrame) for later in items)
+                break
             following = self._hold(item)
             if held is not None:
                 self._gaps.see(held.pts, following.pts - held.pts)
@@ -242,7 +243,25 @@ class FilmReader:
             duration = None if held is None else self._last_duration(held)
         if held is not None:
             yield self._release(held, duration)
-        self._judge_end(damage)
+        self._judge_end(self.frames_read + more)
+
+    def _refuse_if_cut(self) -> None:
+        """Raise FilmDamaged, before hours of work, if the file is visibly cut short, with what can be kept of it."""
+        cut = self._length.cut
+        if cut is None or cut.harmless or self._allow_truncated:
+            return
+        with FilmReader(self.path, allow_truncated=True, max_pixels=self._max_pixels, threads=self._threads) as other:
+            for _ in other:
+                if self._closed:
+                    return
+            if not other._length.missing():
+                return
+        count, total = other.frames_read, self.info.frames or 0
+        about = "" if self.info.frames_exact else "about "
+        found = f"{count} of {about}{total} frames" if total > count else f"{count} frames"
+        raise FilmDamaged(
+            f"{self.path}: the file is cut short: {cut.reason}. {found} can be read; use --allow-truncated to keep them.", count
+        )
 
     def _all_items(self) -> Iterator[VideoFrame | CopiedPacket]:
         while self._waiting:
@@ -264,6 +283,7 @@ class FilmReader:
         return held
 
     def _look_at(self, frame: VideoFrame) -> None:
+        self._last_is_repaired = frame.is_corrupt
         self._repaired += frame.is_corrupt
         if frame.interlaced_frame:
             self._note_once(_INTERLACED)
@@ -296,13 +316,17 @@ class FilmReader:
                 return rest
         return held.stated_duration or None
 
-    def _judge_end(self, damage: FilmDamaged | None) -> None:
-        if damage is None and (self._unreadable or self._length.missing()):
-            damage = self._damaged("cut short" if self._length.missing() else "damaged there")
-        if damage is not None and not self._allow_truncated:
-            raise damage
-        if damage is not None:
-            self._note_once(f"the film is damaged or cut short: {self.frames_read} frames could be read and were kept")
+    def _judge_end(self, kept: int) -> None:
+        """Raise FilmDamaged for what is not whole, or tell; ``kept`` frames of it can be read."""
+        missing, cut = self._length.missing(), self._length.cut
+        missing |= self._length.open_ended and self._last_is_repaired
+        damaged = self._unreadable or missing
+        if damaged and not self._allow_truncated:
+            raise self._damaged("cut short" if missing else "damaged there", kept)
+        if damaged:
+            self._note_once(f"the film is damaged or cut short: {kept} frames could be read and were kept")
+        elif cut is not None:
+            self._note_once(f"the file is cut short: {cut.reason}; {cut.harmless or NOTHING_LOST}")
         gap = self._gaps.found()
         if gap is not None:
             self._note_once(
@@ -316,14 +340,14 @@ class FilmReader:
         """The time since the film began."""
         return float(pts * self.info.time_base - (self.info.start_time or 0))
 
-    def _damaged(self, what: str) -> FilmDamaged:
+    def _damaged(self, what: str, kept: int) -> FilmDamaged:
         info = self.info
         seconds = 0.0 if self._last_pts is None else self._seconds(self._last_pts)
         total = f" of {'' if info.frames_exact else 'about '}{info.frames}" if info.frames else ""
         return FilmDamaged(
             f"{self.path}: no picture could be read after {seconds:.1f} s (frame {self.frames_read}{total}: the file is "
-            f"{what}). Use --allow-truncated to keep the {self.frames_read} frames that were read.",
-            self.frames_read,
+            f"{what}). Use --allow-truncated to keep the {kept} frames that can be read.",
+            kept,
         )
 
 

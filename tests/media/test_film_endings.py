@@ -1,0 +1,147 @@
+"""Films that were cut short, in every container that can tell: none passes as a whole one, whatever the place."""
+
+from __future__ import annotations
+
+from fractions import Fraction
+from pathlib import Path
+from typing import Any
+
+import pytest
+from tests.media.film_fixtures import Film, Sound, steady
+
+from upframe.errors import InputError
+from upframe.media.films.endings import find_cut
+from upframe.media.films.film import FilmDamaged, RawFrame
+from upframe.media.films.reader import FilmReader, probe
+
+_COUNTED: dict[str, Any] = {"time_base": Fraction(1, 25), "times": range(24)}
+_FILMS = {
+    "index-last.mp4": Film(times=steady(24), sounds=[Sound()]),
+    "index-first.mp4": Film(times=steady(24), sounds=[Sound()], container_options={"movflags": "faststart"}),
+    "fragments.mp4": Film(times=steady(24), options={"g": "8"}, container_options={"movflags": "frag_keyframe+empty_moov"}),
+    "film.mov": Film(codec="mpeg4", sounds=[Sound("pcm_s16le")], **_COUNTED),
+    "film.3gp": Film(codec="mpeg4", sounds=[Sound()], **_COUNTED),
+    "film.mkv": Film(codec="ffv1", times=steady(24), sounds=[Sound()]),
+    "live.mkv": Film(times=steady(24), container_options={"live": "1"}),
+    "film.webm": Film(codec="libvpx-vp9", times=steady(24)),
+    "film.avi": Film(codec="mjpeg", pix_fmt="yuvj420p", sounds=[Sound("pcm_s16le")], **_COUNTED),
+    "film.flv": Film(times=steady(24), options={"bf": "0"}, sounds=[Sound()]),
+    "film.ts": Film(times=steady(24), sounds=[Sound()]),
+    "film.m2ts": Film(codec="mpeg2video", sounds=[Sound("ac3")], **_COUNTED),
+    "film.mpg": Film(codec="mpeg1video", sounds=[Sound("mp2")], **_COUNTED),
+    "film.vob": Film(codec="mpeg2video", **_COUNTED),
+    "film.y4m": Film(codec="wrapped_avframe", **_COUNTED),
+    "deep.y4m": Film(codec="wrapped_avframe", pix_fmt="yuv422p", size=(47, 63), **_COUNTED),
+    "film.gif": Film(codec="gif", pix_fmt="rgb8", time_base=Fraction(1, 100), times=range(0, 96, 4)),
+    "film.apng": Film(codec="apng", pix_fmt="rgb24", **_COUNTED),
+    "film.ogv": Film(codec="libvpx", **_COUNTED),
+    "film.wmv": Film(codec="wmv2", **_COUNTED),
+    "film.mxf": Film(codec="mpeg2video", **_COUNTED),
+    "film.nut": Film(codec="ffv1", sounds=[Sound("pcm_s16le")], **_COUNTED),
+    "film.ivf": Film(codec="libvpx-vp9", **_COUNTED),
+    "film.mjpeg": Film(codec="mjpeg", pix_fmt="yuvj420p", **_COUNTED),
+    "film.swf": Film(codec="flv", **_COUNTED),
+    "film.gxf": Film(codec="mpeg2video", size=(576, 720), time_base=Fraction(1, 25), times=range(4)),
+    "film.dv": Film(codec="dvvideo", size=(576, 720), time_base=Fraction(1, 25), times=range(4)),
+}
+
+
+def read(path: Path, *, allow_truncated: bool = False) -> tuple[int, list[str]]:
+    """How many frames there are, and what the user is told."""
+    notes: list[str] = []
+    with FilmReader(path, on_note=notes.append, allow_truncated=allow_truncated, threads=1) as reader:
+        return sum(isinstance(item, RawFrame) for item in reader), notes
+
+
+def attempt(path: Path) -> tuple[int, list[str], InputError | None]:
+    """The same as ``read``, and the refusal, if the film is refused."""
+    try:
+        return *read(path), None
+    except InputError as error:
+        return 0, [], error
+
+
+@pytest.mark.parametrize("name", _FILMS)
+def test_a_cut_film_never_passes_for_a_whole_one(tmp_path: Path, name: str) -> None:
+    film = _FILMS[name]
+    content = film.make(tmp_path / name).read_bytes()
+    whole, notes = read(tmp_path / name)
+    assert whole == len(film.times)
+    assert not [note for note in notes if "cut" in note]
+    for share in (0.15, 0.4, 0.6, 0.85, 0.97):
+        path = tmp_path / f"cut-{share}-{name}"
+        path.write_bytes(content[: int(len(content) * share) | 1])  # not by chance between two packets
+        frames, notes, refusal = attempt(path)
+        if isinstance(refusal, FilmDamaged):
+            kept, _ = read(path, allow_truncated=True)
+            assert refusal.frames == kept
+            assert f"{kept} " in str(refusal)
+        elif refusal is not None:
+            assert "cut short" in str(refusal) or "is not a film" in str(refusal)
+        else:
+            assert frames == whole, share
+            assert [note for note in notes if note.startswith("the file is cut short: ")], share
+
+
+def test_an_mp4_cut_inside_its_index_is_not_taken_for_a_shorter_one(tmp_path: Path) -> None:
+    content = _FILMS["index-last.mp4"].make(tmp_path / "film.mp4").read_bytes()
+    index = content.index(b"moov") - 4
+    cuts = 0
+    for share in (0.3, 0.5, 0.7, 0.9, 0.99):
+        path = tmp_path / f"{share}.mp4"
+        path.write_bytes(content[: index + int((len(content) - index) * share)])
+        with pytest.raises(InputError, match="cut short") as refusal:
+            read(path)
+        cuts += isinstance(refusal.value, FilmDamaged)
+    assert cuts > 0  # some could be opened
+
+
+def test_sound_that_is_missing_at_the_end_is_missed(tmp_path: Path) -> None:
+    content = bytearray(_FILMS["index-first.mp4"].make(tmp_path / "film.mp4").read_bytes())
+    box = content.index(b"mdat") - 4
+    lost = 40
+    content[box : box + 4] = (int.from_bytes(content[box : box + 4], "big") - lost).to_bytes(4, "big")
+    (tmp_path / "film.mp4").write_bytes(content[:-lost])  # no box is cut: the index alone knows
+    assert find_cut(tmp_path / "film.mp4", "mov,mp4,m4a,3gp,3g2,mj2") is None
+    with pytest.raises(FilmDamaged, match="cut short"):
+        read(tmp_path / "film.mp4")
+
+
+def test_a_film_whose_index_alone_is_cut_is_enlarged_with_a_note(tmp_path: Path) -> None:
+    for name in ("film.avi", "film.mkv", "film.nut", "film.mxf"):
+        content = _FILMS[name].make(tmp_path / name).read_bytes()
+        (tmp_path / name).write_bytes(content[:-5])
+        frames, notes = read(tmp_path / name)
+        assert frames == 24
+        assert [note for note in notes if note.endswith("; its pictures and sound are whole")], name
+
+
+def test_a_broadcast_that_ends_inside_a_packet_of_a_stream_is_whole_enough(tmp_path: Path) -> None:
+    film = Film(times=steady(24), sounds=[Sound("mp2")])
+    content = film.make(tmp_path / "film.ts").read_bytes()
+    (tmp_path / "film.ts").write_bytes(content[: 188 * (len(content) // 188 - 1)])
+    frames, notes = read(tmp_path / "film.ts")
+    assert frames == 24
+    assert [note for note in notes if note.startswith("the file is cut short: ") and "broadcasts" in note]
+
+
+def test_blanks_behind_a_film_are_not_taken_for_a_cut(tmp_path: Path) -> None:
+    for name in ("index-first.mp4", "film.ts", "film.mpg", "film.flv"):
+        path = _FILMS[name].make(tmp_path / name)
+        with path.open("ab") as file:
+            file.write(bytes(1000))
+        assert find_cut(path, probe(path).container) is None, name
+
+
+@pytest.mark.parametrize("name", ["gifcut.gif", "y4mcut.y4m", "ffv1cut.mkv"])
+def test_the_cut_films_people_handed_in_are_told(shared: Path, name: str) -> None:
+    with pytest.raises(FilmDamaged, match="the file is cut short: ") as damage:
+        read(shared / "cases" / "damaged" / name)
+    assert damage.value.frames == read(shared / "cases" / "damaged" / name, allow_truncated=True)[0]
+
+
+def test_what_can_be_kept_is_counted_before_it_is_promised(shared: Path) -> None:
+    path = shared / "cases" / "video" / "corrupt-middle.mp4"
+    with pytest.raises(FilmDamaged, match="keep the 97 frames that can be read"):
+        read(path)
+    assert read(path, allow_truncated=True)[0] == 97
