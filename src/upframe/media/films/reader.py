@@ -21,7 +21,7 @@ from av.video.stream import VideoStream
 
 from upframe.errors import InputError
 from upframe.media.films.colour import unsupported_matrix
-from upframe.media.films.endings import NOTHING_LOST
+from upframe.media.films.endings import NOTHING_LOST, find_cut
 from upframe.media.films.film import CopiedPacket, FilmDamaged, FilmInfo, Notes, Plane, RawFrame, no_notes
 from upframe.media.films.gaps import Gaps
 from upframe.media.films.length import shortfall
@@ -102,6 +102,12 @@ class FilmReader:
             self._length = shortfall(self.path, self.container, self.stream)
             self._decoder = _decoder(self.stream, threads)
             self.info = self._open_at_first_frame()
+        except InputError as error:
+            cut = find_cut(self.path, self.container.format.name)
+            self.close()
+            if cut is None or cut.harmless:
+                raise
+            raise InputError(f"{error}; the file is cut short: {cut.reason}") from error
         except BaseException:
             self.close()
             raise
