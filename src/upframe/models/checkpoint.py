@@ -22,6 +22,7 @@ from torch import Tensor
 from upframe.errors import CheckpointError
 from upframe.models.header import sha256
 from upframe.models.info import METADATA_KEY
+from upframe.models.mindspore_files import is_mindspore, read_mindspore
 from upframe.models.pickles import RunsCodeError
 from upframe.models.tensor_sets import Weights, sets_in
 from upframe.models.torch_files import SLACK, read_stream, read_zip
@@ -51,7 +52,7 @@ class Checkpoint:
 
 
 def read_checkpoint(path: Path) -> Checkpoint:
-    """Read ``.safetensors`` or any file ``torch.save`` or ``pickle.dump`` wrote, whatever their names end in.
+    """Read ``.safetensors`` or any file of ``torch.save``, ``pickle.dump`` or MindSpore, whatever their names end in.
 
     Objects of a training script's own classes are passed over without their code; tensors in them are found.
 
@@ -71,8 +72,10 @@ def read_checkpoint(path: Path) -> Checkpoint:
     metadata: dict[str, str] = {}
     if path.suffix == ".safetensors" or head[8:9] == b"{":
         content, metadata = _read_safetensors(path)
+    elif is_mindspore(head):
+        content = _read_mindspore(path)
     elif not head.startswith(TORCH_STARTS):
-        raise CheckpointError(f"{path}: is neither safetensors nor a PyTorch checkpoint, by its first bytes")
+        raise CheckpointError(f"{path}: is no safetensors, PyTorch or MindSpore checkpoint, by its first bytes")
     else:
         content = _read_torch(path)
         if isinstance(content, Mapping) and isinstance(own := content.get(METADATA_KEY), str):
@@ -140,6 +143,13 @@ def _read_safetensors(path: Path) -> tuple[dict[str, Tensor], dict[str, str]]:
             return {name: file.get_tensor(name) for name in file.keys()}, dict(file.metadata() or {})  # noqa: SIM118
     except (SafetensorError, OSError) as error:
         raise CheckpointError(f"{path}: not a readable safetensors file ({error})") from error
+
+
+def _read_mindspore(path: Path) -> Any:
+    try:
+        return read_mindspore(path)
+    except DAMAGES as error:
+        raise CheckpointError(f"{path}: a damaged MindSpore checkpoint ({_short(str(error))})") from error
 
 
 def _read_torch(path: Path) -> Any:
