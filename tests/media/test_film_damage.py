@@ -71,17 +71,6 @@ def test_a_picture_under_the_name_of_a_film_is_found_out(tmp_path: Path) -> None
     assert refused(tmp_path / "photo.mp4") == "is a picture, not a film; check its name and content"
 
 
-def test_a_playlist_does_not_open_other_files(tmp_path: Path) -> None:
-    film = Film().make(tmp_path / "secret.ts")
-    playlist = tmp_path / "list.mp4"
-    playlist.write_text(f"#EXTM3U\n#EXT-X-TARGETDURATION:10\n#EXTINF:1,\n{film}\n#EXT-X-ENDLIST\n")
-    with pytest.raises(InputError):
-        probe(playlist)
-    concat = tmp_path / "list.ffconcat"
-    concat.write_text(f"ffconcat version 1.0\nfile {film.name}\n")
-    assert refused(concat) == "is a playlist, not a film; check its name and content"
-
-
 def test_a_file_with_sound_only_says_so(tmp_path: Path) -> None:
     path = tmp_path / "song.m4a"
     with av.open(str(path), "w", format="mp4") as output, av.open(str(LONG.make(tmp_path / "film.mp4"))) as film:

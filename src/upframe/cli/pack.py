@@ -13,6 +13,7 @@ import typer
 from upframe.cli.errors import one_line
 from upframe.cli.options import AsJson, Debug, Overwrite
 from upframe.errors import InputError
+from upframe.regular import refuse_irregular
 
 
 def pack(
@@ -46,6 +47,7 @@ def pack(
 def _names(only: Path | None) -> list[str]:
     if only is None:
         return []
+    refuse_irregular(only)
     try:
         names = [line.strip() for line in only.read_text(encoding="utf-8").splitlines() if line.strip()]
     except (OSError, UnicodeDecodeError) as error:

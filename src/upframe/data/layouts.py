@@ -24,6 +24,7 @@ from upframe.data.published_folders import (
     subfolders,
 )
 from upframe.errors import InputError
+from upframe.regular import refuse_irregular
 
 _VIMEO_LIST = "sep_testlist.txt"
 _VIMEO_LOW: dict[Kind, tuple[str, ...]] = {
@@ -198,6 +199,7 @@ def _vimeo_low(root: Path, wanted: Wanted) -> LowFolder | None:
 
 
 def _lines(path: Path) -> list[str]:
+    refuse_irregular(path)
     try:
         return path.read_text(encoding="utf-8").splitlines()
     except (OSError, UnicodeDecodeError) as error:

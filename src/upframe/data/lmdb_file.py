@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import BinaryIO, NamedTuple
 
 from upframe.errors import InputError
+from upframe.regular import refuse_irregular
 
 _MAGIC, _VERSION = 0xBEEFC0DE, 1
 _BRANCH, _LEAF, _META = 0x01, 0x02, 0x08  # flags of a page
@@ -41,6 +42,7 @@ class _State(NamedTuple):
 def values_of(folder: Path) -> Iterator[tuple[bytes, Value]]:
     """Every key of ``folder/data.mdb`` in order, and where its value lies. Raises InputError, naming the file."""
     path = folder / "data.mdb"
+    refuse_irregular(path)
     try:
         with path.open("rb") as file:
             yield from _Tree(path, file).values()

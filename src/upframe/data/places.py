@@ -7,6 +7,7 @@ from pathlib import Path
 from upframe.data.catalogue import Entry, find_entry
 from upframe.errors import InputError
 from upframe.folders import user_folder
+from upframe.regular import refuse_irregular
 
 
 def data_folder() -> Path:
@@ -22,6 +23,7 @@ def locate(place: str | Path) -> tuple[Path, Entry | None]:
     """
     path = Path(place).expanduser()
     if path.exists():
+        refuse_irregular(path)
         return path, None
     entry = find_entry(str(place))
     if entry is None:

@@ -10,6 +10,7 @@ from torch import Tensor
 from torch.nn import functional as F
 
 from upframe.errors import InputError
+from upframe.regular import refuse_irregular
 
 _THUMBNAIL = (36, 64)
 _SHIFT = 4  # thumbnail pixels that a picture may move between two frames: a sixteenth of its width
@@ -94,6 +95,7 @@ def choose_cuts(choice: str | Path) -> Callable[[], Cuts]:
     if str(choice) == "off":
         return lambda: no_cuts
     path = Path(choice)
+    refuse_irregular(path)
     try:
         lines = path.read_text(encoding="utf-8").splitlines()
     except (OSError, UnicodeDecodeError) as error:

@@ -20,6 +20,7 @@ from upframe.errors import InputError
 from upframe.media.files import Input, find_inputs, natural_key
 from upframe.media.films.film import RawFrame
 from upframe.media.films.reader import FilmReader, probe
+from upframe.regular import refuse_irregular
 
 Pixels = NDArray[Any]
 Notes = Callable[[str], None]
@@ -226,6 +227,7 @@ def _of_one_size(paths: Sequence[Path]) -> bool:
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # on pictures of many pixels, which are not read here
         for path in paths:
+            refuse_irregular(path)
             try:
                 with Image.open(path) as picture:
                     sizes.add(picture.size)

@@ -11,6 +11,7 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from upframe.errors import OutputError
+from upframe.regular import irregular
 
 _DISK_FULL = {errno.ENOSPC, errno.EDQUOT}
 
@@ -21,18 +22,20 @@ def atomic_output(target: Path | str, *, overwrite: bool = False, folder: bool =
 
     Yields a path in the same folder, with the same suffix and a hidden name: not yet there for a file, made and empty when
     ``folder``. Missing parent folders are made, and removed again on failure. A folder that exists and holds something is
-    only added to with ``overwrite``: files of the same name are replaced, others stay.
+    only added to with ``overwrite``: files of the same name are replaced, others stay. Only regular files are ever replaced: a
+    link to one stays, and the file it leads to is replaced; pipes, devices, sockets and links to nowhere are refused.
 
     Raises OutputError, before anything is written, when the target exists or cannot be made; and in place of an OSError of
     the ``with`` block that says that the disk is full or the place not writable.
     """
     target = Path(target)
-    temporary = target.parent / f".upframe-{secrets.token_hex(6)}{'' if folder else target.suffix}"
+    place = target if folder else _place(target)
+    temporary = place.parent / f".upframe-{secrets.token_hex(6)}{'' if folder else target.suffix}"
     made: list[Path] = []
     try:
         _refuse_existing(target, overwrite, folder)
-        _make_parents(target.parent, made)
-        _probe(temporary, target, folder)
+        _make_parents(place.parent, made)
+        _probe(temporary, folder)
         yield temporary
         _publish(temporary, target, overwrite, folder)
     except BaseException as error:
@@ -61,6 +64,12 @@ def output_error(target: Path, error: OSError) -> OutputError:
 def _refuse_existing(target: Path, overwrite: bool, folder: bool) -> None:
     if not os.path.lexists(target):
         return
+    if words := irregular(target):
+        raise OutputError(f"{target}: is {words}, which no result replaces; write elsewhere with -o")
+    if not target.exists():
+        raise OutputError(
+            f"{target}: is a link to {target.readlink()}, which is not there; remove it, or write elsewhere with -o"
+        )
     if folder and target.is_dir():
         if not overwrite and any(target.iterdir()):
             raise OutputError(f"{target}: the folder is not empty; write elsewhere, or add to it with --overwrite")
@@ -90,7 +99,12 @@ def _make_parents(folder: Path, made: list[Path]) -> None:
             made.append(parent)
 
 
-def _probe(temporary: Path, target: Path, folder: bool) -> None:
+def _place(target: Path) -> Path:
+    """The file that is to be replaced: the one a link leads to, else the target."""
+    return Path(os.path.realpath(target)) if os.path.islink(target) else target  # noqa: PTH114  # no error where there is no access
+
+
+def _probe(temporary: Path, folder: bool) -> None:
     """Find out now, not after an hour of work, whether the place can be written."""
     if folder:
         temporary.mkdir()
@@ -101,25 +115,38 @@ def _probe(temporary: Path, target: Path, folder: bool) -> None:
 
 def _publish(temporary: Path, target: Path, overwrite: bool, folder: bool) -> None:
     """Bring the data to the disk, then the name."""
+    place = target if folder else _place(target)
     if not folder:
         _sync(temporary)
         _refuse_existing(target, overwrite, folder)  # it may have appeared during the work
-        temporary.replace(target)
+        temporary.replace(place)
     else:
         files = [path for path in sorted(temporary.rglob("*")) if path.is_file()]
         for path in files:
             _sync(path)
         _refuse_existing(target, overwrite, folder)
         if target.exists():
-            for path in files:
-                place = target / path.relative_to(temporary)
-                place.parent.mkdir(parents=True, exist_ok=True)
-                path.replace(place)
-            shutil.rmtree(temporary)
+            _add_to_folder(temporary, files, target)
         else:
             temporary.rename(target)
     if os.name == "posix":
-        _sync(target.parent)
+        _sync(place.parent)
+
+
+def _add_to_folder(temporary: Path, files: list[Path], target: Path) -> None:
+    """Move files, and the folders they lie in, into a folder that is there. Nothing is moved unless all can be."""
+    places = [target / path.relative_to(temporary) for path in files]
+    for place in places:
+        for parent in place.relative_to(target).parents:
+            if os.path.lexists(target / parent):
+                _refuse_existing(target / parent, True, True)
+        _refuse_existing(place, True, False)
+        if place.is_symlink():
+            raise OutputError(f"{place}: is a link, which no result replaces; write elsewhere with -o")
+    for path, place in zip(files, places, strict=True):
+        place.parent.mkdir(parents=True, exist_ok=True)
+        path.replace(place)
+    shutil.rmtree(temporary)
 
 
 def _sync(path: Path) -> None:

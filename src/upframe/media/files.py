@@ -16,6 +16,7 @@ from upframe.errors import InputError, OutputError
 from upframe.media.films.containers import result_suffix
 from upframe.media.pictures.file import format_of_content
 from upframe.media.pictures.picture import PICTURE_SUFFIXES
+from upframe.regular import irregular, refuse_irregular
 
 _FILM_NAMES = """
     3g2 3gp asf avi dv f4v flv gif ivf m2ts m2v m4v mkv mov mp4 mpeg mpg mts mxf nut ogg ogm ogv ts vob webm wmv y4m
@@ -93,6 +94,7 @@ def _find(argument: str, recursive: bool) -> list[Input]:
     if path.is_dir():
         return _in_folder(path, recursive)
     if path.exists():
+        refuse_irregular(path)
         return [Input(path, _kind_of_named(path), Path(path.name))]
     if _NUMBER.search(path.name):
         return [_sequence(path)]
@@ -112,6 +114,8 @@ def _kind(path: Path) -> Kind | None:
 
 
 def _kind_of_gif(path: Path) -> Kind:
+    if irregular(path):
+        return "picture"  # whose reader refuses it
     try:
         with GifImageFile(path) as picture:
             return "film" if picture.is_animated else "picture"

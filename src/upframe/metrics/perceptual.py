@@ -21,6 +21,7 @@ from torch import Tensor, nn
 from upframe.errors import CheckpointError, ShapeError
 from upframe.metrics.classifiers import ORIGINS, Backbone, build_backbone
 from upframe.metrics.frames import check_pair, pictures, unit
+from upframe.regular import refuse_irregular
 
 WHERE = "UPFRAME_LPIPS"
 """The environment variable that names the files of LPIPS; Upframe carries none."""
@@ -168,6 +169,7 @@ def _read(path: Path) -> dict[str, Tensor]:
 
 
 def _tensors(path: Path) -> dict[str, Tensor]:
+    refuse_irregular(path, CheckpointError)
     if not path.is_file():
         raise CheckpointError(f"{path}: no such file: LPIPS weights are expected there")
     try:

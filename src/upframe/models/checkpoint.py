@@ -26,6 +26,7 @@ from upframe.models.mindspore_files import is_mindspore, read_mindspore
 from upframe.models.pickles import RunsCodeError
 from upframe.models.tensor_sets import Weights, sets_in
 from upframe.models.torch_files import SLACK, read_stream, read_zip
+from upframe.regular import refuse_irregular
 
 SIZE_LIMIT = 4 * 2**30  # bytes; the largest published networks of the field are a few hundred megabytes
 DAMAGES = (
@@ -58,6 +59,7 @@ def read_checkpoint(path: Path) -> Checkpoint:
 
     Raises CheckpointError for a missing, oversized or damaged file, for one that would run code, and for one without tensors.
     """
+    refuse_irregular(path, CheckpointError)
     if not path.is_file():
         raise CheckpointError(f"{path}: no such file. `upframe models` lists the models there are")
     if path.stat().st_size > SIZE_LIMIT:

@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from upframe.errors import CheckpointError
+from upframe.regular import refuse_irregular
 
 LIMIT = 16 * 2**20  # bytes of a header; ten thousand tensors take about one million
 _LENGTH = struct.Struct("<Q")
@@ -32,6 +33,7 @@ def read_header(path: Path) -> Header:
 
     Raises CheckpointError for a file that cannot be read, that is no safetensors file, or of which a part is missing.
     """
+    refuse_irregular(path, CheckpointError)
     try:
         with path.open("rb") as file:
             start = file.read(_LENGTH.size)

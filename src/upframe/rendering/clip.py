@@ -21,6 +21,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_valida
 from upframe.errors import InputError, MissingExtra, OutputError, ShapeError
 from upframe.media.atomic import atomic_output, output_error, refuse_filled
 from upframe.media.pictures.formats.exr import written_whole
+from upframe.regular import refuse_irregular
 from upframe.rendering.frame import CHANNELS, Buffer, FrameSequence, RenderedFrame
 from upframe.rendering.layouts.channels import write_channels
 
@@ -244,6 +245,7 @@ def target_path(folder: Path, number: int) -> Path:
 
 
 def _read_info(path: Path) -> ClipInfo:
+    refuse_irregular(path)
     try:
         return ClipInfo.model_validate_json(path.read_bytes())
     except ValidationError as error:

@@ -10,6 +10,7 @@ from typing import Any, Literal, Protocol, TypeAlias
 from numpy.typing import NDArray
 
 from upframe.errors import InputError
+from upframe.regular import refuse_irregular
 from upframe.rendering import blender, raster
 from upframe.rendering.frame import RenderedFrame
 from upframe.rendering.scene import Matrix, Scene
@@ -66,6 +67,7 @@ def provenance(maker: Maker) -> dict[str, str | int | float | None]:
         return {"maker": "raster"}
     known: dict[str, str | int | float | None] = {"maker": "blender", "version": maker.version}
     if isinstance(maker.scene, Path):
+        refuse_irregular(maker.scene)
         with maker.scene.open("rb") as opened:
             known |= {"file": maker.scene.name, "sha256": hashlib.file_digest(opened, "sha256").hexdigest()}
     return known

@@ -13,6 +13,7 @@ from lightning.fabric.plugins.io.torch_io import TorchCheckpointIO
 from upframe.errors import CheckpointError
 from upframe.media import atomic_output
 from upframe.models.checkpoint import check_finite
+from upframe.regular import refuse_irregular
 from upframe.training.recipe import Recipe
 
 LAST = "last.ckpt"
@@ -34,6 +35,7 @@ class WholeCheckpoints(TorchCheckpointIO):
 
 def read_step(path: Path, recipe: Recipe) -> int:
     """The step a checkpoint was saved at. Raises CheckpointError for what is no checkpoint of this recipe."""
+    refuse_irregular(path, CheckpointError)
     try:
         checkpoint = torch.load(path, map_location="cpu", weights_only=True)
         before, step = dict(checkpoint[RECIPE]), int(checkpoint["step"])

@@ -8,6 +8,7 @@ from pathlib import Path
 
 from upframe.errors import OutputError
 from upframe.media.atomic import output_error
+from upframe.regular import refuse_irregular
 
 STEP = "step"
 
@@ -22,6 +23,7 @@ class Table:
     def __init__(self, path: Path, *, after: int) -> None:
         self._path, self._columns = path, [STEP]
         rows = []
+        refuse_irregular(path, OutputError)
         if path.is_file():
             with path.open(newline="", encoding="utf-8") as file:
                 reader = csv.DictReader(file)

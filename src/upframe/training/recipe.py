@@ -14,6 +14,7 @@ from pydantic import Field, TypeAdapter, ValidationError, model_validator
 from upframe.data.training.settings import ClipData, PictureData, Positive, Probability, RenderedData, Section
 from upframe.errors import InputError
 from upframe.metrics import PROTOCOLS
+from upframe.regular import refuse_irregular
 from upframe.training.objectives.frvsr import FRVSRLosses, FRVSRModel
 from upframe.training.objectives.nsrr import NSRRLosses, NSRRModel
 from upframe.training.objectives.rt4ksr import RT4KSRLosses, RT4KSRModel
@@ -263,6 +264,7 @@ def validated(values: dict[str, Any], name: str) -> Recipe:
 
 def _mapping(name: str) -> dict[str, Any]:
     path = built_in().get(name) or Path(name).expanduser()
+    refuse_irregular(path)
     try:
         values = yaml.safe_load(path.read_text(encoding="utf-8"))
     except FileNotFoundError:

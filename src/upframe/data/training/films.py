@@ -18,6 +18,7 @@ from upframe.data.films import FilmFrames, rgb_of
 from upframe.data.training.sets import told
 from upframe.errors import InputError
 from upframe.media.films.film import FilmDamaged, FilmInfo, RawFrame
+from upframe.media.films.opening import open_container
 from upframe.media.films.planes import read_planes
 from upframe.media.films.reader import probe
 
@@ -76,7 +77,7 @@ class SoughtFilm:
     def _searched(self) -> tuple[list[int] | None, list[int]]:
         """The times of all frames and of the key frames, without decoding; None where they do not tell all frames apart."""
         try:
-            with av.open(str(self._path)) as container:
+            with open_container(self._path) as container:
                 packets = [packet for packet in container.demux(container.streams.video[0]) if packet.size]
                 times = sorted(packet.pts for packet in packets if packet.pts is not None)
                 keys = sorted(packet.pts for packet in packets if packet.pts is not None and packet.is_keyframe)
@@ -106,7 +107,7 @@ class SoughtFilm:
             _open.append(self)
             if len(_open) > OPEN_AT_MOST:
                 _open.popleft().close()
-            self._container = av.open(str(self._path))
+            self._container = open_container(self._path)
             self._container.streams.video[0].codec_context.thread_count = 1  # readers run beside one another already
         stream = self._container.streams.video[0]
         self._container.seek(time, stream=stream)

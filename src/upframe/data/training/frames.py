@@ -18,6 +18,7 @@ from upframe.data.training.drawing import draw_picture
 from upframe.data.training.films import SoughtFilm
 from upframe.errors import InputError
 from upframe.media.files import FILM_SUFFIXES
+from upframe.regular import refuse_irregular
 
 Frame = NDArray[np.uint8]
 """(h, w, 3) RGB."""
@@ -162,6 +163,7 @@ def _existing(source: str) -> Path:
     path = Path(source).expanduser()
     if not path.exists():
         raise InputError(f"{path}: no such file or folder")
+    refuse_irregular(path)
     return path
 
 

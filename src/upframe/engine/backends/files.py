@@ -15,6 +15,7 @@ from upframe.engine.export.contract import Contract, described
 from upframe.errors import CheckpointError, InputError
 from upframe.models.frvsr import State
 from upframe.models.info import ModelInfo
+from upframe.regular import refuse_irregular
 
 Open = Callable[[Path], tuple[Run, dict[str, str]]]
 _READERS: dict[str, dict[Backend, Open]] = {  # the first of each is the one it was made for
@@ -72,6 +73,7 @@ def open_exported(path: str | Path, backend: Backend | None = None) -> ExportedF
     chosen = backend or next(iter(readers))
     if chosen not in readers:
         raise CheckpointError(f"{path}: runs in {' or '.join(readers)}, not in {chosen}")
+    refuse_irregular(path, CheckpointError)
     if not path.is_file():
         raise CheckpointError(f"{path}: no such file")
     run, metadata = readers[chosen](path)

@@ -13,6 +13,7 @@ from PIL import Image, UnidentifiedImageError
 
 from upframe.evaluation.monitor.records import Record, Sample
 from upframe.evaluation.page.parts import section
+from upframe.regular import refuse_irregular
 
 STEPS = 48  # of all runs together that are shown, so that a page stays small
 FEWEST = 4  # of a run
@@ -71,6 +72,7 @@ def _spread(samples: Sequence[Sample], count: int) -> list[Sample]:
 
 def _views(sample: Sample) -> tuple[bytes, ...] | None:
     """The three pictures of a file as PNG."""
+    refuse_irregular(sample.path)
     try:
         with Image.open(sample.path) as opened:
             whole = opened.convert("RGB")

@@ -14,6 +14,7 @@ from typing import Any
 import yaml
 
 from upframe.errors import InputError
+from upframe.regular import refuse_irregular
 
 RECIPE, LOSSES, SCORES, TIMES = "recipe.yaml", "losses.csv", "validation.csv", "timing.csv"
 STEP = "step"
@@ -115,6 +116,7 @@ def read_record(folder: Path, name: str | None = None) -> Record:
 
 
 def _recipe(path: Path) -> dict[str, Any]:
+    refuse_irregular(path)
     try:
         values = yaml.safe_load(path.read_text(encoding="utf-8"))
     except FileNotFoundError:
@@ -126,6 +128,7 @@ def _recipe(path: Path) -> dict[str, Any]:
 
 def _curves(path: Path) -> dict[str, Curve]:
     """Columns of numbers by step. A last line that is still being written is left out."""
+    refuse_irregular(path)
     try:
         text = path.read_text(encoding="utf-8")
     except FileNotFoundError:

@@ -30,7 +30,9 @@ from upframe.media.films.film import (
     StreamInfo,
     StreamKind,
 )
+from upframe.media.films.opening import names_other_files, open_container
 from upframe.media.films.planes import nearest_layout
+from upframe.regular import refuse_irregular
 
 MAX_PIXELS = 2 * 8192 * 8192
 """The largest frame that is decoded unless a higher limit is given."""
@@ -45,16 +47,18 @@ _PICTURE_CODECS = ("ffv1", "huffyuv", "ffvhuff", "utvideo", "rawvideo", "png", "
 
 def open_film(path: Path) -> InputContainer:
     """Open a file's container. Raises InputError for what is missing, empty, unreadable, cut short or no film at all."""
+    refuse_irregular(path)
     try:
         with path.open("rb") as file:
-            head = file.read(64)
+            head = file.read(512)
     except OSError as error:
         raise InputError(f"{path}: {_reason(error)}") from error
     if not head:
         raise InputError(f"{path}: the file is empty (0 bytes)")
+    if names_other_files(head):
+        raise InputError(f"{path}: is a playlist, not a film: it only names others, which are not opened; give those")
     try:
-        # The prefix keeps a colon in a name from being read as a protocol; only files may be opened, whatever a playlist says.
-        container = av.open(f"file:{path}", metadata_errors="surrogateescape", container_options={"protocol_whitelist": "file"})
+        container = open_container(path)
     except av.FFmpegError as error:
         if head[4:8] in (b"ftyp", b"mdat", b"wide", b"free", b"skip"):
             raise InputError(
@@ -63,10 +67,9 @@ def open_film(path: Path) -> InputContainer:
             ) from error
         raise InputError(f"{path}: is not a film, or one in an unknown format") from error
     name = container.format.name
-    if name.endswith("_pipe") or name in ("image2", "tty", "hls", "dash", "concat", "sdp"):
+    if name.endswith("_pipe") or name == "tty":
         container.close()
-        kind = "a playlist" if name in ("hls", "dash", "concat", "sdp") else "text" if name == "tty" else "a picture"
-        raise InputError(f"{path}: is {kind}, not a film; check its name and content")
+        raise InputError(f"{path}: is {'text' if name == 'tty' else 'a picture'}, not a film; check its name and content")
     return container
 
 

@@ -15,6 +15,7 @@ from upframe.media.pictures import exif
 from upframe.media.pictures.fitting import fit
 from upframe.media.pictures.formats.exchange import Source, WriteOptions
 from upframe.media.pictures.picture import FORMAT_OF_SUFFIX, Depth, Picture, PictureFormat, Samples, Subsampling, format_for
+from upframe.regular import refuse_irregular
 
 MAX_PIXELS = 300_000_000
 """The default limit: above every camera (about 200 megapixels), 0.9 GB as 8-bit RGB and 3.6 GB enlarged x2."""
@@ -107,6 +108,7 @@ def _checked_format(path: Path, note: Callable[[str], None]) -> PictureFormat:
     try:
         if path.is_dir():
             raise InputError(f"{path}: is a folder, and a picture is wanted")
+        refuse_irregular(path)
         if path.stat().st_size == 0:
             raise InputError(f"{path}: the file is empty (0 bytes)")
         name = format_of_content(path)

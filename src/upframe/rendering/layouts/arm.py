@@ -28,6 +28,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from upframe.errors import InputError
+from upframe.regular import refuse_irregular
 from upframe.rendering.frame import FrameSequence, RenderedFrame
 from upframe.rendering.layouts.channels import read_channels
 
@@ -109,6 +110,7 @@ def arm_captures(root: Path) -> list[ArmCapture]:
 
 
 def _capture(path: Path, ratio: str) -> ArmCapture:
+    refuse_irregular(path)
     if path.stat().st_size > MOST_JSON:
         raise InputError(f"{path}: is too large for the description of a capture")
     try:

@@ -15,6 +15,7 @@ from numpy.lib import format as npy
 from numpy.typing import NDArray
 
 from upframe.errors import InputError
+from upframe.regular import refuse_irregular
 
 MAX_VALUES = 2**30
 """A file of more values than an 8K frame of 35 channels is refused."""
@@ -28,6 +29,7 @@ _ON_DAMAGE = (
 
 def read_array(path: Path, *, max_values: int = MAX_VALUES) -> NDArray[np.floating]:
     """The floating-point array of an .npy file, or the first of an .npz. Raises InputError for anything else."""
+    refuse_irregular(path)
     try:
         with path.open("rb") as file:
             if not zipfile.is_zipfile(file):

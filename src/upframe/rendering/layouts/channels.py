@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 from upframe.errors import InputError, MissingExtra
 from upframe.media.atomic import atomic_output
 from upframe.media.pictures.formats.exr import written_whole
+from upframe.regular import refuse_irregular
 
 MAX_PIXELS = 8192 * 8192
 """A rendered frame of more pixels is taken for a damaged file."""
@@ -35,6 +36,7 @@ def read_channels(path: Path, names: str, *, max_pixels: int = MAX_PIXELS) -> ND
     MissingExtra without OpenEXR. The size is checked before memory is asked for.
     """
     package = _openexr()
+    refuse_irregular(path)
     if not path.is_file():
         raise InputError(f"{path}: no such file")
     try:
