@@ -55,7 +55,7 @@ def uneven(count: int, *, start: int = 0) -> list[int]:
 
 @dataclass
 class Sound:
-    """A track of tones in two channels, or one, with a language and a title."""
+    """A track of tones in two channels, or one, with a language and a title. start: seconds."""
 
     codec: str = "aac"
     rate: int = 48000
@@ -63,6 +63,7 @@ class Sound:
     language: str = "eng"
     title: str = ""
     disposition: Disposition = NO_DISPOSITION
+    start: Fraction = Fraction(0)
 
 
 @dataclass
@@ -109,8 +110,8 @@ class Film:
             if text is not None:
                 for index in range(3):
                     output.mux(_packet(_subtitle(index, self.subtitles or ""), text, 100 * index, 80))
-            for track in tracks:
-                _play(output, track, seconds=float(self.time_base * (self.times[-1] - self.times[0])) + 0.04)
+            for track, sound in zip(tracks, self.sounds, strict=True):
+                _play(output, track, sound.start, seconds=float(self.time_base * (self.times[-1] - self.times[0])) + 0.04)
             self._film(output, video)
         return path
 
@@ -179,13 +180,13 @@ def _add_sound(output: OutputContainer, sound: Sound) -> AudioStream:
     return stream
 
 
-def _play(output: OutputContainer, stream: AudioStream, seconds: float) -> None:
+def _play(output: OutputContainer, stream: AudioStream, start: Fraction, seconds: float) -> None:
     rate, channels = stream.rate, stream.layout.nb_channels
     for index in range(int(seconds * rate / 1024) + 1):
         tone = np.sin((np.arange(1024) + 1024 * index) * (0.05 + 0.01 * stream.index)) * 0.3
         codes = np.repeat((tone * 32767).astype(np.int16), channels)[None]
         frame = AudioFrame.from_ndarray(codes, format="s16", layout=stream.layout.name)
-        frame.sample_rate, frame.pts = rate, 1024 * index
+        frame.sample_rate, frame.pts = rate, 1024 * index + round(start * rate)
         output.mux(stream.encode(frame))
     output.mux(stream.encode(None))
 

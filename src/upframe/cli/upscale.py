@@ -125,6 +125,15 @@ def upscale(
             rich_help_panel=VIDEO,
         ),
     ] = None,
+    clock: Annotated[
+        Literal["join", "keep", "even"],
+        typer.Option(
+            "--clock",
+            help="Where a film's clock jumps, as in joined recordings: join its parts, or keep the times as they are; or show "
+            "all frames evenly, at the average rate.",
+            rich_help_panel=VIDEO,
+        ),
+    ] = "join",
     frames: Annotated[
         Path | None,
         typer.Option(
@@ -194,6 +203,7 @@ def upscale(
             quality=quality,
             overwrite=overwrite,
             allow_truncated=allow_truncated,
+            clock=clock,
             max_pixels=max_pixels,
         )
         with reporter(as_json=as_json, quiet=quiet) as report:

@@ -28,7 +28,7 @@ from upframe.media.files import FILM_SUFFIXES, Input, find_inputs, frame_paths, 
 from upframe.media.films.encoders import EncoderSettings
 from upframe.media.films.film import CopiedPacket, RawFrame
 from upframe.media.films.probe import MAX_PIXELS as MAX_FRAME_PIXELS
-from upframe.media.films.reader import FilmReader
+from upframe.media.films.reader import ClockMode, FilmReader
 from upframe.media.films.writer import FilmWriter
 from upframe.media.pictures.file import MAX_PIXELS, read_picture, write_picture
 from upframe.media.pictures.picture import Picture
@@ -57,6 +57,7 @@ class Settings:
     quality: int | None = None
     overwrite: bool = False
     allow_truncated: bool = False
+    clock: ClockMode = "join"
     max_pixels: int | None = None
     timeline: Timeline | None = None
 
@@ -215,7 +216,13 @@ class _Job:
     def _film_reader(self, path: Path) -> FilmReader:
         settings = self.settings
         limit = settings.max_pixels or MAX_FRAME_PIXELS
-        return FilmReader(path, on_note=self._notes.append, allow_truncated=settings.allow_truncated, max_pixels=limit)
+        return FilmReader(
+            path,
+            on_note=self._notes.append,
+            allow_truncated=settings.allow_truncated,
+            max_pixels=limit,
+            clock=settings.clock,
+        )
 
     def _film_writer(self, path: Path, source: FilmReader, size: tuple[int, int], name: Path) -> FilmWriter:
         return FilmWriter(path, source, size, self.settings.encoder, on_note=self._notes.append, name=name)

@@ -8,7 +8,7 @@ from collections.abc import Generator, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from types import TracebackType
-from typing import Self
+from typing import Literal, Self
 
 import av
 from av.codec.context import CodecContext
@@ -20,9 +20,11 @@ from av.video.frame import VideoFrame
 from av.video.stream import VideoStream
 
 from upframe.errors import InputError
+from upframe.media.films.clock import Clock
 from upframe.media.films.colour import unsupported_matrix
 from upframe.media.films.endings import NOTHING_LOST, find_cut
 from upframe.media.films.film import CopiedPacket, FilmDamaged, FilmInfo, Notes, Plane, RawFrame, no_notes
+from upframe.media.films.frame_times import FrameTimes
 from upframe.media.films.gaps import Gaps
 from upframe.media.films.length import shortfall
 from upframe.media.films.planes import read_planes
@@ -42,6 +44,11 @@ _NOT_KEPT = {
 _INTERLACED = (
     "the film is interlaced: its frames are enlarged as they are, combs included; deinterlace it first for a better result"
 )
+
+
+ClockMode = Literal["join", "keep", "even"]
+"""What becomes of times that jump, as in joined recordings: the parts follow one another; times are kept as they are; or all
+frames are shown at the average rate, with the sound joined."""
 
 
 def probe(path: Path | str, *, max_pixels: int = MAX_PIXELS) -> FilmInfo:
@@ -66,7 +73,8 @@ class FilmReader:
     Iterating gives RawFrames, as many as the film has, and between them CopiedPackets of every other stream, in the order
     of the file. One thread may iterate while another closes; the next step then ends the iteration.
 
-    on_note: told in one line each what a user should know. threads: for decoding, None for as many as there are processors.
+    on_note: told in one line each what a user should know. clock: what becomes of times that jump. threads: for
+    decoding, None for as many as there are processors.
     Raises InputError on opening for what is missing, no film, without pictures, or above ``max_pixels`` a frame; and while
     iterating FilmDamaged (``allow_truncated``: a note, and a normal end): before the first frame if the file is visibly cut
     short, else after the last one that could be read; and InputError if the size of the pictures changes.
@@ -80,6 +88,7 @@ class FilmReader:
         allow_truncated: bool = False,
         max_pixels: int = MAX_PIXELS,
         threads: int | None = None,
+        clock: ClockMode = "join",
     ) -> None:
         self.path = Path(path)
         self.frames_read = 0
@@ -91,7 +100,6 @@ class FilmReader:
         self._unreadable = self._repaired = 0
         self._last_is_repaired = False
         self._broken_at: int | None = None  # how many frames there were before the first one that could not be decoded
-        self._last_pts: int | None = None
         self._gaps = Gaps()
         self._waiting: deque[VideoFrame | CopiedPacket] = deque()
         self._decoded, self._items = self._decode(), self._timed()
@@ -99,6 +107,9 @@ class FilmReader:
         try:
             self.stream = choose_video(self.path, self.container, max_pixels, self._note_once)
             self._index = self.stream.index  # kept, as a stream must not be asked once the container may be closed
+            name, kinds = self.container.format.name, {stream.index: stream.type for stream in self.container.streams}
+            self._clock = None if clock == "keep" else Clock(name, self._index, kinds)
+            self._times = FrameTimes(name, even=clock == "even")
             self._length = shortfall(self.path, self.container, self.stream)
             self._decoder = _decoder(self.stream, threads)
             self.info = self._open_at_first_frame()
@@ -178,7 +189,7 @@ class FilmReader:
             self._note_once(f"{info.source_format} pictures are read as {info.layout}")
 
     def _packets(self) -> Iterator[Packet[Stream]]:
-        """Packets in file order until the end, an error of reading, or ``close``."""
+        """Packets in file order, by one clock, until the end, an error of reading, or ``close``."""
         demuxed = self.container.demux()
         while True:
             with self._lock:
@@ -187,12 +198,14 @@ class FilmReader:
                 try:
                     packet = next(demuxed)
                 except StopIteration:
-                    return
+                    break
                 except (av.FFmpegError, OSError):
                     self._unreadable += 1
-                    return
+                    break
             if packet.size or packet.pts is not None:  # the others only say that the file is at its end
-                yield packet
+                yield from [packet] if self._clock is None else self._clock.put(packet)
+        if self._clock is not None:
+            yield from self._clock.rest()
 
     def _decode(self) -> Generator[VideoFrame | CopiedPacket, None, None]:
         """Decoded frames and the packets of other streams; the decoder is emptied at the end."""
@@ -216,7 +229,10 @@ class FilmReader:
             if self._closed:
                 return []
             try:
-                return self._decoder.decode(packet)
+                frames = self._decoder.decode(packet)
+                for frame in frames:
+                    frame.pts = self._times.stamp(frame)
+                return frames
             except av.EOFError:  # emptied already
                 return []
             except av.FFmpegError:
@@ -298,17 +314,10 @@ class FilmReader:
                 self._note_once(f"{_NOT_KEPT[kind]} cannot be kept")
 
     def _pts(self, frame: VideoFrame) -> int:
-        """The frame's time; one that has none, or goes back, follows the last by the usual distance."""
-        usual = frame.duration or round(1 / ((self.info.average_rate or 25) * self.info.time_base)) or 1
-        pts, last = frame.pts, self._last_pts
-        if pts is None:
-            pts = 0 if last is None else last + usual
-            self._note_once("some frames have no time: they follow one another at the average rate")
-        elif last is not None and pts <= last:
-            pts = last + 1
-            self._note_once("some frames go back in time: each is shown right after the one before it")
-        self._last_pts = pts
-        return pts
+        try:
+            return self._times.place(frame, self.info.time_base, self.info.average_rate, self._note_once)
+        except InputError as error:
+            raise InputError(f"{self.path}: {error}") from error
 
     def _release(self, held: _Held, duration: int | None) -> RawFrame:
         return RawFrame(held.planes, held.pts, self.info.time_base, duration, held.index)
@@ -333,6 +342,7 @@ class FilmReader:
             self._note_once(f"the film is damaged or cut short: {kept} frames could be read and were kept")
         elif cut is not None:
             self._note_once(f"the file is cut short: {cut.reason}; {cut.harmless or NOTHING_LOST}")
+        self._tell_jumps()
         gap = self._gaps.found()
         if gap is not None:
             self._note_once(
@@ -342,13 +352,22 @@ class FilmReader:
         if self._repaired:
             self._note_once(f"frames damaged in the file, and kept as the decoder repaired them: {self._repaired}")
 
+    def _tell_jumps(self) -> None:
+        jumps = [] if self._clock is None else self._clock.jumps
+        if jumps:
+            often = f"{len(jumps)} times, first " if len(jumps) > 1 else ""
+            self._note_once(
+                f"its clock jumps {often}after {float(jumps[0] - (self.info.start_time or 0)):.1f} s, as where recordings are "
+                "joined: what follows is shown right after, with its sound (--clock keep leaves the times as they are)"
+            )
+
     def _seconds(self, pts: int) -> float:
         """The time since the film began."""
         return float(pts * self.info.time_base - (self.info.start_time or 0))
 
     def _damaged(self, what: str, kept: int) -> FilmDamaged:
         info = self.info
-        seconds = 0.0 if self._last_pts is None else self._seconds(self._last_pts)
+        seconds = 0.0 if self._times.last is None else self._seconds(self._times.last)
         total = f" of {'' if info.frames_exact else 'about '}{info.frames}" if info.frames else ""
         return FilmDamaged(
             f"{self.path}: no picture could be read after {seconds:.1f} s (frame {self.frames_read}{total}: the file is "

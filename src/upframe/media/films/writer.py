@@ -15,11 +15,13 @@ from typing import Self
 import av
 from av.codec.context import Flags
 from av.packet import Packet
+from av.stream import Stream
 from av.video.stream import VideoStream
 
 from upframe.errors import OutputError, ShapeError
 from upframe.media.atomic import output_error
 from upframe.media.films.aspect import result_aspect
+from upframe.media.films.beginning import beginning_shift
 from upframe.media.films.colour import ColourTags
 from upframe.media.films.containers import FilmContainer, container_for
 from upframe.media.films.encoders import EncoderSettings, choose_encoding
@@ -66,10 +68,12 @@ class FilmWriter:
         self._info = source.info
         self._durations: dict[int, int] = {}
         self._copied: dict[int, CopiedStream] = {}
+        self._before_zero: set[int] = set()
         settings = settings or EncoderSettings()
         self._container = container = container_for(self.name)
         self._encoding = choose_encoding(source.info, container, size, settings, self._note_once)
-        if container.from_zero and (source.info.start_time or 0) < 1:
+        self._shift = beginning_shift(source, container, self._note_once)
+        if container.from_zero and (source.info.start_time or 0) + self._shift < 1:
             self._encoding = self._encoding.without_reordering()
         self._aspect = result_aspect(source.info, size)
         self._begin(source, settings)
@@ -111,9 +115,9 @@ class FilmWriter:
         colour = self.colour
         picture.colorspace, picture.color_range = colour.colorspace, colour.color_range
         picture.color_primaries, picture.color_trc = colour.primaries, colour.transfer
-        picture.pts, picture.time_base = frame.pts, frame.time_base
+        picture.pts, picture.time_base = frame.pts + round(self._shift / frame.time_base), frame.time_base
         if frame.duration is not None:
-            picture.duration = self._durations[frame.pts] = frame.duration
+            picture.duration = self._durations[picture.pts] = frame.duration
         with self._lock:
             if self._open:
                 try:
@@ -128,6 +132,7 @@ class FilmWriter:
             return
         with self._lock:
             if self._open:
+                _move(item.packet, self._shift)
                 self._tell_shift(item)
                 try:
                     self._output.mux(stream.packets(item.packet))
@@ -287,12 +292,14 @@ class FilmWriter:
         """Say so if a stream begins before zero, and the container moves all of them until it does not."""
         time = item.packet.dts if self._container.from_zero else item.packet.pts
         kept = self._copied[item.index].keeps_priming or ("matroska" in self._info.container and not self._container.from_zero)
-        if self._container.tick is not None and time is not None and time < 0 and not kept:
-            seconds = -time * item.packet.time_base
-            self._note_once(
-                f"{self._info.streams[item.index]} begins {float(seconds):.3f} s before zero: {self._container.name} has "
-                "no such times, so that all streams begin that much later; MP4 keeps them"
-            )
+        if self._container.tick is None or time is None or time >= 0 or kept or item.index in self._before_zero:
+            return
+        self._before_zero.add(item.index)
+        seconds = -time * item.packet.time_base
+        self._note_once(
+            f"{self._info.streams[item.index]} begins {float(seconds):.3f} s before zero: {self._container.name} has "
+            "no such times, so that all streams begin that much later; MP4 keeps them"
+        )
 
     def _error(self, error: Exception, index: int | None = None) -> OutputError:
         if isinstance(error, OSError) and error.errno is not None and error.errno > 0 and not isinstance(error, ValueError):
@@ -304,6 +311,13 @@ class FilmWriter:
                 "write .mkv instead"
             )
         return OutputError(f"{self.name}: cannot be written: {reason}")
+
+
+def _move(packet: Packet[Stream], seconds: Fraction) -> None:
+    """Let a packet come so much later."""
+    ticks = round(seconds / packet.time_base) if seconds else 0
+    packet.pts = None if packet.pts is None else packet.pts + ticks
+    packet.dts = None if packet.dts is None else packet.dts + ticks
 
 
 def _container_options(source: FilmReader, container: FilmContainer, name: Path, note: Notes) -> dict[str, str]:
