@@ -1,4 +1,4 @@
-"""Pictures are made to fit the sizes a network can take, and its results are cut back."""
+"""Pictures are extended to the sizes a network can take, and beyond their borders; its results are cut back."""
 
 from __future__ import annotations
 
@@ -13,6 +13,23 @@ def fit(picture: Tensor, info: ModelInfo) -> Tensor:
     height, width = picture.shape[-2:]
     bottom, right = (fitting_side(side, info) - side for side in (height, width))
     return F.pad(picture, (0, right, 0, bottom), mode="replicate") if bottom or right else picture
+
+
+def extend(picture: Tensor, info: ModelInfo) -> Tensor:
+    """(n, c, h, w) with :func:`margin` pixels more on every side, and :func:`fit`: the outermost pixels are repeated."""
+    around = margin(info)
+    return fit(F.pad(picture, (around,) * 4, mode="replicate") if around else picture, info)
+
+
+def cut_back(result: Tensor, height: int, width: int, info: ModelInfo) -> Tensor:
+    """What a network made of :func:`extend`, without what was added: (n, c, scale*height, scale*width)."""
+    first = margin(info) * info.scale
+    return result[..., first : first + height * info.scale, first : first + width * info.scale]
+
+
+def margin(info: ModelInfo) -> int:
+    """``info.border``, or the next multiple: the network then folds the picture as it would without."""
+    return info.border + -info.border % info.multiple
 
 
 def fitting_side(side: int, info: ModelInfo) -> int:

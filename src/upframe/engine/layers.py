@@ -11,11 +11,14 @@ import torch
 from torch import Tensor
 
 from upframe.engine.arrays import Pixels, to_pixels, to_tensor
+from upframe.engine.finite import beyond, with_excess
 from upframe.errors import InputError
 from upframe.ops.alpha import bleed
 from upframe.ops.transfer import decode_linear, encode_linear
 
 Item = TypeVar("Item")
+
+_NETWORKS_SEE = (-1.0, 4.0)  # of floats, in a display's values (4 is 900 times white): no one sample upsets a running network
 
 
 def split_channels(image: Pixels) -> tuple[Pixels, Pixels | None]:
@@ -45,8 +48,7 @@ def to_layers(colour: Pixels, alpha: Pixels | None, device: torch.device, *, lin
 
     ``linear``: scene-linear light, bent to a display's curve, as :func:`from_layers` undoes.
     """
-    rgb = to_tensor(colour, device)
-    layers = [encode_linear(rgb) if linear else rgb]
+    layers = [_seen(colour, device, linear=linear)[0]]
     if alpha is not None:
         opacity = to_tensor(alpha, device)
         layers = [bleed(layers[0], opacity), opacity]
@@ -59,10 +61,20 @@ def from_layers(
 ) -> tuple[Pixels, Pixels | None]:
     """Enlarged layers as arrays of the kinds of ``colour`` and ``alpha``, the arrays they were made from."""
     rgb = layers[0] if colour.shape[2] == 3 else layers[0].mean(dim=1, keepdim=True)
+    if colour.dtype.kind == "f":
+        rgb = with_excess(rgb, _seen(colour, rgb.device, linear=linear)[1])
     enlarged = to_pixels(decode_linear(rgb) if linear else rgb, colour.dtype)
     if alpha is None:
         return enlarged, None
     return enlarged, to_pixels(layers[1].mean(dim=1, keepdim=True).clamp(0, 1), alpha.dtype)
+
+
+def _seen(colour: Pixels, device: torch.device, *, linear: bool) -> tuple[Tensor, Tensor | None]:
+    """What a network is shown of a picture's colour, (1, 1 or 3, h, w), and what lies beyond that, if anything does."""
+    rgb = to_tensor(colour, device)
+    if colour.dtype.kind != "f":
+        return rgb, None
+    return beyond(encode_linear(rgb) if linear else rgb, *_NETWORKS_SEE)
 
 
 def peek(items: Iterable[Item]) -> tuple[Item | None, Iterator[Item]]:

@@ -5,14 +5,13 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import replace
 from itertools import groupby
-from typing import Any, TypeVar
+from typing import TypeVar
 
-import numpy as np
-from numpy.typing import NDArray
 from torch import Tensor
 
 from upframe.engine.clips import enlarge_in_order
 from upframe.engine.cuts import Cuts
+from upframe.engine.finite import finite
 from upframe.engine.layers import from_layers, peek, to_layers
 from upframe.engine.size import Target
 from upframe.engine.upscaler import Upscaler
@@ -23,8 +22,8 @@ Key = TypeVar("Key")
 
 def enlarge_picture(picture: Picture, upscaler: Upscaler, target: Target, on_note: Callable[[str], None]) -> Picture:
     """The same picture, larger: same type, same metadata. Values that are no numbers are noted and replaced."""
-    pixels = _finite(picture.pixels, on_note)
-    colour, alpha = upscaler.upscale_layers(pixels, picture.alpha, target, linear=picture.linear)
+    picture = _finite(picture, on_note)
+    colour, alpha = upscaler.upscale_layers(picture.pixels, picture.alpha, target, linear=picture.linear)
     return replace(picture, pixels=colour, alpha=alpha)
 
 
@@ -46,12 +45,12 @@ def _enlarge_clip(
     pairs: Iterable[tuple[Picture, Key]], upscaler: Upscaler, target: Target, cuts: Cuts, on_note: Callable[[str], None]
 ) -> Iterator[tuple[Picture, Key]]:
     """Pictures of one kind: all with transparency or all without, all linear or none."""
-    first, pairs = peek(pairs)
+    first, pairs = peek((_finite(picture, on_note), key) for picture, key in pairs)
     opaque = first is None or first[0].alpha is None
     clip = upscaler.open_clip(target, layers=1 if opaque else 2, cuts=cuts)
 
     def layers(pair: tuple[Picture, Key]) -> list[Tensor]:
-        return to_layers(_finite(pair[0].pixels, on_note), pair[0].alpha, upscaler.device, linear=pair[0].linear)
+        return to_layers(pair[0].pixels, pair[0].alpha, upscaler.device, linear=pair[0].linear)
 
     def result(pair: tuple[Picture, Key], layers: tuple[Tensor, ...]) -> tuple[Picture, Key]:
         picture, key = pair
@@ -61,15 +60,6 @@ def _enlarge_clip(
     yield from enlarge_in_order(pairs, clip, layers, result)
 
 
-def _finite(pixels: NDArray[Any], on_note: Callable[[str], None]) -> NDArray[Any]:
-    """Float samples with NaN as 0 and infinities as the largest finite value: a network would spread them."""
-    if not np.issubdtype(pixels.dtype, np.floating):
-        return pixels
-    broken = ~np.isfinite(pixels)
-    count = int(broken.sum())
-    if not count:
-        return pixels
-    on_note(f"{count} samples are not finite numbers: NaN is taken as 0, infinity as the largest value there is")
-    finite = np.where(broken, 0, pixels)
-    replaced: NDArray[Any] = np.nan_to_num(pixels, nan=0.0, posinf=float(finite.max()), neginf=float(finite.min()))
-    return replaced
+def _finite(picture: Picture, on_note: Callable[[str], None]) -> Picture:
+    alpha = None if picture.alpha is None else finite(picture.alpha, on_note)
+    return replace(picture, pixels=finite(picture.pixels, on_note), alpha=alpha)

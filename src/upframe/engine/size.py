@@ -15,6 +15,12 @@ class Target:
     size: tuple[int, int] | None = None
     same: bool = False
 
+    def __post_init__(self) -> None:
+        if self.scale is not None and not 0 < self.scale <= 64:
+            raise UpframeError(f"scale {self.scale}: must be above 0 and at most 64")
+        if self.size is not None and min(self.size) < 1:
+            raise UpframeError(f"size {self.size}: must be (height, width) of at least one pixel")
+
     def of(self, height: int, width: int, model_scale: int) -> tuple[int, int]:
         """(height, width) of the result for an input of this size; rounded to whole pixels, at least one."""
         if self.same:
@@ -37,8 +43,6 @@ def parse_target(scale: float | None, size: str | None) -> Target:
 
     Raises UpframeError for a size that cannot be read and for numbers that are not positive.
     """
-    if scale is not None and not 0 < scale <= 64:
-        raise UpframeError(f"--scale {scale:g}: must be above 0 and at most 64")
     if size is None:
         return Target(scale=scale)
     if size == "same":

@@ -13,7 +13,7 @@ import torch
 from torch import Tensor, nn
 
 from upframe.engine.device import out_of_memory
-from upframe.engine.fitting import fit
+from upframe.engine.fitting import cut_back, extend
 from upframe.engine.size import Target
 from upframe.errors import DeviceError
 from upframe.models.frvsr import FRVSR, State
@@ -132,7 +132,7 @@ class FittedStream:
     @torch.inference_mode()
     def feed(self, frame: Tensor) -> list[Tensor]:
         self._size = (frame.shape[-2], frame.shape[-1])
-        return self._run(lambda: self._stream.feed(fit(frame.to(self._dtype), self._info)))
+        return self._run(lambda: self._stream.feed(extend(frame.to(self._dtype), self._info)))
 
     @torch.inference_mode()
     def finish(self) -> list[Tensor]:
@@ -151,10 +151,9 @@ class FittedStream:
             ) from error
 
     def _cut(self, result: Tensor) -> Tensor:
-        height, width = (side * self._info.scale for side in self._size)
         size = self._target.of(*self._size, self._info.scale)
-        whole = result[..., :height, :width]
-        return whole if size == (height, width) else resize(whole, size)
+        whole = cut_back(result, *self._size, self._info)
+        return whole if size == tuple(whole.shape[-2:]) else resize(whole, size)
 
 
 def video_stream(network: nn.Module) -> Stream:

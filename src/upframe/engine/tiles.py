@@ -14,7 +14,7 @@ import torch
 from torch import Tensor
 
 from upframe.engine.device import out_of_memory, release_memory
-from upframe.engine.fitting import fit
+from upframe.engine.fitting import cut_back, extend
 from upframe.errors import DeviceError
 from upframe.models.info import ModelInfo
 
@@ -51,16 +51,15 @@ class Tiler:
         self.network, self.info, self.tile, self.on_note = network, info, tile, on_note
 
     def __call__(self, picture: Tensor) -> Tensor:
-        """(n, c, h, w), any size -> (n, c, scale*h, scale*w). Pictures are made to fit by repeating the last row and column.
+        """(n, c, h, w), any size -> (n, c, scale*h, scale*w). Pictures are made to fit by repeating their outermost pixels.
 
         Raises DeviceError when not even the smallest tile fits.
         """
         height, width = picture.shape[-2:]
-        padded = fit(picture, self.info)
+        padded = extend(picture, self.info)
         while True:
             try:
-                enlarged = self._run(padded)
-                return enlarged[..., : height * self.info.scale, : width * self.info.scale]
+                return cut_back(self._run(padded), height, width, self.info)
             except (RuntimeError, MemoryError) as error:
                 if not out_of_memory(error):
                     raise

@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
-from typing import Any, Literal, cast, overload
+from typing import Any, Literal, TypeVar, cast, overload
 
 import numpy as np
 import torch
@@ -18,6 +18,8 @@ from upframe.engine.backends import Backend, ExportedFile, ExportedPicture, Expo
 from upframe.engine.clips import ClipStream, enlarge_in_order
 from upframe.engine.cuts import Cuts, choose_cuts, no_cuts
 from upframe.engine.device import Precision, choose_device, choose_dtype, memory_format
+from upframe.engine.finite import beyond, finite, usual_range, with_excess
+from upframe.engine.images import as_array, as_given
 from upframe.engine.layers import from_layers, join_channels, peek, split_channels, to_layers
 from upframe.engine.size import Target
 from upframe.engine.streams import FittedStream, ImageStream, RecurrentStream, Stream, video_stream
@@ -28,6 +30,8 @@ from upframe.models.interpolation import Interpolation
 from upframe.ops.alpha import bleed
 from upframe.ops.resize import resize
 from upframe.ops.transfer import decode_linear, encode_linear
+
+Given = TypeVar("Given", Pixels, Image.Image)
 
 BAND_PIXELS = 2**22  # of a picture that are enlarged at a time
 
@@ -65,7 +69,7 @@ class Upscaler:
     ) -> None:
         exported = _exported(model, backend)
         loaded = exported or (model if isinstance(model, Model) else load(model))
-        self.info = loaded.info
+        self.info, self._on_note = loaded.info, on_note
         if self.info.kind == "rendered" and exported is None:
             raise InputError(
                 f"{self.info.name}: enlarges rendered frames, from their depth and motion; it is for upframe.Supersampler"
@@ -112,17 +116,12 @@ class Upscaler:
         """Enlarge one image; the result is of the same kind, larger.
 
         Arrays: (h, w), (h, w, 1), (h, w, 2), (h, w, 3) or (h, w, 4), the last channel of two and four being straight alpha;
-        uint8, uint16, or float in [0, 1] (returned as float32, not clamped). PIL images: modes L, LA, RGB, RGBA; others
-        are converted to RGB or RGBA. Raises InputError for an empty array or one of another type or shape.
+        uint8, uint16, or float in [0, 1] (returned as float32, not clamped). PIL images: modes L, LA, RGB, RGBA, La, RGBa,
+        I;16, I of 16 bits, and F; palettes and other colour models but LAB are converted to RGB or RGBA. Raises InputError
+        for anything else: an empty array, one of another type or shape, lists, tensors, matrices.
         """
-        if isinstance(image, Image.Image):
-            return self._upscale_pil(image, target)
-        return join_channels(self.upscale_layers(*split_channels(image), target), like=image)
-
-    def _upscale_pil(self, image: Image.Image, target: Target | None) -> Image.Image:
-        if image.mode not in ("L", "LA", "RGB", "RGBA"):
-            image = image.convert("RGBA" if "A" in image.mode or "transparency" in image.info else "RGB")
-        return Image.fromarray(self.upscale(np.asarray(image), target))
+        pixels = as_array(image)
+        return as_given(join_channels(self.upscale_layers(*split_channels(pixels), target), like=pixels), image)
 
     @torch.inference_mode()
     def upscale_layers(
@@ -131,8 +130,10 @@ class Upscaler:
         """Enlarge colour (h, w, 1 or 3) and straight alpha (h, w, 1), each to its own type.
 
         ``linear``: scene-linear light, of any size, which is bent to a display's curve for the network and back again.
-        Colours under fully transparent pixels are taken from their neighbours first, so that no dark fringe appears.
+        Colours under fully transparent pixels are taken from their neighbours first, so that no dark fringe appears. Samples
+        that are not finite are filled in (:func:`upframe.engine.finite.finite`).
         """
+        colour, alpha = finite(colour, self._on_note), None if alpha is None else finite(alpha, self._on_note)
         rgb = to_tensor(colour, self.device)
         if alpha is None:
             return self._enlarge_layer(rgb, colour.dtype, target, linear=linear), None
@@ -143,21 +144,26 @@ class Upscaler:
     def _enlarge_layer(self, layer: Tensor, dtype: np.dtype[Any], target: Target | None, *, linear: bool = False) -> Pixels:
         """Enlarge (1, 1 or 3, h, w) of any range to (height, width, 1 or 3) of a type, in bands if it is large.
 
-        What lies outside [0, 1] is brought inside for the network, and back.
+        What lies outside [0, 1] is brought inside for the network, and back; a sample beyond the usual range is enlarged
+        beside it, so that it does not darken the rest.
         """
         grey = layer.shape[1] == 1
         if linear:
             layer = encode_linear(layer)
-        low, high = (0.0, 1.0) if dtype.kind == "u" else (min(float(layer.min()), 0.0), max(float(layer.max()), 1.0))
+        low, high, excess = 0.0, 1.0, None
+        if dtype.kind != "u":
+            low, high = usual_range(layer)
+            layer, excess = beyond(layer, low, high)
         target = target or self.target
         height, width = target.of(layer.shape[-2], layer.shape[-1], self.info.scale)
         result: Pixels = np.empty((height, width, layer.shape[1]), dtype if dtype.kind == "u" else np.float32)
         for band, rows, cut in self._bands(layer.shape[-2], layer.shape[-1], (height, width)):
-            piece = self.enlarge(((layer[..., band, :] - low) / (high - low)).expand(-1, 3, -1, -1), target)[..., cut, :]
+            piece = self.enlarge(((layer[..., band, :] - low) / (high - low)).expand(-1, 3, -1, -1), target)
             piece = (piece.mean(dim=1, keepdim=True) if grey else piece) * (high - low) + low
             if linear:  # where the curve is a logarithm, a slight overshoot would be a new light, brighter than any there is
-                piece = decode_linear(piece.clamp(low, high))
-            result[rows] = to_pixels(piece, dtype)
+                piece = piece.clamp(low, high)
+            piece = with_excess(piece, None if excess is None else excess[..., band, :])[..., cut, :]
+            result[rows] = to_pixels(decode_linear(piece) if linear else piece, dtype)
         return result
 
     def _bands(self, height: int, width: int, size: tuple[int, int]) -> Iterator[tuple[slice, slice, slice]]:
@@ -187,8 +193,8 @@ class Upscaler:
         stream = RecurrentStream(network) if isinstance(network, ExportedRecurrent) else video_stream(cast(nn.Module, network))
         return FittedStream(stream, self.info, self.dtype, target or self.target)
 
-    def stream(self, frames: Iterable[Pixels], target: Target | None = None, *, cuts: str | Path = "auto") -> Iterator[Pixels]:
-        """Enlarge the frames of a clip one after the other; arrays as for :meth:`upscale`, all of the same kind.
+    def stream(self, frames: Iterable[Given], target: Target | None = None, *, cuts: str | Path = "auto") -> Iterator[Given]:
+        """Enlarge the frames of a clip one after the other; images as for :meth:`upscale`, all of the same kind.
 
         A network for video remembers the frames before, and may look ahead: its results then come later, in order. ``cuts``:
         where it is to forget, ``auto``, ``off`` or a file (:func:`upframe.engine.cuts.choose_cuts`). Raises InputError.
@@ -196,15 +202,20 @@ class Upscaler:
         if self.info.kind != "video":
             yield from (self.upscale(frame, target) for frame in frames)
             return
-        first, frames = peek(frames)
+        first, pairs = peek((frame, finite(as_array(frame), self._on_note)) for frame in frames)
         if first is None:
             return
-        clip = self.open_clip(target, layers=1 if split_channels(first)[1] is None else 2, cuts=choose_cuts(cuts)())
+        clip = self.open_clip(target, layers=1 if split_channels(first[1])[1] is None else 2, cuts=choose_cuts(cuts)())
 
-        def result(image: Pixels, layers: tuple[Tensor, ...]) -> Pixels:
-            return join_channels(from_layers(layers, *split_channels(image)), like=image)
+        def layers(pair: tuple[Given, Pixels]) -> list[Tensor]:
+            return to_layers(*split_channels(pair[1]), self.device)
 
-        yield from enlarge_in_order(frames, clip, lambda image: to_layers(*split_channels(image), self.device), result)
+        def result(pair: tuple[Given, Pixels], layers: tuple[Tensor, ...]) -> Given:
+            enlarged = join_channels(from_layers(layers, *split_channels(pair[1])), like=pair[1])
+            given: Given = cast(Any, as_given(enlarged, pair[0]))  # of the kind of what was handed in
+            return given
+
+        yield from enlarge_in_order(pairs, clip, layers, result)
 
 
 def _exported(model: str | Path | Model, backend: Backend | None) -> ExportedFile | None:

@@ -104,6 +104,7 @@ def interpolation(kernel: Kernel, scale: int) -> ModelInfo:
         kind="image",
         scale=scale,
         radius=INTERPOLATIONS[kernel],
+        border=0,  # mirrors its edges itself
         degradation="none",
         licence="Apache-2.0",
         summary=f"{kernel.capitalize()} interpolation, for comparison.",

@@ -16,9 +16,11 @@ class ModelInfo:
     """A model's card in numbers. Sizes are in pixels of its input, before enlargement.
 
     ``multiple``: height and width must be multiples of it. ``minimum``: the smallest side it takes. ``radius``: how far, in
-    each direction, an output pixel looks (None: everywhere, such a model cannot be tiled). ``past`` and ``future``: frames it
-    wants around the current one. ``degradation``: how the small pictures of its training were made, ``BI`` (MATLAB bicubic),
-    ``BD`` (Gaussian, then every scale-th pixel), ``rendered`` (small by themselves), ``none`` (nothing was trained) or
+    each direction, an output pixel looks (None: everywhere, such a model cannot be tiled). ``border``: by how many pixels a
+    frame is extended on each side, its outermost pixels repeated, and the result cut back, so that what is flat stays flat
+    to the border: networks pad with zeros inside, which darkens it. ``past`` and ``future``: frames it wants around the
+    current one. ``degradation``: how the small pictures of its training were made, ``BI`` (MATLAB bicubic), ``BD``
+    (Gaussian, then every scale-th pixel), ``rendered`` (small by themselves), ``none`` (nothing was trained) or
     ``unknown``. ``half``: the half precisions, the best first, in which results on CUDA stay within 0.05 dB, as
     ``scripts/gpu/check.py`` finds out: words of ``fp16`` and ``bf16``; ``none`` where neither does, empty where it was not
     checked. ``sha256``: of the file, empty where there is none.
@@ -32,6 +34,7 @@ class ModelInfo:
     multiple: int = 1
     minimum: int = 1
     radius: int | None = 0
+    border: int = 8
     past: int = 0
     future: int = 0
     parameters: int = 0

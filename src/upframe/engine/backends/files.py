@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TypeGuard
 
@@ -78,6 +78,8 @@ def open_exported(path: str | Path, backend: Backend | None = None) -> ExportedF
         raise CheckpointError(f"{path}: no such file")
     run, metadata = readers[chosen](path)
     info, contract = described(path, metadata)
+    if contract.size is not None:
+        info = replace(info, border=0)  # no frame of another size is taken
     return ExportedFile(path, info.with_file(name=path.stem, sha256=""), contract, chosen, run)
 
 
