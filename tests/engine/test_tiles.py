@@ -72,7 +72,7 @@ def test_when_memory_runs_out_the_tile_is_halved_and_the_result_is_the_same(erro
     tiler = Tiler(_LittleMemory(model, 90 * 90, error), model.info, None, notes.append)
     torch.testing.assert_close(tiler(picture), Tiler(model, model.info, None, print)(picture), atol=1e-5, rtol=0)
     assert tiler.tile == 43  # a quarter of the picture and what it is extended by
-    assert notes == ["memory ran out: going on in tiles of 80 pixels", "memory ran out: going on in tiles of 40 pixels"]
+    assert notes == ["memory ran out: going on in tiles of 86 pixels", "memory ran out: going on in tiles of 43 pixels"]
 
 
 def test_when_no_tile_fits_the_error_says_so() -> None:

@@ -42,11 +42,12 @@ def test_openexr_light_without_cover_survives(tmp_path: Path) -> None:
     np.testing.assert_array_equal(OpenEXR.File(str(tmp_path / "out.exr")).channels()["RGBA"].pixels[..., 0], flame)
 
 
-def test_openexr_alpha_is_straight_in_memory(tmp_path: Path) -> None:
+def test_openexr_colour_is_multiplied_by_alpha_in_memory(tmp_path: Path) -> None:
     red, cover = np.full((4, 4), 0.25, np.float16), np.full((4, 4), 0.5, np.float16)
     OpenEXR.File({}, {"R": red, "G": red, "B": red, "A": cover}).write(str(tmp_path / "in.exr"))
     found = read_picture(tmp_path / "in.exr")
-    assert np.all(found.pixels == 0.5)
+    assert found.associated
+    assert np.all(found.pixels == 0.25)
     assert np.all(found.alpha == 0.5)
 
 

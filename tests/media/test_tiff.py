@@ -92,15 +92,6 @@ def test_a_tiff_palette_becomes_rgb(tmp_path: Path) -> None:
     np.testing.assert_array_equal(read_picture(tmp_path / "palette.tif").pixels, np.asarray(image.convert("RGB")))
 
 
-def test_premultiplied_alpha_in_a_tiff_becomes_straight(tmp_path: Path) -> None:
-    stored = np.zeros((8, 8, 4), np.uint16)
-    stored[..., 0], stored[..., 3] = 10000, 20000
-    tifffile.imwrite(tmp_path / "in.tif", stored, photometric="rgb", extrasamples=["assocalpha"])
-    found = read_picture(tmp_path / "in.tif")
-    assert np.all(found.pixels[..., 0] == 32768)
-    assert np.all(found.alpha == 20000)
-
-
 def test_a_preview_page_of_a_tiff_is_not_a_second_picture(tmp_path: Path) -> None:
     with tifffile.TiffWriter(tmp_path / "two.tif") as file:
         file.write(smooth(), photometric="rgb")

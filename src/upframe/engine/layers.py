@@ -11,6 +11,7 @@ import torch
 from torch import Tensor
 
 from upframe.engine.arrays import Pixels, to_pixels, to_tensor
+from upframe.engine.associated import within_neighbours
 from upframe.engine.finite import beyond, with_excess
 from upframe.errors import InputError
 from upframe.ops.alpha import bleed
@@ -66,7 +67,7 @@ def from_layers(
     enlarged = to_pixels(decode_linear(rgb) if linear else rgb, colour.dtype)
     if alpha is None:
         return enlarged, None
-    return enlarged, to_pixels(layers[1].mean(dim=1, keepdim=True).clamp(0, 1), alpha.dtype)
+    return enlarged, within_neighbours(to_pixels(layers[1].mean(dim=1, keepdim=True), alpha.dtype), alpha)
 
 
 def _seen(colour: Pixels, device: torch.device, *, linear: bool) -> tuple[Tensor, Tensor | None]:

@@ -7,8 +7,12 @@ from dataclasses import replace
 from itertools import groupby
 from typing import TypeVar
 
+import numpy as np
+import torch
 from torch import Tensor
 
+from upframe.engine.arrays import Pixels
+from upframe.engine.associated import Parts, as_kind, put_together, take_apart, where_lit
 from upframe.engine.clips import enlarge_in_order
 from upframe.engine.cuts import Cuts
 from upframe.engine.finite import finite
@@ -16,6 +20,7 @@ from upframe.engine.layers import from_layers, peek, to_layers
 from upframe.engine.size import Target
 from upframe.engine.upscaler import Upscaler
 from upframe.media.pictures.picture import Picture
+from upframe.ops.resize import resize
 
 Key = TypeVar("Key")
 
@@ -23,8 +28,15 @@ Key = TypeVar("Key")
 def enlarge_picture(picture: Picture, upscaler: Upscaler, target: Target, on_note: Callable[[str], None]) -> Picture:
     """The same picture, larger: same type, same metadata. Values that are no numbers are noted and replaced."""
     picture = _finite(picture, on_note)
-    colour, alpha = upscaler.upscale_layers(picture.pixels, picture.alpha, target, linear=picture.linear)
-    return replace(picture, pixels=colour, alpha=alpha)
+    if picture.alpha is None or not picture.associated:
+        colour, alpha = upscaler.upscale_layers(picture.pixels, picture.alpha, target, linear=picture.linear)
+        return replace(picture, pixels=colour, alpha=alpha)
+    parts = take_apart(picture.pixels, picture.alpha)
+    colour, cover = upscaler.upscale_layers(parts.colour, parts.alpha, target, linear=picture.linear)
+    light = None
+    if parts.light is not None:
+        light = where_lit(upscaler.upscale_layers(parts.light, None, target, linear=picture.linear)[0], parts.light)
+    return _joined(picture, colour, cover, light)
 
 
 def enlarge_pictures(
@@ -37,7 +49,7 @@ def enlarge_pictures(
     if upscaler.info.kind != "video":
         yield from ((enlarge_picture(picture, upscaler, target, on_note), key) for picture, key in pairs)
         return
-    for _, shot in groupby(pairs, lambda pair: (pair[0].alpha is None, pair[0].linear)):
+    for _, shot in groupby(pairs, lambda pair: (pair[0].alpha is None, pair[0].associated, pair[0].linear)):
         yield from _enlarge_clip(shot, upscaler, target, cuts, on_note)
 
 
@@ -50,14 +62,43 @@ def _enlarge_clip(
     clip = upscaler.open_clip(target, layers=1 if opaque else 2, cuts=cuts)
 
     def layers(pair: tuple[Picture, Key]) -> list[Tensor]:
-        return to_layers(pair[0].pixels, pair[0].alpha, upscaler.device, linear=pair[0].linear)
+        picture, parts = pair[0], _parts(pair[0])
+        cover = parts.alpha
+        if picture.alpha is not None and cover is None:  # nothing covers: colour is light alone
+            return to_layers(parts.colour, np.ones_like(picture.alpha), upscaler.device, linear=picture.linear)
+        return to_layers(parts.colour, cover, upscaler.device, linear=picture.linear)
 
     def result(pair: tuple[Picture, Key], layers: tuple[Tensor, ...]) -> tuple[Picture, Key]:
-        picture, key = pair
-        colour, alpha = from_layers(layers, picture.pixels, picture.alpha, linear=picture.linear)
-        return replace(picture, pixels=colour, alpha=alpha), key
+        (picture, key), parts = pair, _parts(pair[0])
+        colour, alpha = from_layers(layers, parts.colour, parts.alpha, linear=picture.linear)
+        if not picture.associated or picture.alpha is None:
+            return replace(picture, pixels=colour, alpha=alpha), key
+        light = None if parts.light is None else _interpolated(parts.light, colour.shape[:2])
+        return _joined(picture, colour, alpha, light), key
 
     yield from enlarge_in_order(pairs, clip, layers, result)
+
+
+def _parts(picture: Picture) -> Parts:
+    """Colour and alpha as networks see them."""
+    if picture.alpha is None or not picture.associated:
+        return Parts(picture.pixels, picture.alpha, None)
+    return take_apart(picture.pixels, picture.alpha)
+
+
+def _joined(picture: Picture, colour: Pixels, cover: Pixels | None, light: Pixels | None) -> Picture:
+    """The larger picture from its enlarged parts. Where nothing covered, nothing does."""
+    assert picture.alpha is not None
+    if cover is None:
+        empty = np.zeros((*colour.shape[:2], 1), picture.alpha.dtype)
+        return replace(picture, pixels=as_kind(colour, picture.pixels), alpha=empty)
+    return replace(picture, pixels=put_together(colour, cover, light, picture.pixels), alpha=as_kind(cover, picture.alpha))
+
+
+def _interpolated(light: Pixels, size: tuple[int, ...]) -> Pixels:
+    tensor = torch.from_numpy(light).permute(2, 0, 1)[None]
+    enlarged: Pixels = resize(tensor, (size[0], size[1]))[0].permute(1, 2, 0).numpy()
+    return where_lit(enlarged, light)
 
 
 def _finite(picture: Picture, on_note: Callable[[str], None]) -> Picture:

@@ -14,6 +14,7 @@ from torch import Tensor, nn
 
 from upframe.engine.acceleration import accelerate
 from upframe.engine.arrays import Pixels, to_pixels, to_tensor
+from upframe.engine.associated import within_neighbours
 from upframe.engine.backends import Backend, ExportedFile, ExportedPicture, ExportedRecurrent, is_exported, open_exported
 from upframe.engine.clips import ClipStream, enlarge_in_order
 from upframe.engine.cuts import Cuts, choose_cuts, no_cuts
@@ -139,7 +140,7 @@ class Upscaler:
             return self._enlarge_layer(rgb, colour.dtype, target, linear=linear), None
         opacity = to_tensor(alpha, self.device)
         large = self._enlarge_layer(bleed(rgb, opacity), colour.dtype, target, linear=linear)
-        return large, np.clip(self._enlarge_layer(opacity, alpha.dtype, target), 0, None if alpha.dtype.kind == "u" else 1)
+        return large, within_neighbours(self._enlarge_layer(opacity, alpha.dtype, target), alpha)
 
     def _enlarge_layer(self, layer: Tensor, dtype: np.dtype[Any], target: Target | None, *, linear: bool = False) -> Pixels:
         """Enlarge (1, 1 or 3, h, w) of any range to (height, width, 1 or 3) of a type, in bands if it is large.

@@ -14,8 +14,8 @@ from PIL.GifImagePlugin import GifImageFile
 
 from upframe.errors import InputError, OutputError
 from upframe.media.films.containers import result_suffix
-from upframe.media.pictures.file import format_of_content
-from upframe.media.pictures.picture import PICTURE_SUFFIXES
+from upframe.media.pictures.contents import format_of_content, unread_format
+from upframe.media.pictures.picture import PICTURE_SUFFIXES, READ_ONLY_SUFFIXES
 from upframe.regular import irregular, refuse_irregular
 
 _FILM_NAMES = """
@@ -108,9 +108,22 @@ def _kind(path: Path) -> Kind | None:
     suffix = path.suffix.lower()
     if suffix in PICTURE_SUFFIXES:
         return "picture"
+    if suffix in READ_ONLY_SUFFIXES:
+        return _kind_of_still(path)
     if suffix == ".gif":
         return _kind_of_gif(path)
     return "film" if suffix in FILM_SUFFIXES else None
+
+
+def _kind_of_still(path: Path) -> Kind:
+    """Of an AVIF, HEIC or JPEG XL: those of several frames are films."""
+    if irregular(path):
+        return "picture"  # whose reader refuses it
+    try:
+        known = format_of_content(path) or unread_format(path)
+    except OSError:
+        return "picture"  # whose reader says what is wrong with it
+    return "picture" if known or path.suffix.lower() == ".jxl" else "film"
 
 
 def _kind_of_gif(path: Path) -> Kind:
@@ -128,7 +141,7 @@ def _kind_of_named(path: Path) -> Kind:
     kind = _kind(path)
     if kind is not None:
         return kind
-    return "film" if format_of_content(path) is None else "picture"
+    return "picture" if format_of_content(path) or unread_format(path) else "film"
 
 
 def _in_folder(folder: Path, recursive: bool) -> list[Input]:

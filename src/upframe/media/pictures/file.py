@@ -12,6 +12,7 @@ import numpy as np
 from upframe.errors import InputError, OutputError, UpframeError
 from upframe.media.atomic import atomic_output
 from upframe.media.pictures import exif
+from upframe.media.pictures.contents import format_of_content, unread_format
 from upframe.media.pictures.fitting import fit
 from upframe.media.pictures.formats.exchange import Source, WriteOptions
 from upframe.media.pictures.picture import FORMAT_OF_SUFFIX, Depth, Picture, PictureFormat, Samples, Subsampling, format_for
@@ -32,6 +33,9 @@ _READERS: Mapping[PictureFormat, tuple[str, str]] = {
     "bmp": ("simple", "read_bmp"),
     "gif": ("simple", "read_gif"),
     "ppm": ("simple", "read_netpbm"),
+    "avif": ("modern", "read_avif"),
+    "heic": ("modern", "read_heic"),
+    "jxl": ("modern", "read_jxl"),
 }
 _WRITERS: Mapping[PictureFormat, tuple[str, str]] = {
     "png": ("png", "write"),
@@ -42,32 +46,6 @@ _WRITERS: Mapping[PictureFormat, tuple[str, str]] = {
     "bmp": ("simple", "write_bmp"),
     "ppm": ("simple", "write_netpbm"),
 }
-_SIGNATURES: tuple[tuple[bytes, PictureFormat], ...] = (
-    (b"\x89PNG\r\n\x1a\n", "png"),
-    (b"\xff\xd8\xff", "jpeg"),
-    (b"II*\0", "tiff"),
-    (b"MM\0*", "tiff"),
-    (b"II+\0", "tiff"),
-    (b"MM\0+", "tiff"),
-    (b"\x76\x2f\x31\x01", "exr"),
-    (b"GIF8", "gif"),
-)
-
-
-def format_of_content(path: Path) -> PictureFormat | None:
-    """The picture format that the first bytes of a file show, whatever its name; None for anything else. Raises OSError."""
-    with path.open("rb") as file:
-        start = file.read(16)
-    for signature, name in _SIGNATURES:
-        if start.startswith(signature):
-            return name
-    if start[:4] == b"RIFF" and start[8:12] == b"WEBP":
-        return "webp"
-    if start[:2] == b"BM" and start[6:10] == bytes(4):
-        return "bmp"
-    if start[:1] == b"P" and start[1:2] in b"123456" and start[2:3].isspace():
-        return "ppm"
-    return None
 
 
 def read_picture(
@@ -113,6 +91,8 @@ def _checked_format(path: Path, note: Callable[[str], None]) -> PictureFormat:
             raise InputError(f"{path}: the file is empty (0 bytes)")
         name = format_of_content(path)
         if name is None:
+            if unread := unread_format(path):
+                raise InputError(f"{path}: {unread} is a picture format that is not supported; convert it, for instance to PNG")
             with path.open("rb") as file:
                 start = file.read(512)
             what = "holds text" if _is_text(start) else "its content is of no picture format that Upframe reads"

@@ -83,14 +83,39 @@ def _fit_exr(picture: Picture, depth: Depth | None, note: Note) -> Picture:
         half = picture.pixels.dtype == np.uint8
     encoding = replace(picture.encoding, half=half if depth is None else depth == 16)
     if picture.linear:
-        return replace(picture, encoding=encoding)
+        return replace(_associated(picture), encoding=encoding)
     note("display values were turned to linear light by the sRGB curve")
-    pixels = srgb_decode(to_float(picture.pixels))
-    alpha = None if picture.alpha is None else to_float(picture.alpha)
-    if alpha is not None:
-        # OpenEXR stores colour times alpha, and colour where alpha is 0 as light of its own: hidden colours must not glow.
-        pixels = np.where(alpha == 0, np.float32(0), pixels)
-    return replace(picture, pixels=pixels, alpha=alpha, linear=True, encoding=encoding)
+    pixels, alpha = to_float(picture.pixels), None if picture.alpha is None else to_float(picture.alpha)
+    if alpha is not None and picture.associated:
+        pixels = np.divide(pixels, alpha, out=pixels.copy(), where=alpha > 0)
+        light = np.where(alpha > 0, srgb_decode(pixels) * alpha, srgb_decode(pixels))
+        return replace(picture, pixels=light, alpha=alpha, linear=True, encoding=encoding)
+    return _associated(replace(picture, pixels=srgb_decode(pixels), alpha=alpha, linear=True, encoding=encoding))
+
+
+def _associated(picture: Picture) -> Picture:
+    """Floats with colour multiplied by alpha: hidden colours, where alpha is 0, become 0 and do not glow."""
+    if picture.alpha is None or picture.associated:
+        return picture
+    return replace(picture, pixels=picture.pixels * picture.alpha, associated=True)
+
+
+def _straight(picture: Picture, note: Note) -> Picture:
+    """Colour not multiplied by alpha, and alpha as cover, at most 1. Light without cover has no place, and is noted."""
+    if picture.alpha is None or not picture.associated:
+        return picture
+    pixels, alpha = to_float(picture.pixels), to_float(picture.alpha)
+    lit = (alpha <= 0) & (pixels != 0).any(axis=2, keepdims=True)
+    if lit.any():
+        note(f"light without cover (alpha 0) has no place: {int(lit.sum())} pixels became empty")
+    if (alpha > 1).any():
+        note("alpha above 1 was taken as 1")
+    alpha = alpha.clip(None, 1)
+    straight = np.divide(pixels, alpha, out=np.zeros_like(pixels), where=alpha > 0)
+    if picture.pixels.dtype == np.float32:
+        return replace(picture, pixels=straight, alpha=alpha, associated=False)
+    whole = to_depth(straight, 8 if picture.pixels.dtype == np.uint8 else 16)
+    return replace(picture, pixels=whole, associated=False)
 
 
 def _fit_samples(picture: Picture, target: PictureFormat, depth: Depth | None, note: Note) -> Picture:
@@ -100,6 +125,8 @@ def _fit_samples(picture: Picture, target: PictureFormat, depth: Depth | None, n
     chosen = depth or (own if own in depths else depths[-1])
     if chosen == 32:
         return _as_float(picture)
+    if target != "tiff" or picture.linear:
+        picture = _straight(picture, note)
     if picture.linear:
         note("linear light was turned to display values by the sRGB curve; what lies outside 0 to 1 was clipped")
         metadata = picture.metadata
@@ -129,13 +156,13 @@ def _on_white(picture: Picture, target: PictureFormat, note: Note) -> Picture:
     assert picture.alpha is not None
     opaque = 1.0 if picture.alpha.dtype == np.float32 else np.iinfo(picture.alpha.dtype).max
     if (picture.alpha == opaque).all():
-        return replace(picture, alpha=None)
+        return replace(picture, alpha=None, associated=False)
     note(f"{target.upper()} has no transparency: the picture was laid on white")
     share = to_float(picture.alpha)
-    laid: Samples = picture.pixels * share + np.float32(opaque) * (1 - share)
+    laid: Samples = picture.pixels * (1 if picture.associated else share) + np.float32(opaque) * (1 - share)
     if picture.pixels.dtype != np.float32:
         laid = np.rint(laid)
-    return replace(picture, pixels=laid.astype(picture.pixels.dtype), alpha=None)
+    return replace(picture, pixels=laid.astype(picture.pixels.dtype), alpha=None, associated=False)
 
 
 def _fit_metadata(picture: Picture, target: PictureFormat, capacity: _Capacity, note: Note) -> PictureMetadata:

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from upframe.errors import OutputError, ShapeError
 
-PictureFormat = Literal["png", "jpeg", "webp", "tiff", "exr", "bmp", "ppm", "gif"]
+PictureFormat = Literal["png", "jpeg", "webp", "tiff", "exr", "bmp", "ppm", "gif", "avif", "heic", "jxl"]
 Subsampling = Literal["4:4:4", "4:2:2", "4:2:0"]
 Depth = Literal[8, 16, 32]
 Origin = Literal["samples", "bilevel", "palette", "cmyk"]
@@ -37,7 +37,10 @@ FORMAT_OF_SUFFIX: Mapping[str, PictureFormat] = {
 """What a file is written as, by its suffix in lower case. (A still GIF can be read, not written: it holds 256 colours.)"""
 
 PICTURE_SUFFIXES = frozenset(FORMAT_OF_SUFFIX)
-"""Suffixes, in lower case and with the dot, that make a file in a folder a picture."""
+"""Suffixes, in lower case and with the dot, of pictures that are read and written."""
+
+READ_ONLY_SUFFIXES = frozenset({".avif", ".heic", ".heif", ".hif", ".jxl"})
+"""Suffixes of pictures that are read alone; their results become PNG."""
 
 
 def format_for(path: Path) -> PictureFormat:
@@ -90,7 +93,9 @@ class Picture:
     """An upright picture.
 
     pixels: (h, w, 1) grey or (h, w, 3) RGB, uint8, uint16 or float32.
-    alpha: (h, w, 1) of the same type, straight: the colour is *not* multiplied by it. None where the file has none.
+    alpha: (h, w, 1) of the same type, None where the file has none. It is cover, and colour is *not* multiplied by it; with
+    ``associated`` colour is light, multiplied by it, as OpenEXR and associated TIFF have it: then there may be light where it
+    is 0, and it may be above 1.
     linear: True for scene-linear light, which may be negative or exceed 1 (OpenEXR, float TIFF); False for display-referred
     samples, where the largest integer, or 1.0, is white.
     format: what the file was, by its content. Raises ShapeError when the arrays do not fit this description.
@@ -99,6 +104,7 @@ class Picture:
     pixels: Samples
     alpha: Samples | None = None
     linear: bool = False
+    associated: bool = False
     format: PictureFormat = "png"
     metadata: PictureMetadata = field(default_factory=PictureMetadata)
     encoding: PictureEncoding = field(default_factory=PictureEncoding)

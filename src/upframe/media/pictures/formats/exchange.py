@@ -2,12 +2,20 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
 from upframe.errors import InputError
 from upframe.media.pictures.picture import Samples, Subsampling
+
+_UNSUPPORTED = re.compile(
+    "unsupported|not supported|not implemented|not available|not configured|unknown .*compression|unknown pixel mode"
+    "|unknown data organization|unsupport|is not a known",
+    re.IGNORECASE,
+)
+"""In the words of decoders: the file is sound, and they lack the means."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,8 +54,10 @@ class Source:
         self.note(f"{self.path}: the file is cut short or damaged: {rows} of {height} rows were read, the rest is empty")
 
     def damaged(self, reason: object) -> InputError:
-        """The error for a file that its decoder gave up on."""
+        """The error for a file that its decoder gave up on: for want of support, where it says so, or of sound bytes."""
         said = " ".join(str(reason).split()) or type(reason).__name__
+        if _UNSUPPORTED.search(said):
+            return InputError(f"{self.path}: is of a kind that is not supported ({said}); convert it, for instance to PNG")
         return InputError(f"{self.path}: cannot be read, the file is cut short or damaged ({said})")
 
 

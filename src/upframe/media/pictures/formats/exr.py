@@ -1,7 +1,7 @@
 """OpenEXR: scene-linear half or float, values below 0 and above 1 kept, through the OpenEXR package.
 
-A file stores colour multiplied by alpha, and where alpha is 0 colour is light without cover (a flame); a ``Picture`` is
-straight. So colour is divided by alpha where that is above 0 and kept where it is 0, and the writer does the reverse.
+A file stores colour multiplied by alpha, and where alpha is 0 colour is light without cover (a flame): it is read and written
+as it is, ``associated``.
 """
 
 from __future__ import annotations
@@ -94,10 +94,17 @@ def _picture(source: Source, layer: _Layer, header: Mapping[str, Any], stored: l
     pixels, alpha = samples[..., : len(layer.colour)], None
     if layer.alpha is not None:
         alpha = samples[..., -1:]
-        pixels = np.divide(pixels, alpha, out=pixels.copy(), where=alpha > 0)
     half = all(plane.dtype == np.float16 for plane in stored)
     encoding = PictureEncoding(half=half, exr_compression=header["compression"].name)
-    return Picture(pixels, alpha, linear=True, format="exr", metadata=_metadata(header), encoding=encoding)
+    return Picture(
+        pixels,
+        alpha,
+        linear=True,
+        associated=alpha is not None,
+        format="exr",
+        metadata=_metadata(header),
+        encoding=encoding,
+    )
 
 
 def _main_layer(source: Source, headers: list[dict[str, Any]]) -> _Layer:
@@ -172,8 +179,6 @@ def write(path: Path, picture: Picture, options: WriteOptions) -> None:
     """Write linear float32 as half or float: channels R G B or Y, and A."""
     package = _openexr()
     pixels, alpha = picture.pixels, picture.alpha
-    if alpha is not None:
-        pixels = np.where(alpha > 0, pixels * alpha, pixels)
     planes = dict(zip("RGB" if pixels.shape[2] == 3 else "Y", np.moveaxis(pixels, 2, 0), strict=True))
     if alpha is not None:
         planes["A"] = alpha[..., 0]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from io import BytesIO
 from pathlib import Path
 
@@ -9,6 +10,7 @@ import numpy as np
 from PIL import Image
 from PIL.JpegImagePlugin import JpegImageFile, get_sampling
 
+from upframe.errors import InputError
 from upframe.media.pictures.colour import cmyk_to_rgb
 from upframe.media.pictures.formats.exchange import Source, WriteOptions, split_alpha
 from upframe.media.pictures.picture import Origin, Picture, PictureEncoding, PictureMetadata, Samples, Subsampling
@@ -19,6 +21,10 @@ _EXIF_PREFIX = b"Exif\0\0"
 _MOST_IN_SEGMENT = 65_533  # bytes; a segment's length is 16 bits and counts itself
 _XMP_PREFIX_SIZE = 29
 _SUBSAMPLING: dict[int, Subsampling] = {0: "4:4:4", 1: "4:2:2", 2: "4:2:0"}
+_OTHER_PROCESSES = {
+    **dict.fromkeys((0xC3, 0xCB), "lossless JPEG"),
+    **dict.fromkeys((0xC5, 0xC6, 0xC7, 0xCD, 0xCE, 0xCF), "hierarchical JPEG"),
+}
 COMMENT = "Comment"
 """The keyword under which a JPEG's comment is kept, PNG's word for it."""
 
@@ -26,6 +32,7 @@ COMMENT = "Comment"
 def read(source: Source) -> Picture:
     """Read a JPEG. Raises InputError."""
     data = source.path.read_bytes()
+    _check_process(source, data)
     picture = _open(source, data)
     source.check_size(*picture.size)
     if "mp" in picture.info:
@@ -44,6 +51,32 @@ def read(source: Source) -> Picture:
     pixels, alpha = split_alpha(samples)
     encoding = PictureEncoding(lossless=False, subsampling=subsampling, origin=origin)
     return Picture(pixels, alpha, format="jpeg", metadata=metadata, encoding=encoding)
+
+
+def _check_process(source: Source, data: bytes) -> None:
+    """Refuse ways of coding that Pillow does not decode, by their names (ITU-T T.81, table B.1)."""
+    for marker, payload in segments(data):
+        if 0xC0 <= marker <= 0xCF and marker not in (0xC4, 0xC8, 0xCC):
+            kind = _OTHER_PROCESSES.get(marker, "12-bit JPEG" if payload[:1] == b"\x0c" else "")
+        else:
+            kind = "JPEG-LS" if marker == 0xF7 else ""
+        if kind:
+            raise InputError(f"{source.path}: {kind} is not supported; convert it, for instance to PNG")
+
+
+def segments(data: bytes) -> Iterator[tuple[int, bytes]]:
+    """The segments before the samples: code of the marker, and content."""
+    position = 2
+    while position + 4 <= len(data) and data[position] == 0xFF:
+        marker = data[position + 1]
+        if marker == 0xFF:  # filling
+            position += 1
+            continue
+        if marker in (0xDA, 0xD9):
+            return
+        length = int.from_bytes(data[position + 2 : position + 4], "big")
+        yield marker, data[position + 4 : position + 2 + length]
+        position += 2 + max(length, 2)
 
 
 def _open(source: Source, data: bytes) -> JpegImageFile:

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from PIL import Image
-from PIL.TiffImagePlugin import TiffImageFile
+from PIL.TiffImagePlugin import COMPRESSION_INFO, TiffImageFile
 
 from upframe.errors import InputError, MissingExtra
 from upframe.media.pictures.colour import cmyk_to_rgb, profile_is_linear, to_depth
@@ -59,7 +59,10 @@ def read(source: Source) -> Picture:
 def _only_page(source: Source, file: TiffFile) -> TiffPage:
     pages = [page for page in map(_whole_page, file.pages) if not page.subfiletype & (_REDUCED | _MASK)]
     if not pages:
-        raise source.damaged("no page")
+        raise InputError(
+            f"{source.path}: holds a preview and no other picture that is read, as raw files of cameras do (DNG, NEF, ARW), "
+            "which are not supported; develop it first"
+        )
     source.check_single(len(pages), "split it into one file a page, for instance with tiffsplit")
     return pages[0]
 
@@ -117,9 +120,16 @@ def _samples_by_others(source: Source, page: TiffPage) -> Samples:
         f"{source.path}: this kind of TIFF ({page.bitspersample} bits, {compression}) is read with the package imagecodecs, "
         f"which is not installed. Install it with: pip install imagecodecs"
     )
+    if int(page.compression) not in COMPRESSION_INFO:
+        raise InputError(
+            f"{source.path}: TIFF compressed as {compression} is not supported without the package imagecodecs. Install it "
+            "with: pip install imagecodecs; or convert the file, for instance to deflate"
+        )
     if page.bitspersample <= 8:
         try:
             with TiffImageFile(source.path) as picture:
+                # As stored: Pillow would divide colour by the alpha it is multiplied by.
+                picture.tile = [tile._replace(args=_as_stored(tile.args)) for tile in picture.tile]
                 flat = picture.convert("L") if picture.mode == "1" else picture
                 flat.load()
                 samples = np.asarray(flat)
@@ -134,6 +144,13 @@ def _samples_by_others(source: Source, page: TiffPage) -> Samples:
         except ValueError:
             raise unread from None
     raise unread
+
+
+def _as_stored(arguments: Any) -> Any:
+    """The arguments of one of Pillow's decoders, for samples as they are in the file."""
+    if isinstance(arguments, tuple) and arguments and arguments[0] in ("RGBa", "La"):
+        return (arguments[0].upper(), *arguments[1:])
+    return arguments.upper() if arguments in ("RGBa", "La") else arguments
 
 
 def _picture(source: Source, page: TiffPage, samples: Samples, metadata: PictureMetadata) -> Picture:
@@ -158,10 +175,10 @@ def _picture(source: Source, page: TiffPage, samples: Samples, metadata: Picture
         pixels, extras = samples[..., :colours], samples[..., colours:]
         if model == _WHITE_IS_ZERO:
             pixels = (1 if pixels.dtype == np.float32 else np.iinfo(pixels.dtype).max) - pixels
-    pixels, alpha = _with_alpha(source, page, pixels, extras)
+    pixels, alpha, associated = _with_alpha(source, page, pixels, extras)
     linear = pixels.dtype == np.float32 and (metadata.icc is None or profile_is_linear(metadata.icc))
     encoding = PictureEncoding(origin=origin)
-    return Picture(pixels, alpha, linear=linear, format="tiff", metadata=metadata, encoding=encoding)
+    return Picture(pixels, alpha, linear=linear, associated=associated, format="tiff", metadata=metadata, encoding=encoding)
 
 
 def _by_palette(page: TiffPage, indices: Samples) -> Samples:
@@ -185,8 +202,8 @@ def _full_range(page: TiffPage, samples: Samples) -> Samples:
     return stretched
 
 
-def _with_alpha(source: Source, page: TiffPage, pixels: Samples, extras: Samples) -> tuple[Samples, Samples | None]:
-    """Straight colour and alpha, from colour and the samples beside it."""
+def _with_alpha(source: Source, page: TiffPage, pixels: Samples, extras: Samples) -> tuple[Samples, Samples | None, bool]:
+    """Colour and alpha, from colour and the samples beside it; and whether colour is multiplied by alpha."""
     kinds = [int(kind) for kind in page.extrasamples]
     place = next((index for index, kind in enumerate(kinds) if kind in (_ASSOCIATED, _UNASSOCIATED)), None)
     if place is not None and place >= extras.shape[2]:
@@ -195,13 +212,9 @@ def _with_alpha(source: Source, page: TiffPage, pixels: Samples, extras: Samples
     if left_out:
         source.note(f"{source.path}: {left_out} further channel{'s' * (left_out > 1)} of unstated meaning left out")
     if place is None:
-        return pixels, None
+        return pixels, None, False
     alpha = extras[..., place : place + 1]
-    if kinds[place] == _ASSOCIATED:
-        full = 1.0 if pixels.dtype == np.float32 else float(np.iinfo(pixels.dtype).max)
-        straight = np.divide(pixels * full, alpha, out=pixels.astype(np.float64), where=alpha != 0)
-        pixels = (straight if pixels.dtype == np.float32 else np.rint(straight).clip(0, full)).astype(pixels.dtype)
-    return pixels, alpha.astype(pixels.dtype)
+    return pixels, alpha.astype(pixels.dtype), kinds[place] == _ASSOCIATED
 
 
 def write(path: Path, picture: Picture, options: WriteOptions) -> None:
@@ -215,7 +228,7 @@ def write(path: Path, picture: Picture, options: WriteOptions) -> None:
         bigtiff=samples.nbytes > _CLASSIC_LIMIT,
         photometric="rgb" if picture.pixels.shape[2] == 3 else "minisblack",
         planarconfig="contig" if samples.shape[2] > 1 else None,
-        extrasamples=["unassalpha"] if picture.alpha is not None else None,
+        extrasamples=None if picture.alpha is None else ["assocalpha" if picture.associated else "unassalpha"],
         compression="zlib",
         predictor=samples.dtype != np.float32,  # the floating-point predictor would need imagecodecs to be read again
         resolution=metadata.dpi,
