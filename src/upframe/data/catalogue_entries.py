@@ -7,6 +7,7 @@ supersampling, EDSR-PyTorch, BasicSR, PFNL, SelfExSR and VRT; MD5 digests from T
 from __future__ import annotations
 
 from upframe.data.catalogue import Archive, Entry
+from upframe.data.held_out import REDS4
 
 _DIV2K = "https://data.vision.ee.ethz.ch/cvl/DIV2K/"
 _EDSR = "https://cv.snu.ac.kr/research/EDSR/"
@@ -167,7 +168,7 @@ ENTRIES = (
         steps=(
             f"Download train_sharp, train_sharp_bicubic, val_sharp and val_sharp_bicubic from {_REDS} and unpack them.",
             "Regroup them for training: upframe data prepare reds REDS REDS-270. "
-            "The validation clips become 240 to 269; 000, 011, 015 and 020 (REDS4) are held out.",
+            "The validation clips become 240 to 269; 000, 011, 015 and 020 (REDS4) are left out.",
         ),
         prepare="regroup-reds",
     ),
@@ -182,7 +183,7 @@ ENTRIES = (
         "REDS4/BIx4/000/00000000.png    (made by itself where it is missing)",
         folders=("REDS4", "REDS"),
         steps=(f"Download train_sharp and train_sharp_bicubic from {_REDS} and unpack them; the four clips are enough.",),
-        clips=("000", "011", "015", "020"),
+        clips=REDS4,
     ),
     Entry(
         name="vimeo-tecogan",

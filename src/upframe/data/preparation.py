@@ -1,4 +1,7 @@
-"""What is done to a downloaded set before training: small pictures cut from large ones, and REDS regrouped."""
+"""What is done to a downloaded set before training: small pictures cut from large ones, and REDS regrouped.
+
+What is for testing does not get into what is made for training.
+"""
 
 from __future__ import annotations
 
@@ -8,6 +11,7 @@ from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
 
+from upframe.data.held_out import REDS4, HeldOut
 from upframe.data.published_folders import child, pictures_in, subfolders
 from upframe.errors import InputError
 from upframe.media.atomic import atomic_output, refuse_filled
@@ -24,12 +28,13 @@ def subimages(source: Path, target: Path, *, size: int = SIZE, step: int = STEP)
     """Cut the pictures of a folder into squares that overlap: ``0001.png`` -> ``0001_s001.png`` ...; row by row, from 001.
 
     A square begins every ``step`` pixels, and the last of a row or column ends at the edge. Yields each picture when it is
-    done; ``target`` appears, whole, at the end. A picture's bits are kept. Raises InputError for a picture smaller than
-    ``size``, OutputError when ``target`` is there and not empty.
+    done; ``target`` appears, whole, at the end. A picture's bits are kept. Pictures for testing are left out. Raises InputError
+    for a picture smaller than ``size``, OutputError when ``target`` is there and not empty.
     """
     paths = pictures_in(source) if source.is_dir() else []
     if not paths:
         raise InputError(f"{source}: no pictures in this folder")
+    paths = HeldOut().keep(str(source), paths, lambda path: path)
     if not 1 <= step <= size:
         raise InputError(f"a step is from 1 to the size, {size}, not {step}: else parts of a picture would be left out")
     refuse_filled(target)
@@ -53,7 +58,7 @@ def _starts(length: int, size: int, step: int) -> list[int]:
 
 
 def regroup_reds(source: Path, target: Path) -> Iterator[Path]:
-    """One folder of REDS' 240 training clips and its 30 validation clips, these renamed 240 to 269.
+    """One folder of REDS' 240 training clips but REDS4, and its 30 validation clips, these renamed 240 to 269.
 
     ``train/train_sharp/000`` and ``val/val_sharp/000`` of ``source`` -> ``train/train_sharp/000`` to ``269`` of ``target``, and
     likewise ``train_sharp_bicubic/X4`` where it is there. Files are linked where the disk allows it, else copied; the source
@@ -83,6 +88,8 @@ def _regrouped(source: Path, part: str) -> Iterator[tuple[Path, Path]]:
         for clip in subfolders(folder):
             if not clip.name.isdecimal():
                 raise InputError(f"{clip}: the clips of REDS have numbers for names")
+            if first == 0 and f"{int(clip.name):03d}" in REDS4:
+                continue
             yield clip, Path("train", part, f"{first + int(clip.name):03d}")
 
 

@@ -83,6 +83,8 @@ def train(recipe: Recipe, output: Path, report: Report = lambda _: None, *, resu
     with _quiet():
         trainer = _trainer(recipe, output, watch, step)
         _keep_recipe(recipe, output)
+        for text in samples.notes:
+            report(Note(text))
         if resume and not step:
             report(Note(f"{checkpoint}: there is no checkpoint yet: the training begins at its first step"))
         if recipe.run.precision == "bf16" and trainer.strategy.root_device.type == "cpu" and not _has_bfloat16():

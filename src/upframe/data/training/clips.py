@@ -10,6 +10,7 @@ import torch
 from numpy.random import Generator
 from numpy.typing import NDArray
 
+from upframe.data.held_out import HeldOut
 from upframe.data.training.camera import film_picture
 from upframe.data.training.chance import for_sample, item_of
 from upframe.data.training.cropping import laid, place
@@ -38,8 +39,10 @@ class ClipCrops:
 
     def __init__(self, settings: ClipData, scale: int, seed: int) -> None:
         self._settings, self._scale, self._seed = settings, scale, seed
-        self._photographs = open_pictures(settings.photographs)
-        self._clips = open_clips(settings.clips, skip_damaged=settings.skip_damaged)
+        held_out = HeldOut()
+        self._photographs = open_pictures(settings.photographs, held_out)
+        self._clips = open_clips(settings.clips, held_out, skip_damaged=settings.skip_damaged)
+        self.notes = held_out.notes()
         self._ends = list(accumulate(len(clip) for clip in self._clips))
         self._cache = FrameCache(int(settings.cache_gb * 1e9))
         self._side = settings.crop + 2 * border(settings.degradation, scale)

@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 from collections import OrderedDict
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Protocol
+from typing import Protocol, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
 
 from upframe.data.frames import read_rgb
+from upframe.data.held_out import HeldOut
 from upframe.data.lmdb_clips import LmdbClips
 from upframe.data.published_folders import films_in, pictures_in, subfolders
 from upframe.data.training.drawing import draw_picture
@@ -23,6 +24,15 @@ from upframe.regular import refuse_irregular
 Frame = NDArray[np.uint8]
 """(h, w, 3) RGB."""
 DRAWN = "drawn:"  # before the numbers of the first and the last
+
+
+_T = TypeVar("_T")
+
+
+class Keep(Protocol):
+    """Of the items of a source those that may be trained on; ``place`` says where one lies."""
+
+    def __call__(self, source: str, items: list[_T], place: Callable[[_T], Path], /) -> list[_T]: ...
 
 
 class Clip(Protocol):
@@ -102,12 +112,14 @@ def _eight_bits(pixels: NDArray[np.generic]) -> Frame:
     return (pixels.astype(np.float64) * (255 / full) + 0.5).clip(0, 255).astype(np.uint8)
 
 
-def open_pictures(sources: Sequence[str]) -> list[Clip]:
+def open_pictures(sources: Sequence[str], held_out: HeldOut | None = None) -> list[Clip]:
     """Every picture of folders and files, a clip of one frame each; ``drawn:0-23`` stands for 24 drawn ones.
 
-    Raises InputError for what is missing or holds no pictures.
+    Without those for testing, where there is a ``held_out`` that is told of them. Raises InputError for what is missing or
+    holds no pictures.
     """
     pictures: list[Clip] = []
+    keep = _keeper(held_out)
     for source in sources:
         if source.startswith(DRAWN):
             pictures += [DrawnPicture(number) for number in numbers_in(source, DRAWN)]
@@ -116,39 +128,66 @@ def open_pictures(sources: Sequence[str]) -> list[Clip]:
         files = [path] if path.is_file() else sorted(p for f in (path, *subfolders(path)) for p in pictures_in(f))
         if not files:
             raise InputError(f"{path}: no pictures in this folder, nor in the folders in it")
+        files = keep(source, files, lambda file: file)
         pictures += [FileClip(str(file), (file,)) for file in files]
     return pictures
 
 
-def open_clips(sources: Sequence[str], *, skip_damaged: bool = False) -> list[Clip]:
+def open_clips(sources: Sequence[str], held_out: HeldOut | None = None, *, skip_damaged: bool = False) -> list[Clip]:
     """Every clip of folders: a film, a folder of films, an LMDB, a folder of numbered frames, or a folder of such folders.
 
-    ``skip_damaged``: films that are cut short have the frames before, and those that cannot be read at all are left out.
+    Also Vimeo-90K's folder, of which those of its training list are taken. Clips for testing are left out, where there is a
+    ``held_out`` that is told of them. ``skip_damaged``: films that are cut short have the frames before, and those that cannot
+    be read at all are left out.
     Raises InputError for what is missing or holds no clips, MissingExtra for an LMDB without its package.
     """
-    return [clip for source in sources for clip in _clips_at(_existing(source), skip_damaged)]
+    keep = _keeper(held_out)
+    return [clip for source in sources for clip in _clips_at(source, keep, skip_damaged)]
 
 
-def _clips_at(path: Path, skip_damaged: bool) -> list[Clip]:
+def _keeper(held_out: HeldOut | None) -> Keep:
+    return (lambda _, items, __: items) if held_out is None else held_out.keep
+
+
+def _clips_at(source: str, keep: Keep, skip_damaged: bool) -> list[Clip]:
+    path = _existing(source)
     if path.is_file():
         if path.suffix.lower() not in FILM_SUFFIXES:
             raise InputError(f"{path}: is no film; clips are films, LMDBs and folders of frames")
+        keep(source, [path], lambda film: film)
         return [FilmClip(str(path), SoughtFilm(path, skip_damaged=skip_damaged))]
     if (path / "data.mdb").is_file():
         packed = LmdbClips(path)
-        return [LmdbClip(name, packed) for name in packed.clips]
+        return [LmdbClip(name, packed) for name in keep(source, list(packed.clips), lambda name: path / name)]
     clips: list[Clip] = []
-    for film in films_in(path):
+    for film in keep(source, films_in(path), lambda film: film):
         try:
             clips.append(FilmClip(str(film), SoughtFilm(film, skip_damaged=skip_damaged)))
         except InputError:
             if not skip_damaged:
                 raise
-    folders = [folder for folder in subfolders(path) if pictures_in(folder)]
-    clips += [FileClip(str(folder), tuple(files)) for folder in folders or [path] if (files := pictures_in(folder))]
+    folders = _vimeo_folders(path) or [folder for folder in subfolders(path) if pictures_in(folder)] or [path]
+    found = [(folder, files) for folder in folders if (files := pictures_in(folder))]
+    kept = keep(source, found, lambda pair: pair[0])
+    clips += [FileClip(str(folder), tuple(files)) for folder, files in kept]
     if not clips:
         raise InputError(f"{path}: no clips here: films, an LMDB (upframe pack makes one) or folders of frames are expected")
     return clips
+
+
+def _vimeo_folders(path: Path) -> list[Path]:
+    """The clips of Vimeo-90K's training list, where ``path`` is its folder; all clips where there is no such list."""
+    sequences = path / "sequences"
+    if not sequences.is_dir() or not any((path / f"{kind}_testlist.txt").is_file() for kind in ("sep", "tri")):
+        return []
+    listed = [path / f"{kind}_trainlist.txt" for kind in ("sep", "tri")]
+    for file in filter(Path.is_file, listed):
+        try:
+            names = [line.split()[0] for line in file.read_text(encoding="utf-8").splitlines() if line.strip()]
+        except (OSError, UnicodeDecodeError) as error:
+            raise InputError(f"{file}: cannot be read: {error}") from error
+        return [sequences / name for name in names if ".." not in Path(name).parts and not Path(name).is_absolute()]
+    return [clip for group in subfolders(sequences) for clip in subfolders(group)]
 
 
 def numbers_in(source: str, start: str) -> range:

@@ -6,6 +6,7 @@ import numpy as np
 import torch
 from numpy.random import Generator
 
+from upframe.data.held_out import HeldOut
 from upframe.data.training.chance import for_sample, item_of
 from upframe.data.training.cropping import laid, place
 from upframe.data.training.frames import Frame, FrameCache, open_pictures
@@ -22,7 +23,9 @@ class PictureCrops:
 
     def __init__(self, settings: PictureData, scale: int, seed: int) -> None:
         self._settings, self._scale, self._seed = settings, scale, seed
-        self._pictures = open_pictures(settings.pictures)
+        held_out = HeldOut()
+        self._pictures = open_pictures(settings.pictures, held_out)
+        self.notes = held_out.notes()
         self._cache = FrameCache(int(settings.cache_gb * 1e9))
         self._side = settings.crop + 2 * border(settings.degradation, scale)
 

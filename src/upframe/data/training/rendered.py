@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import OrderedDict
 from collections.abc import Mapping
+from pathlib import Path
 from typing import Protocol
 
 import numpy as np
@@ -11,6 +12,7 @@ import torch
 from numpy.random import Generator
 from numpy.typing import NDArray
 
+from upframe.data.held_out import HeldOut
 from upframe.data.training.chance import for_draw, for_sample, item_of
 from upframe.data.training.cropping import place
 from upframe.data.training.sets import Sample
@@ -62,6 +64,10 @@ class RenderedCrops:
 
     def __init__(self, frames: RenderedFrames, settings: RenderedData, seed: int) -> None:
         self._frames, self._settings, self._seed = frames, settings, seed
+        held_out = HeldOut()
+        for scene in settings.scenes:
+            held_out.keep(scene, [Path(scene) / "frames"], lambda place: place)
+        self.notes = held_out.notes()
         self._kept: OrderedDict[int, Mapping[str, Planes]] = OrderedDict()
         self._held = 0
 

@@ -30,6 +30,11 @@ def told(error: UpframeError) -> str:
 class SampleSet(Protocol):
     """A source of samples. Every method depends on its arguments and on how the set was made, on nothing else."""
 
+    @property
+    def notes(self) -> tuple[str, ...]:
+        """What a user should know of the sources: what was left out of them, and what should not be in them."""
+        ...
+
     def __len__(self) -> int:
         """Samples that are one epoch; :meth:`sample` takes any number."""
         ...
