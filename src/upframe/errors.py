@@ -30,6 +30,10 @@ class DeviceError(UpframeError):
     """A device or precision that is not there, or that has no memory left for the smallest tile."""
 
 
+class Fault(UpframeError):
+    """A mistake in Upframe itself, told so that it can be reported."""
+
+
 class MissingExtra(UpframeError, ImportError):
     """An optional package that is not installed; the message holds the command that installs it."""
 
@@ -37,3 +41,21 @@ class MissingExtra(UpframeError, ImportError):
         super().__init__(
             f"{purpose} needs the package {package!r}, which is not installed. Install it with: pip install 'upframe[{extra}]'"
         )
+
+
+def as_upframe_error(error: Exception, place: object = "") -> UpframeError:
+    """Any error as one of this tree, its cause kept: what the system refuses, a lack of memory, and what is a fault of ours."""
+    if isinstance(error, UpframeError):
+        return error
+    before = f"{place}: " if str(place) else ""
+    if isinstance(error, OSError):
+        made: UpframeError = InputError(f"{before}{error.strerror or error}{f' ({error.filename})' if error.filename else ''}")
+    elif isinstance(error, MemoryError) or "can't allocate memory" in str(error):
+        what = "" if "allocator" in str(error).lower() or not str(error) else f" ({error})"
+        made = InputError(f"{before}there is not enough memory{what}: ask for less at a time, or for a smaller size")
+    else:
+        made = Fault(
+            f"{before}a fault of Upframe itself: {type(error).__name__}: {error}. Please report it with the output of --debug"
+        )
+    made.__cause__ = error
+    return made

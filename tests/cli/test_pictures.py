@@ -65,11 +65,10 @@ def test_a_folder_keeps_its_structure(upframe: Command, tmp_path: Path) -> None:
     picture(tmp_path / "in/a.png")
     picture(tmp_path / "in/deep/er/b.jpg")
     (tmp_path / "in/notes.txt").write_text("not a picture")
-    outcome = upframe("upscale", "in", "-o", "out", "-m", "bicubic", "-q")
-    assert outcome.code == 1, "out does not exist and is no folder's name"
-    outcome = upframe("upscale", "in", "-o", "out/", "-m", "bicubic", "-q")
-    assert outcome.code == 0, outcome.err
-    assert files(tmp_path / "out") == {"a.png", "deep/er/b.jpg"}
+    for out in ("out", "out.v2", "new/"):
+        outcome = upframe("upscale", "in", "-o", out, "-m", "bicubic", "-q")
+        assert outcome.code == 0, outcome.err
+        assert files(tmp_path / out) == {"a.png", "deep/er/b.jpg"}
 
 
 def test_numbered_frames_keep_their_numbers(upframe: Command, tmp_path: Path) -> None:

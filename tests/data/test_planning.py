@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 
 import pytest
@@ -39,7 +40,7 @@ def inputs(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     ],
 )
 def test_results_have_names_that_lose_nothing(arguments: list[str], out: str, targets: list[str]) -> None:
-    assert [str(task.target) for task in plan(arguments, out)] == targets
+    assert [str(task.target) for task in plan(arguments, out)[1]] == targets
 
 
 @pytest.mark.parametrize(
@@ -48,14 +49,21 @@ def test_results_have_names_that_lose_nothing(arguments: list[str], out: str, ta
         (["a.png"], "b.jpg", r"b\.jpg: \.jpg is written with loss; name it \.png"),
         (["walk.mp4"], "b.mp4", r"b\.mp4: .* as \.mkv, or as frames/%05d\.png"),
         (["a.png"], "a.png", "is an input"),
-        (["a.png", "walk.mp4"], "b.png", "one name for several inputs"),
-        (["same"], "out", "would be the result of both"),
         (["in_%02d.png"], "b.png", "one name for 2 frames"),
     ],
 )
 def test_names_that_do_not_fit_are_refused(arguments: list[str], out: str, words: str) -> None:
-    with pytest.raises(OutputError, match=words):
-        plan(arguments, out)
+    (task,) = plan(arguments, out)[1]
+    assert re.search(words, str(task.refusal))
+
+
+def test_one_name_for_several_inputs_is_refused() -> None:
+    with pytest.raises(OutputError, match="one name for several inputs"):
+        plan(["a.png", "walk.mp4"], "b.png")
+
+
+def test_results_that_would_share_a_name_get_their_own() -> None:
+    assert sorted(str(task.target) for task in plan(["same"], "out")[1]) == ["out/x.jpg.png", "out/x.png"]
 
 
 def test_inputs_that_are_not_there_are_refused() -> None:

@@ -1,4 +1,4 @@
-"""Which files a command is given, where its results go, and that a result is there whole or not at all."""
+"""Which files a command is given, and that a result is there whole or not at all."""
 
 from __future__ import annotations
 
@@ -15,8 +15,7 @@ import pytest
 from PIL import Image
 
 from upframe.errors import InputError, OutputError
-from upframe.media import Input, Picture, atomic_output, find_inputs, output_path, output_paths, write_picture
-from upframe.media.files import frame_paths
+from upframe.media import Found, Input, Picture, atomic_output, find_inputs, search_inputs, write_picture
 
 DOT = Picture(np.full((2, 2, 3), 9, np.uint8))
 
@@ -91,7 +90,7 @@ def test_a_sequence_keeps_its_numbers(tmp_path: Path, pattern: str) -> None:
     assert found.numbers == (998, 999, 1001, 12345)
     assert found.path.name == "f.%04d.png"
     assert [frame.name for frame in found.frames] == ["f.0998.png", "f.0999.png", "f.1001.png", "f.12345.png"]
-    assert found.missing[:2] == (1000, 1002)
+    assert found.gaps == "11344 numbers have no file, the first is 1000: they stay missing"
 
 
 def test_a_sequence_without_padding_is_in_the_order_of_its_numbers(tmp_path: Path) -> None:
@@ -122,10 +121,14 @@ def test_a_file_of_unknown_suffix_is_told_by_its_content(tmp_path: Path) -> None
         ("*.webm", "matches no file"),
         ("*.txt", "matches no picture or film"),
         ("empty", "no picture or film in this folder"),
+        ("Episode #1.mp4", "Episode #1.mp4: no such file"),
+        ("50% off.mp4", "50% off.mp4: no such file"),
+        ("a\0b.png", "no such file"),
+        ("x" * 300 + ".png", "File name too long"),
         ("frame%05d.png", "no file is numbered like this"),
-        ("frame%05d.txt", "are pictures"),
+        ("frame%05d.txt", "no such file"),
         ("%03d_%05d.png", "one number is wanted"),
-        ("nowhere/%05d.png", "cannot be read"),
+        ("nowhere/%05d.png", "no such file"),
     ],
 )
 def test_an_argument_that_names_nothing_gets_one_line(tmp_path: Path, argument: str, line: str) -> None:
@@ -136,75 +139,105 @@ def test_an_argument_that_names_nothing_gets_one_line(tmp_path: Path, argument: 
     assert "\n" not in str(refused.value)
 
 
-# Names of results
+def reasons(found: Found, folder: Path) -> dict[str, str]:
+    return {entry.path.relative_to(folder).as_posix(): entry.reason for entry in found.passed_over}
 
 
-def picture_at(path: str | Path, relative: str | None = None) -> Input:
-    return Input(Path(path), "picture", Path(relative or Path(path).name))
+def test_what_a_folder_holds_besides_is_told_with_the_reason(tmp_path: Path) -> None:
+    put(tmp_path, "a.png", "notes.txt", ".hidden.png", ".git/x.png", "out/a.png", "module.ts", "elsewhere/b.png")
+    put_sound(tmp_path / "song.m4a")
+    (tmp_path / "gone.doc").symlink_to("nowhere")
+    (tmp_path / "loop").symlink_to(tmp_path)
+    os.mkfifo(tmp_path / "pipe.png")
+    found = search_inputs([str(tmp_path)], results=tmp_path / "out")
+    assert names_of(found.inputs) == ["a.png", "elsewhere/b.png"]
+    assert reasons(found, tmp_path) == {
+        ".git": "hidden",
+        ".hidden.png": "hidden",
+        "gone.doc": "a broken link",
+        "loop": "a link to a folder",
+        "module.ts": "no picture or film",
+        "notes.txt": "no picture or film",
+        "out": "the folder of the results",
+        "pipe.png": "a pipe",
+        "song.m4a": "no video in it",
+    }
 
 
-def sequence_at(path: str | Path, numbers: tuple[int, ...] = (5, 6)) -> Input:
-    return Input(Path(path), "sequence", Path(Path(path).name), numbers)
+def put_sound(path: Path) -> None:
+    with av.open(str(path), "w", format="mp4") as sound:
+        stream = sound.add_stream("aac", rate=44100, layout="mono")
+        frame = av.AudioFrame.from_ndarray(np.zeros((1, 1024), np.float32), "fltp", "mono")
+        frame.sample_rate = 44100
+        sound.mux(stream.encode(frame))
+        sound.mux(stream.encode(None))
 
 
-def test_without_a_name_the_result_lies_beside_the_input(tmp_path: Path) -> None:
-    assert output_path(picture_at(tmp_path / "a.b.jpg"), None, label="x2") == tmp_path / "a.b-x2.jpg"
-    assert output_path(sequence_at(tmp_path / "in/%05d.exr"), None, label="x2") == tmp_path / "in-x2/%05d.exr"
-
-
-def test_a_folder_gets_the_structure_of_the_input(tmp_path: Path) -> None:
-    item = picture_at("in/deep/a.png", "deep/a.png")
-    assert output_path(item, tmp_path, label="x2") == tmp_path / "deep/a.png"
-    assert output_path(item, f"{tmp_path}/new/", label="x2") == tmp_path / "new/deep/a.png"
-    assert output_path(sequence_at("in/%05d.png"), f"{tmp_path}/new/", label="x2") == tmp_path / "new/%05d.png"
-
-
-def test_one_input_may_get_any_name(tmp_path: Path) -> None:
-    assert output_path(picture_at("a.png"), tmp_path / "b.webp", label="x2") == tmp_path / "b.webp"
-    assert output_path(sequence_at("in/%05d.png"), tmp_path / "b.mp4", label="x2") == tmp_path / "b.mp4"
-
-
-def test_frames_get_numbered_names(tmp_path: Path) -> None:
-    film = Input(Path("film.mp4"), "film", Path("film.mp4"))
-    for item in (film, sequence_at("in/%05d.png")):
-        assert output_path(item, tmp_path / "f_####.exr", label="x2") == tmp_path / "f_%04d.exr"
-    assert [path.name for path in frame_paths(tmp_path / "f_%04d.exr", (7, 12345))] == ["f_0007.exr", "f_12345.exr"]
-
-
-def test_pictures_that_cannot_be_written_as_they_were_become_png() -> None:
-    assert output_path(picture_at("still.gif"), None, label="x2").name == "still-x2.png"
-    assert output_path(picture_at("scan.dat"), None, label="x2").name == "scan-x2.png"
-
-
-@pytest.mark.parametrize(
-    ("inputs", "out", "line"),
-    [
-        ([picture_at("a.png"), picture_at("b.png")], "c.png", "several inputs"),
-        ([picture_at("a.png")], "out/%05d.png", "is a picture"),
-        ([sequence_at("in/%05d.png")], "out.png", "give a numbered one"),
-        ([picture_at("x/a.png"), picture_at("y/a.png")], "out/", "both x/a.png and y/a.png"),
-        ([picture_at("a.png")], "a.png", "never written over"),
-        ([picture_at("a.png")], "./sub/../a.png", "never written over"),
-        ([picture_at("in/a.png", "a.png"), picture_at("b.png")], "in/", "never written over"),
-        ([sequence_at("in/%05d.png")], "in/#####.png", "never written over"),
-        ([sequence_at("in/%05d.png"), picture_at("00006.png")], "out/", "would be the result of both"),
-    ],
-)
-def test_results_that_would_collide_are_refused(inputs: list[Input], out: str, line: str) -> None:
-    with pytest.raises(OutputError, match=line):
-        output_paths(inputs, out, label="x2")
-
-
-def test_a_link_to_an_input_is_that_input(tmp_path: Path) -> None:
+def test_in_a_folder_a_file_of_another_suffix_is_known_by_its_content(tmp_path: Path) -> None:
     put(tmp_path, "a.png")
-    (tmp_path / "link.png").symlink_to(tmp_path / "a.png")
-    with pytest.raises(OutputError, match="never written over"):
-        output_paths(find_inputs([tmp_path / "a.png"]), tmp_path / "link.png", label="x2")
+    (tmp_path / "a.png").rename(tmp_path / "scan")
+    for name, container in (("a.divx", "avi"), ("b.dat", "mpegts"), ("c.qt", "mov"), ("d", "matroska"), ("e.bin", "flv")):
+        put_film(tmp_path / name, container)
+    kinds = {item.path.name: item.kind for item in find_inputs([tmp_path])}
+    assert kinds == {"a.divx": "film", "b.dat": "film", "c.qt": "film", "d": "film", "e.bin": "film", "scan": "picture"}
 
 
-def test_pictures_of_one_name_in_two_formats_do_not_collide(tmp_path: Path) -> None:
-    put(tmp_path, "a.png", "a.jpg")
-    assert {path.name for path in output_paths(find_inputs([tmp_path]), None, label="x2")} == {"a-x2.png", "a-x2.jpg"}
+def test_an_argument_that_names_nothing_does_not_end_the_others(tmp_path: Path) -> None:
+    put(tmp_path, "a.png", "b.png")
+    (tmp_path / "empty").mkdir()
+    names = [str(tmp_path / name) for name in ("a.png", "none.png", "empty", "x%05d.png", "*.webm", "b.png")]
+    found = search_inputs(names)
+    assert names_of(found.inputs) == ["a.png", "b.png"]
+    assert [name for name, _ in found.refused] == names[1:5]
+
+
+def test_in_a_folder_with_brackets_a_pattern_finds_its_files(tmp_path: Path) -> None:
+    put(tmp_path, "[2020] trip/a.png", "2 trip/b.png")
+    assert names_of(find_inputs([f"{tmp_path}/[2020] trip/*.png"])) == ["a.png"]
+
+
+def test_results_of_an_earlier_run_are_no_inputs(tmp_path: Path) -> None:
+    put(tmp_path, "a.png", "a-x2.png", "a-x2-x2.png", "a-x1.5.png", "b.gif-x2.png", "c-x2.png", "d-30x20.png", "d.png")
+    put(tmp_path, "shot/0001.png", "shot-x4/0001.png", "e-x2-2.png", "e.jpg")
+    long = "é" * 125
+    put(tmp_path, f"{long}.png", f"{long[:-1]}-x2.png")
+    Image.new("L", (8, 8)).save(tmp_path / "b.gif")
+    found = find_all(tmp_path).without_results("30x20")
+    assert names_of(found.inputs) == ["a.png", "b.gif", "c-x2.png", "d.png", "e.jpg", "shot/0001.png", f"{long}.png"]
+    assert {entry.reason for entry in found.passed_over} == {"a result of an earlier run"}
+    assert names_of(search_inputs([str(tmp_path / "a-x2.png")]).without_results("x2").inputs) == ["a-x2.png"], "named itself"
+
+
+def find_all(folder: Path) -> Found:
+    return search_inputs([str(folder)])
+
+
+def test_pictures_numbered_alike_are_clips_and_others_stay_pictures(tmp_path: Path) -> None:
+    put(tmp_path, *(f"s1_{number:04d}.png" for number in (1, 2, 4)), *(f"s2_{number:04d}.png" for number in (7, 8)))
+    put(tmp_path, "cover.png", "deep/8.jpg", "deep/9.jpg", "deep/10.jpg", "deep/1.png", "x_01_final.exr", "x_02_final.exr")
+    found = find_all(tmp_path).with_clips()
+    assert [(item.relative.as_posix(), item.kind, item.numbers) for item in found.inputs] == [
+        ("cover.png", "picture", ()),
+        ("deep/1.png", "picture", ()),
+        ("deep/%d.jpg", "sequence", (8, 9, 10)),
+        ("s1_%04d.png", "sequence", (1, 2, 4)),
+        ("s2_%04d.png", "sequence", (7, 8)),
+        ("x_%02d_final.exr", "sequence", (1, 2)),
+    ]
+    clip = found.inputs[3]
+    assert [path.name for path in clip.frames] == ["s1_0001.png", "s1_0002.png", "s1_0004.png"]
+    assert clip.gaps == "number 3 has no file, and stays missing"
+
+
+def test_names_that_no_one_pattern_writes_are_no_clip(tmp_path: Path) -> None:
+    put(tmp_path, "1.png", "01.png", "a2.png")
+    assert [item.kind for item in find_all(tmp_path).with_clips().inputs] == ["picture"] * 3
+
+
+def test_times_for_numbers_are_counted_without_end(tmp_path: Path) -> None:
+    put(tmp_path, "20240101120000123.png", "20240101120000456.png")
+    (clip,) = find_all(tmp_path).with_clips().inputs
+    assert clip.gaps.startswith("332 numbers")
 
 
 # Whole or not at all

@@ -13,7 +13,7 @@ from upframe.cli.options import AsJson, Debug, Inputs, Overwrite, Quiet
 if TYPE_CHECKING:
     from upframe.cli.report import Report
     from upframe.data.degrading import Degrader
-    from upframe.data.planning import Task
+    from upframe.media.naming import Planned
 
 
 def degrade(
@@ -52,17 +52,19 @@ def degrade(
     with one_line(debug=debug):
         from upframe.data.planning import plan
 
-        tasks = plan(inputs, output)  # before what takes its time to load
+        found, tasks = plan(inputs, output)  # before what takes its time to load
 
         from upframe.cli.report import reporter
         from upframe.data.degradation import named
         from upframe.data.degrading import Degrader
-        from upframe.engine.events import Failed, Note
-        from upframe.errors import UpframeError
+        from upframe.engine.events import Failed, Note, summary_of
+        from upframe.errors import UpframeError, as_upframe_error
 
         degradation = named(kind)
-        failures = 0
+        failures = [Failed(name, str(error)) for name, error in found.refused]
         with reporter(as_json=as_json, quiet=quiet) as report:
+            for failure in failures:
+                report(failure)
             for task in tasks:
                 name = str(task.item.path)
 
@@ -71,14 +73,18 @@ def degrade(
 
                 try:
                     _run(Degrader(degradation, scale, overwrite=overwrite, on_note=note), task, report)
-                except UpframeError as error:
-                    report(Failed(name, str(error)))
-                    failures += 1
+                except Exception as error:
+                    if debug and not isinstance(error, UpframeError):
+                        raise
+                    failures.append(Failed(name, str(as_upframe_error(error, name))))
+                    report(failures[-1])
+            for event in summary_of(len(tasks) + len(found.refused), failures, found):
+                report(event)
     if failures:
         raise typer.Exit(FAILED)
 
 
-def _run(degrader: Degrader, task: Task, report: Report) -> None:
+def _run(degrader: Degrader, task: Planned, report: Report) -> None:
     """One input, told as it goes on."""
     from upframe.data.degrading import Begun
     from upframe.engine.events import Meter, Started

@@ -8,7 +8,7 @@ from contextlib import contextmanager
 
 import typer
 
-from upframe.errors import UpframeError
+from upframe.errors import UpframeError, as_upframe_error
 
 FAILED, INTERRUPTED = 1, 130
 
@@ -26,22 +26,10 @@ def one_line(*, debug: bool) -> Iterator[None]:
             raise
         print(f"upframe: {error}", file=sys.stderr)
         raise typer.Exit(FAILED) from None
-    except MemoryError as error:
-        if debug:
-            raise
-        what = f" ({error})" if str(error) else ""
-        print(
-            f"upframe: there is not enough memory{what}: ask for less at a time, or for a smaller size",
-            file=sys.stderr,
-        )
-        raise typer.Exit(FAILED) from None
     except BrokenPipeError:
         raise typer.Exit(FAILED) from None
-    except (Exception, RecursionError) as error:
+    except Exception as error:
         if debug:
             raise
-        kind = type(error).__name__
-        print(
-            f"upframe: a fault of Upframe itself: {kind}: {error}. Please report it with the output of --debug", file=sys.stderr
-        )
+        print(f"upframe: {as_upframe_error(error)}", file=sys.stderr)
         raise typer.Exit(FAILED) from None

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 
 from rich.markup import escape
@@ -14,6 +14,7 @@ from upframe.engine import events
 from upframe.engine.events import Event
 
 Report = Callable[[Event], None]
+_MOST_NAMES = 8  # of a summary's line; --json has all
 
 
 @contextmanager
@@ -58,3 +59,24 @@ def _show(screen: Terminal, event: Event) -> None:
         case events.Failed():
             screen.end()
             screen.say(f"[bold red]upframe:[/] {escape(event.message)}")
+        case events.Summary():
+            _show_summary(screen, event)
+
+
+def _show_summary(screen: Terminal, summary: events.Summary) -> None:
+    counts = [f"{summary.done} done"]
+    counts += [f"{len(summary.failed)} failed"] if summary.failed else []
+    counts += [f"{len(summary.passed_over)} passed over"] if summary.passed_over else []
+    screen.say(f"[bold]{', '.join(counts)}[/]")
+    if summary.failed:
+        screen.say(f"  [bold red]failed[/] {escape(_some(summary.failed))}")
+    reasons: dict[str, list[str]] = {}
+    for path, reason in summary.passed_over:
+        reasons.setdefault(reason, []).append(path)
+    for reason, paths in reasons.items():
+        screen.say(f"  [yellow]passed over[/] {escape(_some(paths))}: {reason}")
+
+
+def _some(names: Sequence[str]) -> str:
+    further = len(names) - _MOST_NAMES
+    return ", ".join(names[:_MOST_NAMES]) + (f" and {further} more" if further > 0 else "")

@@ -34,7 +34,7 @@ def upscale(
             "--output",
             "-o",
             metavar="OUT",
-            help="A file for one input, a folder for many (its structure is kept), or frames/%05d.png. "
+            help="A file for one input, a folder for many (their structure is kept), or frames/%05d.png. "
             "Without it results go beside their inputs as NAME-x2.",
         ),
     ] = None,
@@ -139,7 +139,7 @@ def upscale(
         typer.Option(
             "--frames",
             metavar="DIR",
-            help="Write a film's frames as numbered PNG pictures into DIR instead.",
+            help="Write a film's frames as numbered PNG pictures into DIR instead, of several films each into a folder in it.",
             rich_help_panel=VIDEO,
         ),
     ] = None,
@@ -205,6 +205,7 @@ def upscale(
             allow_truncated=allow_truncated,
             clock=clock,
             max_pixels=max_pixels,
+            debug=debug,
         )
         with reporter(as_json=as_json, quiet=quiet) as report:
             failures = 0

@@ -11,14 +11,15 @@ import torch
 
 from upframe.data.degradation import Degradation, Pixels
 from upframe.data.films import rgb_depth, rgb_of
-from upframe.data.planning import Task, numbered
 from upframe.errors import InputError, OutputError, ShapeError
 from upframe.media.atomic import atomic_output
-from upframe.media.files import Input, frame_paths
+from upframe.media.files import Input
 from upframe.media.films.encoders import EncoderSettings
 from upframe.media.films.film import Notes, RawFrame
 from upframe.media.films.reader import FilmReader
 from upframe.media.films.writer import FilmWriter
+from upframe.media.naming import Planned
+from upframe.media.numbered import FrameNames
 from upframe.media.pictures.file import read_picture, write_picture
 from upframe.media.pictures.picture import Picture
 from upframe.ops.colour import rgb_to_planes
@@ -40,25 +41,30 @@ class Degrader:
         self.overwrite = overwrite
         self._note = on_note
 
-    def run(self, task: Task) -> Generator[Begun | int, None, None]:
+    def run(self, task: Planned) -> Generator[Begun | int, None, None]:
         """``Begun``, then the number of each frame that is done; at the end the result is whole and has its name.
 
         Raises InputError for what cannot be read or is too small, OutputError for what is there already or cannot be written.
         """
-        if task.item.kind == "picture":
-            return self._pictures(task.item, (task.target,))
-        if task.item.kind == "sequence":
-            if not numbered(task.target):
-                raise OutputError(f"{task.target}: one name for {len(task.item.numbers)} frames; give a numbered one")
-            return self._pictures(task.item, frame_paths(task.target, task.item.numbers))
-        return self._film(task.item.path, task.target)
+        item, target = task.item, task.target
+        if task.refusal is not None:
+            raise task.refusal
+        if task.note:
+            self._note(task.note)
+        if item.kind == "film":
+            return self._film(item.path, target)
+        if isinstance(target, FrameNames):
+            return self._pictures(item, target.paths(item.numbers))
+        if item.kind == "sequence":
+            raise OutputError(f"{target}: one name for {len(item.numbers)} frames; give a numbered one")
+        return self._pictures(item, (target,))
 
     def _pictures(self, item: Input, targets: Sequence[Path]) -> Generator[Begun | int, None, None]:
         for target in targets:
             if target.exists() and not self.overwrite:
                 raise OutputError(f"{target}: exists already; write elsewhere, or replace it with --overwrite")
-        if item.missing:
-            self._note(f"{len(item.missing)} numbers have no file, the first is {item.missing[0]}: they stay missing")
+        if item.gaps:
+            self._note(item.gaps)
         for number, (path, target) in enumerate(zip(item.frames, targets, strict=True)):
             picture = read_picture(path, on_note=self._note)
             small = self._smaller(picture, path)
@@ -77,7 +83,7 @@ class Degrader:
         except ShapeError as error:
             raise InputError(f"{path}: {error}") from error
 
-    def _film(self, path: Path, target: Path) -> Generator[Begun | int, None, None]:
+    def _film(self, path: Path, target: Path | FrameNames) -> Generator[Begun | int, None, None]:
         with FilmReader(path, on_note=self._note) as reader:
             info = reader.info
             small = info.width // self.scale, info.height // self.scale
@@ -87,16 +93,17 @@ class Degrader:
                 raise InputError(f"{path}: {info.width}x{info.height} is too small to be degraded by {self.scale}")
             yield Begun((info.width, info.height), small, info.frames)
             yield from (
-                self._film_to_pictures(reader, target) if numbered(target) else self._film_to_film(reader, target, small)
+                self._film_to_film(reader, target, small)
+                if isinstance(target, Path)
+                else self._film_to_pictures(reader, target)
             )
 
-    def _film_to_pictures(self, reader: FilmReader, pattern: Path) -> Iterator[int]:
-        with atomic_output(pattern.parent, overwrite=self.overwrite, folder=True) as folder:
+    def _film_to_pictures(self, reader: FilmReader, names: FrameNames) -> Iterator[int]:
+        with atomic_output(names.folder, overwrite=self.overwrite, folder=True) as folder:
             for item in reader:
                 if isinstance(item, RawFrame):
-                    (name,) = frame_paths(Path(pattern.name), (item.index,))
                     pixels = self._pixels(rgb_of(item, reader.info), reader.path)
-                    write_picture(folder / name, Picture(pixels), on_note=self._note)
+                    write_picture(names.within(folder).path(item.index), Picture(pixels), on_note=self._note)
                     yield item.index
 
     def _film_to_film(self, reader: FilmReader, target: Path, small: tuple[int, int]) -> Iterator[int]:

@@ -4,8 +4,12 @@ from __future__ import annotations
 
 import time
 from collections import deque
+from collections.abc import Iterator, Sequence
 from dataclasses import asdict, dataclass
-from typing import Any
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from upframe.media.files import Found
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,6 +68,26 @@ class Failed(Event):
     """This input could not be done; others go on."""
 
     message: str
+
+
+@dataclass(frozen=True, slots=True)
+class Summary(Event):
+    """The end of a job of several inputs, or of one of which something was passed over. ``input``: empty.
+
+    failed: inputs. passed_over: what lay in the folders given and was not taken, each with the reason.
+    """
+
+    done: int
+    failed: tuple[str, ...]
+    passed_over: tuple[tuple[str, str], ...]
+
+
+def summary_of(count: int, failures: Sequence[Failed], found: Found) -> Iterator[Summary]:
+    """The end of a job of ``count`` inputs; nothing where there was one alone."""
+    if count > 1 or found.passed_over:
+        passed_over = tuple((str(entry.path), entry.reason) for entry in found.passed_over)
+        failed = tuple(failure.input for failure in failures)
+        yield Summary("", count - len(failed), failed, passed_over)
 
 
 class Meter:

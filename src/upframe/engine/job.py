@@ -22,14 +22,17 @@ from upframe.engine.pipeline import in_background, overlap
 from upframe.engine.size import Target
 from upframe.engine.timeline import Timeline
 from upframe.engine.upscaler import Upscaler
-from upframe.errors import OutputError, UpframeError
+from upframe.errors import OutputError, UpframeError, as_upframe_error
 from upframe.media.atomic import atomic_output
-from upframe.media.files import FILM_SUFFIXES, Input, find_inputs, frame_paths, output_paths
+from upframe.media.files import Found, Input, search_inputs
 from upframe.media.films.encoders import EncoderSettings
 from upframe.media.films.film import CopiedPacket, RawFrame
 from upframe.media.films.probe import MAX_PIXELS as MAX_FRAME_PIXELS
 from upframe.media.films.reader import ClockMode, FilmReader
 from upframe.media.films.writer import FilmWriter
+from upframe.media.naming import Planned, may_be_several, plan_outputs, results_folder
+from upframe.media.naming import Target as OutputTarget
+from upframe.media.numbered import FrameNames
 from upframe.media.pictures.file import MAX_PIXELS, read_picture, write_picture
 from upframe.media.pictures.picture import Picture
 from upframe.models.cards import default_model
@@ -39,7 +42,9 @@ QUEUE = 6  # frames and packets that wait between two threads: enough for an enc
 
 @dataclass(frozen=True, slots=True)
 class Settings:
-    """What was asked for; None leaves the choice to the input or the model. ``timeline``: where a film's stages are timed."""
+    """What was asked for; None leaves the choice to the input or the model. ``timeline``: where a film's stages are timed.
+    ``debug``: a fault of Upframe itself is raised, and not told as of the input.
+    """
 
     model: str | None = None
     target: Target = field(default_factory=Target)
@@ -60,25 +65,47 @@ class Settings:
     clock: ClockMode = "join"
     max_pixels: int | None = None
     timeline: Timeline | None = None
+    debug: bool = False
 
 
 def upscale_files(arguments: Sequence[str], output: str | None, settings: Settings) -> Generator[Event, None, None]:
     """Enlarge everything the arguments name, one input after the other, and tell what happens.
 
-    An input that fails is told as Failed, and the next one is begun. What is wrong with the command as a whole (no such
-    input, two results of one name, no such model or device) is raised as UpframeError before anything is written.
+    An input that fails, or an argument that names nothing, is told as Failed, and the next one is begun; at the end Summary
+    says what failed and what the folders held besides. What is wrong with the command as a whole (no such model or device, one
+    name for several results) is raised as UpframeError before anything is written.
     """
     if settings.threads is not None:
         torch.set_num_threads(settings.threads)
-    inputs = find_inputs(arguments)
+    found = search_inputs(arguments, results=settings.frames or results_folder(arguments, output))
+    if not found.inputs and len(found.refused) == 1:
+        raise found.refused[0][1]
+    if found.inputs:
+        yield from _enlarge_all(found, arguments, output, settings)
+    else:
+        yield from (events.Failed(name, str(error)) for name, error in found.refused)
+
+
+def _enlarge_all(found: Found, arguments: Sequence[str], output: str | None, settings: Settings) -> Iterator[Event]:
     job = _Job(settings)
-    out = output if settings.frames is None else f"{settings.frames}/%06d.png"
-    for item, target in zip(inputs, output_paths(inputs, out, label=job.label()), strict=True):
+    label = job.label()
+    found = found.without_results(label)
+    if job.is_for_video:
+        found = found.with_clips()
+    several = may_be_several(arguments)
+    plans = plan_outputs(found, output, label=label, several=several, frames=settings.frames)
+    failures = [events.Failed(name, str(error)) for name, error in found.refused]
+    yield from failures
+    for plan in plans:
         try:
-            yield from job.run(item, target)
-        except UpframeError as error:
-            yield from job.told(item)
-            yield events.Failed(str(item.path), str(error))
+            yield from job.run(plan)
+        except Exception as error:  # one bad input, or a fault of ours, does not end the others
+            if settings.debug and not isinstance(error, UpframeError):
+                raise
+            yield from job.told(plan.item)
+            failures.append(events.Failed(str(plan.item.path), str(as_upframe_error(error, plan.item.path))))
+            yield failures[-1]
+    yield from events.summary_of(len(plans) + len(found.refused), failures, found)
 
 
 class _Job:
@@ -125,11 +152,22 @@ class _Job:
         while self._notes:
             yield events.Note(str(item.path), self._notes.pop(0).removeprefix(f"{item.path}: "))
 
-    def run(self, item: Input, target: Path) -> Iterator[Event]:
-        if item.kind == "picture":
+    @property
+    def is_for_video(self) -> bool:
+        """Whether the model named remembers what came before, so that numbered pictures are a clip to it."""
+        return self._upscaler(1, 1).info.kind == "video"
+
+    def run(self, plan: Planned) -> Iterator[Event]:
+        """Raises UpframeError for an input that fails."""
+        item, target = plan.item, plan.target
+        if plan.refusal is not None:
+            raise plan.refusal
+        if plan.note:
+            self._notes.append(plan.note)
+        if item.names is not None:
+            return self._sequence(item, item.names, target)
+        if isinstance(target, Path) and item.kind == "picture":
             return self._picture(item, target)
-        if item.kind == "sequence":
-            return self._sequence(item, target)
         return self._film(item, target)
 
     def _picture(self, item: Input, target: Path) -> Iterator[Event]:
@@ -138,24 +176,26 @@ class _Job:
         picture = self._read(item.path)
         upscaler = self._upscaler(picture.height, picture.width)
         yield self._started(item, target, upscaler, (picture.height, picture.width), frames=1)
+        if upscaler.info.kind == "video":
+            self._notes.append(f"{upscaler.info.name} is for video, and this is one picture: there is nothing it remembers")
         yield from self.told(item)
         self._write(target, self._enlarge(picture, upscaler))
         yield from self.told(item)
         meter.tick()
         yield meter.finished(str(target))
 
-    def _sequence(self, item: Input, target: Path) -> Iterator[Event]:
+    def _sequence(self, item: Input, names: FrameNames, target: OutputTarget) -> Iterator[Event]:
         """Numbered frames: read, enlarged and written at once, each output whole; the numbers are kept."""
-        if target.suffix.lower() in FILM_SUFFIXES:
-            raise OutputError(f"{target}: numbered frames are written as numbered frames; give a name such as {item.path.name}")
-        if target.name == item.path.name or "%" in target.name:
-            targets = frame_paths(target, item.numbers)
-        else:
-            raise OutputError(f"{target}: one name for {len(item.numbers)} frames; give a numbered one")
+        if isinstance(target, Path):
+            raise OutputError(f"{target}: numbered frames are written as numbered frames; give a name such as {names.name}")
+        targets = target.paths(item.numbers)
         for path in targets:
             _refuse_existing(path, overwrite=self.settings.overwrite)
-        if item.missing:
-            self._notes.append(f"{len(item.missing)} numbers have no file, the first is {item.missing[0]}: they stay missing")
+        if self.is_for_video:
+            span = f"{item.numbers[0]} to {item.numbers[-1]}"
+            self._notes.append(f"{len(item.numbers)} numbered pictures, {span}, are the frames of one clip")
+        if item.gaps:
+            self._notes.append(item.gaps)
         first = self._read(item.frames[0])
         upscaler = self._upscaler(first.height, first.width)
         yield self._started(item, target, upscaler, (first.height, first.width), frames=len(targets))
@@ -172,18 +212,21 @@ class _Job:
         yield from self.told(item)
         yield meter.finished(str(target))
 
-    def _film(self, item: Input, target: Path) -> Iterator[Event]:
+    def _film(self, item: Input, target: OutputTarget) -> Iterator[Event]:
         """Decoded, enlarged and encoded at once; the other streams pass by."""
-        numbered = "%" in target.name
-        if not numbered:
+        if isinstance(target, Path):
             _refuse_existing(target, overwrite=self.settings.overwrite)  # before a film of hours is begun
         with in_background(lambda: self._film_reader(item.path)) as reader:
             info = reader.info
             upscaler = self._upscaler(info.height, info.width)
             yield self._started(item, target, upscaler, (info.height, info.width), info.frames)
             meter = events.Meter(str(item.path), info.frames)
-            work = self._film_to_pictures if numbered else self._film_to_film
-            for _ in work(reader, target, upscaler):
+            steps: Iterator[RawFrame | int] = (
+                self._film_to_film(reader, target, upscaler)
+                if isinstance(target, Path)
+                else self._film_to_pictures(reader, target, upscaler)
+            )
+            for _ in steps:
                 yield from self.told(item)
                 yield meter.tick()
             yield from self.told(item)
@@ -227,10 +270,10 @@ class _Job:
     def _film_writer(self, path: Path, source: FilmReader, size: tuple[int, int], name: Path) -> FilmWriter:
         return FilmWriter(path, source, size, self.settings.encoder, on_note=self._notes.append, name=name)
 
-    def _film_to_pictures(self, reader: FilmReader, pattern: Path, upscaler: Upscaler) -> Iterator[int]:
+    def _film_to_pictures(self, reader: FilmReader, names: FrameNames, upscaler: Upscaler) -> Iterator[int]:
         """Numbered pictures, and ``timestamps.txt`` with the time of each in milliseconds; the whole folder at once."""
         info, settings = reader.info, self.settings
-        with atomic_output(pattern.parent, overwrite=settings.overwrite, folder=True) as folder:
+        with atomic_output(names.folder, overwrite=settings.overwrite, folder=True) as folder:
             paint = FramePainter(upscaler, settings.target, (info.layout, info.colour), settings.depth, settings.timeline)
             times = ["# timestamp format v2"]
             frames = (item for item in reader if isinstance(item, RawFrame))
@@ -238,8 +281,7 @@ class _Job:
             def stage(frames: Iterable[RawFrame]) -> Iterator[tuple[Picture, Path]]:
                 for frame, picture in paint(frames, self._cuts()):
                     times.append(f"{float(1000 * frame.pts * frame.time_base):.6f}")
-                    (name,) = frame_paths(Path(pattern.name), (frame.index,))
-                    yield picture, folder / name
+                    yield picture, names.within(folder).path(frame.index)
 
             def sink(pair: tuple[Picture, Path]) -> None:
                 self._write(pair[1], pair[0])
@@ -267,7 +309,7 @@ class _Job:
         )
 
     def _started(
-        self, item: Input, target: Path, upscaler: Upscaler, size: tuple[int, int], frames: int | None
+        self, item: Input, target: OutputTarget, upscaler: Upscaler, size: tuple[int, int], frames: int | None
     ) -> events.Started:
         height, width = self.settings.target.of(*size, upscaler.info.scale)
         return events.Started(

@@ -1,64 +1,113 @@
-"""Which files a command is given, and where its results go."""
+"""Which files a command is given."""
 
 from __future__ import annotations
 
 import glob
 import os
 import re
-from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Literal
 
-from PIL.GifImagePlugin import GifImageFile
+from upframe.errors import InputError
+from upframe.media.kinds import FILM_SUFFIXES, Kind, kind_of_found, kind_of_named
+from upframe.media.numbered import FrameNames, clips_among, frame_names
+from upframe.regular import refuse_irregular
 
-from upframe.errors import InputError, OutputError
-from upframe.media.films.containers import result_suffix
-from upframe.media.pictures.contents import format_of_content, unread_format
-from upframe.media.pictures.picture import PICTURE_SUFFIXES, READ_ONLY_SUFFIXES
-from upframe.regular import irregular, refuse_irregular
+__all__ = ["FILM_SUFFIXES", "Found", "Input", "PassedOver", "find_inputs", "natural_key", "search_inputs"]
 
-_FILM_NAMES = """
-    3g2 3gp asf avi dv f4v flv gif ivf m2ts m2v m4v mkv mov mp4 mpeg mpg mts mxf nut ogg ogm ogv ts vob webm wmv y4m
-"""
-FILM_SUFFIXES = frozenset(f".{name}" for name in _FILM_NAMES.split())
-"""Suffixes, in lower case and with the dot, that make a file in a folder a film. A GIF of one frame is a picture."""
-
-_NUMBER = re.compile(r"%(?:0(\d+))?d|(#+)")
-_WILD = re.compile(r"[*?\[]")
-
-Kind = Literal["picture", "film", "sequence"]
+WILD = re.compile(r"[*?\[]")
+"""A sign of a glob pattern."""
+LONGEST_NAME = 255
+"""Bytes of a name on nearly every file system."""
 
 
 @dataclass(frozen=True, slots=True)
 class Input:
     """Something to enlarge.
 
-    path: the file; for a sequence the pattern, with its number written as ``%05d`` or ``%d``.
-    relative: the path below the folder or the fixed part of the pattern it was found by; just the name if it was named itself.
-    numbers: of a sequence's frames, ascending; they need not start at 0 and may have gaps. Empty for a picture or film.
+    path: the file; for a sequence the pattern, as a user writes it. relative: the path below the folder or the fixed part of
+    the pattern it was found by; just the name if it was named itself. names, numbers: of a sequence's frames, ascending; they
+    need not start at 0 and may have gaps. None and empty for a picture or film.
     """
 
     path: Path
     kind: Kind
     relative: Path
+    names: FrameNames | None = None
     numbers: tuple[int, ...] = ()
 
     @property
     def frames(self) -> tuple[Path, ...]:
         """The files of a sequence in order; the one file of a picture or film."""
-        return frame_paths(self.path, self.numbers) if self.kind == "sequence" else (self.path,)
+        return (self.path,) if self.names is None else self.names.paths(self.numbers)
 
     @property
-    def missing(self) -> tuple[int, ...]:
-        """Numbers between a sequence's first and last frame that have no file."""
-        return tuple(sorted(set(range(self.numbers[0], self.numbers[-1])) - set(self.numbers))) if self.numbers else ()
+    def gaps(self) -> str:
+        """In words, how many numbers between a sequence's first and last frame have no file; empty where none is missing."""
+        missing = self.numbers[-1] - self.numbers[0] + 1 - len(self.numbers) if self.numbers else 0
+        if not missing:
+            return ""
+        first = next(number + 1 for number, after in zip(self.numbers, self.numbers[1:], strict=False) if after > number + 1)
+        if missing == 1:
+            return f"number {first} has no file, and stays missing"
+        return f"{missing} numbers have no file, the first is {first}: they stay missing"
 
 
-def frame_paths(pattern: Path, numbers: Iterable[int]) -> tuple[Path, ...]:
-    """``frames/%05d.png`` and 7 -> ``frames/00007.png``."""
-    before, digits, after = _split_pattern(pattern.name)
-    return tuple(pattern.with_name(f"{before}{number:0{digits}d}{after}") for number in numbers)
+@dataclass(frozen=True, slots=True)
+class PassedOver:
+    """Something in a folder that is not enlarged, and why in a few words."""
+
+    path: Path
+    reason: str
+
+
+@dataclass(slots=True)
+class Found:
+    """What the arguments of a command name. refused: the arguments and folders that could not be read or hold nothing."""
+
+    inputs: list[Input] = field(default_factory=list)
+    passed_over: list[PassedOver] = field(default_factory=list)
+    refused: list[tuple[str, InputError]] = field(default_factory=list)
+
+    def without_results(self, label: str) -> Found:
+        """Without what an earlier run has written beside its inputs: ``a-x2.png`` where ``a.png`` is an input too.
+
+        label: what this run's results are called; those of other scales are known too, of other exact sizes not.
+        """
+        result = re.compile(rf"(.+)-(?:{re.escape(label)}|x[0-9]+(?:\.[0-9]+)?)(?:-[0-9]+)?")
+        files: dict[Path, set[str]] = {}
+        for item in self.inputs:
+            files.setdefault(item.path.parent, set()).update((item.path.stem, item.path.name))
+        folders = {folder for item in self.inputs for folder in item.path.parents}
+
+        def is_result(item: Input) -> bool:
+            if item.names is not None:
+                return False
+            above = [item.path.parents[level] for level in range(len(item.relative.parts) - 1)]
+            inner = ((folder, result.fullmatch(folder.name)) for folder in above)
+            if any(match is not None and folder.with_name(match[1]) in folders for folder, match in inner):
+                return True
+            match, others = result.fullmatch(item.path.stem), files[item.path.parent]
+            if match is None or match[1] in others:
+                return match is not None
+            shortened = len(os.fsencode(item.path.name)) > LONGEST_NAME - 4  # bytes of a character that did not fit
+            return shortened and any(other.startswith(match[1]) for other in others - {item.path.stem, item.path.name})
+
+        own = dict.fromkeys(filter(is_result, self.inputs))
+        passed_over = [*self.passed_over, *(PassedOver(item.path, "a result of an earlier run") for item in own)]
+        return Found([item for item in self.inputs if item not in own], passed_over, self.refused)
+
+    def with_clips(self) -> Found:
+        """With pictures of one folder that are numbered as a sequence, which is in the place of its first frame."""
+        pictures = {item.path: item for item in self.inputs if item.kind == "picture"}
+        clip_of: dict[Path, Input] = {}
+        for names, numbers in clips_among(list(pictures)):
+            frames = names.paths(numbers)
+            place = pictures[frames[0]].relative.parent / names.name
+            clip_of |= dict.fromkeys(frames, Input(Path(str(names)), "sequence", place, names, numbers))
+        inputs = dict.fromkeys(clip_of.get(item.path, item) for item in self.inputs)
+        return Found(list(inputs), self.passed_over, self.refused)
 
 
 def natural_key(path: Path) -> tuple[tuple[tuple[int, int | str], ...], ...]:
@@ -72,203 +121,133 @@ def natural_key(path: Path) -> tuple[tuple[tuple[int, int | str], ...], ...]:
 
 
 def find_inputs(arguments: Sequence[str | Path], *, recursive: bool = True) -> list[Input]:
+    """What the arguments of a command name, as :func:`search_inputs`; raises InputError for the first that names nothing."""
+    found = search_inputs(arguments, recursive=recursive)
+    if found.refused:
+        raise found.refused[0][1]
+    return found.inputs
+
+
+def search_inputs(arguments: Sequence[str | Path], *, recursive: bool = True, results: Path | None = None) -> Found:
     """What the arguments of a command name, in their order, each file once.
 
     An argument is a file, a folder (with those in it when ``recursive``; hidden ones are passed over), a glob pattern, or a
-    numbered sequence, ``frames/%05d.png`` or ``frames/#####.png``. A name that exists is never taken for a pattern. Raises
-    InputError for a file that is missing and for a folder or pattern without a picture or film.
+    numbered sequence, ``frames/%05d.png`` or ``frames/#####.png``. A name that exists is never taken for a pattern.
+    ``results``: the folder that results go to, which is not searched where it lies in a folder that is.
     """
-    found: dict[tuple[str, str], Input] = {}
-    for argument in arguments:
+    search = _Search(recursive, results)
+    for argument in map(str, arguments):
         try:
-            items = _find(str(argument), recursive)
-        except OSError as error:
-            raise InputError(f"{argument}: cannot be read: {error.strerror or error}") from error
-        for item in items:
-            found.setdefault((os.path.realpath(item.path), item.kind), item)
-    return list(found.values())
+            search.add(argument)
+        except InputError as error:
+            search.found.refused.append((argument, error))
+        except (OSError, ValueError) as error:  # the second: a name with a zero byte
+            reason = getattr(error, "strerror", None) or error
+            search.found.refused.append((argument, InputError(f"{argument}: cannot be read: {reason}")))
+    search.found.inputs = list(search.items.values())
+    return search.found
 
 
-def _find(argument: str, recursive: bool) -> list[Input]:
-    path = Path(argument)
-    if path.is_dir():
-        return _in_folder(path, recursive)
-    if path.exists():
-        refuse_irregular(path)
-        return [Input(path, _kind_of_named(path), Path(path.name))]
-    if _NUMBER.search(path.name):
-        return [_sequence(path)]
-    if _WILD.search(argument):
-        return _by_glob(argument, recursive)
-    raise InputError(f"{argument}: no such file")
+class _Search:
+    def __init__(self, recursive: bool, results: Path | None) -> None:
+        self._recursive = recursive
+        self._results = None if results is None else os.path.realpath(results)
+        self.found = Found()
+        self.items: dict[tuple[str, str], Input] = {}
+
+    def add(self, argument: str) -> None:
+        path = Path(argument)
+        if path.is_dir():
+            self._add_found(self._below(path), path, f"{argument}: no picture or film in this folder")
+        elif path.exists():
+            refuse_irregular(path)
+            self._keep(Input(path, kind_of_named(path), Path(path.name)))
+        elif (names := frame_names(path)) is not None and path.parent.is_dir():
+            if not (numbers := names.numbers()):
+                raise InputError(f"{argument}: no such file, and no file is numbered like this")
+            self._keep(Input(Path(str(names)), "sequence", Path(names.name), names, numbers))
+        elif WILD.search(argument):
+            fixed, paths = _by_glob(argument, self._recursive)
+            if not paths:
+                raise InputError(f"{argument}: matches no file")
+            self._add_found(self._outside_results(paths, fixed), fixed, f"{argument}: matches no picture or film")
+        else:
+            raise InputError(f"{argument}: no such file")
+
+    def _keep(self, item: Input) -> None:
+        self.items.setdefault((os.path.realpath(item.path), item.kind), item)
+
+    def _pass_over(self, path: Path, reason: str) -> None:
+        self.found.passed_over.append(PassedOver(path, reason))
+
+    def _add_found(self, paths: Iterable[Path], below: Path, nothing: str) -> None:
+        """The pictures and films among paths, in natural order. Raises InputError, saying ``nothing``, where there are none."""
+        refused, passed_over, kept = len(self.found.refused), len(self.found.passed_over), 0
+        for path in sorted(paths, key=natural_key):
+            kind = kind_of_found(path)
+            if kind in ("picture", "film"):
+                self._keep(Input(path, "picture" if kind == "picture" else "film", path.relative_to(below)))
+                kept += 1
+            else:
+                self._pass_over(path, kind)
+        if not kept and refused == len(self.found.refused):
+            others = len(self.found.passed_over) - passed_over
+            raise InputError(f"{nothing}{f' ({others} other entries)' if others else ''}")
+
+    def _refuse(self, path: Path, error: OSError) -> None:
+        self.found.refused.append((str(path), InputError(f"{path}: cannot be read: {error.strerror or error}")))
+
+    def _below(self, folder: Path) -> Iterator[Path]:
+        """The files in a folder; what is left out is told."""
+
+        def refuse(error: OSError) -> None:
+            self._refuse(Path(error.filename), error)
+
+        for place, folders, names in os.walk(folder, onerror=refuse):
+            kept = []
+            for name in sorted(folders):
+                reason = self._reason_against(Path(place, name))
+                if reason:
+                    self._pass_over(Path(place, name), reason)
+                elif self._recursive:
+                    kept.append(name)
+            folders[:] = kept
+            for name in names:
+                if name.startswith("."):
+                    self._pass_over(Path(place, name), "hidden")
+                else:
+                    yield Path(place, name)
+
+    def _outside_results(self, paths: Iterable[Path], fixed: Path) -> Iterator[Path]:
+        """The paths that a pattern matched, without those in the folder of the results, unless the pattern begins in it."""
+        for path in paths:
+            if self._in_results(path) and not self._in_results(fixed / "*"):
+                self._pass_over(path, "in the folder of the results")
+            else:
+                yield path
+
+    def _in_results(self, path: Path) -> bool:
+        return self._results is not None and Path(self._results) in Path(os.path.realpath(path)).parents
+
+    def _reason_against(self, folder: Path) -> str | None:
+        """Why a folder in a folder is not searched."""
+        if folder.name.startswith("."):
+            return "hidden"
+        if folder.is_symlink():
+            return "a link to a folder"
+        if self._results is not None and os.path.realpath(folder) == self._results:
+            return "the folder of the results"
+        return None
 
 
-def _kind(path: Path) -> Kind | None:
-    """By suffix; None for what is neither picture nor film."""
-    suffix = path.suffix.lower()
-    if suffix in PICTURE_SUFFIXES:
-        return "picture"
-    if suffix in READ_ONLY_SUFFIXES:
-        return _kind_of_still(path)
-    if suffix == ".gif":
-        return _kind_of_gif(path)
-    return "film" if suffix in FILM_SUFFIXES else None
-
-
-def _kind_of_still(path: Path) -> Kind:
-    """Of an AVIF, HEIC or JPEG XL: those of several frames are films."""
-    if irregular(path):
-        return "picture"  # whose reader refuses it
-    try:
-        known = format_of_content(path) or unread_format(path)
-    except OSError:
-        return "picture"  # whose reader says what is wrong with it
-    return "picture" if known or path.suffix.lower() == ".jxl" else "film"
-
-
-def _kind_of_gif(path: Path) -> Kind:
-    if irregular(path):
-        return "picture"  # whose reader refuses it
-    try:
-        with GifImageFile(path) as picture:
-            return "film" if picture.is_animated else "picture"
-    except Exception:  # noqa: BLE001  # a damaged one raises anything, and the reader of pictures says what is wrong with it
-        return "picture"
-
-
-def _kind_of_named(path: Path) -> Kind:
-    """By suffix, else by content: what is no picture is left to the film reader to judge."""
-    kind = _kind(path)
-    if kind is not None:
-        return kind
-    return "picture" if format_of_content(path) or unread_format(path) else "film"
-
-
-def _in_folder(folder: Path, recursive: bool) -> list[Input]:
-    paths: list[Path] = []
-
-    def refuse(error: OSError) -> None:
-        raise InputError(f"{error.filename}: cannot be read: {error.strerror}") from error
-
-    for place, folders, names in os.walk(folder, onerror=refuse):
-        folders[:] = [name for name in folders if recursive and not name.startswith(".")]
-        paths += [Path(place, name) for name in names if not name.startswith(".")]
-    found = _of_media(paths, folder)
-    if not found:
-        raise InputError(f"{folder}: no picture or film in this folder")
-    return found
-
-
-def _of_media(paths: Iterable[Path], below: Path) -> list[Input]:
-    """The pictures and films among paths, in natural order."""
-    kinds = [(path, _kind(path)) for path in sorted(paths, key=natural_key)]
-    return [Input(path, kind, path.relative_to(below)) for path, kind in kinds if kind is not None]
-
-
-def _by_glob(pattern: str, recursive: bool) -> list[Input]:
+def _by_glob(pattern: str, recursive: bool) -> tuple[Path, list[Path]]:
+    """The fixed part of a pattern, and the files that match. A folder whose name exists is no pattern, whatever is in it."""
     parts = Path(pattern).parts
-    wild = next(index for index, part in enumerate(parts) if _WILD.search(part))
-    fixed = Path(*parts[:wild])
+    fixed, count = Path(), 0
+    for part in parts[:-1]:
+        if WILD.search(part) and not (fixed / part).is_dir():
+            break
+        fixed, count = fixed / part, count + 1
     # glob, not Path.glob: it takes absolute patterns, and passes over hidden files like a shell.
-    paths = {Path(name) for name in glob.iglob(pattern, recursive=recursive) if Path(name).is_file()}  # noqa: PTH207
-    found = _of_media(paths, fixed)
-    if not found:
-        reason = "matches no picture or film" if paths else "matches no file"
-        raise InputError(f"{pattern}: {reason}")
-    return found
-
-
-def _split_pattern(name: str) -> tuple[str, int, str]:
-    """A pattern's text before its number, the least digits, and the text after. Raises InputError unless it has one number."""
-    places = list(_NUMBER.finditer(name))
-    if len(places) != 1:
-        raise InputError(f"{name}: one number is wanted in the name of a sequence, such as %05d or #####")
-    place = places[0]
-    digits = len(place[2]) if place[2] else int(place[1] or 1)
-    return name[: place.start()], digits, name[place.end() :]
-
-
-def _sequence(pattern: Path) -> Input:
-    """The numbered pictures that match a pattern."""
-    before, digits, after = _split_pattern(pattern.name)
-    if pattern.suffix.lower() not in PICTURE_SUFFIXES:
-        raise InputError(f"{pattern}: the frames of a sequence are pictures, such as .png or .exr")
-    # Longer than the padding only without a leading zero, so that every name is the one its number would be written as.
-    number = re.compile(re.escape(before) + rf"(\d{{{digits}}}|[1-9]\d{{{digits},}})" + re.escape(after))
-    names = [path.name for path in pattern.parent.iterdir()]
-    numbers = tuple(sorted(int(match[1]) for match in map(number.fullmatch, names) if match))
-    if not numbers:
-        raise InputError(f"{pattern}: no file is numbered like this")
-    plain = pattern.with_name(f"{before}%0{digits}d{after}" if digits > 1 else f"{before}%d{after}")
-    return Input(plain, "sequence", Path(plain.name), numbers)
-
-
-def output_path(item: Input, out: str | Path | None, *, label: str, several: bool = False) -> Path:
-    """Where the result of one input goes; for frames that are numbered, the pattern.
-
-    Without ``out``: beside the input, with ``-label`` after the name; a sequence goes to a folder beside its own.
-    A folder (one that exists, or a name that ends in a slash): the input's ``relative`` path in it.
-    A pattern, ``out/%05d.png``: the frames of a sequence or film.
-    Any other name: the file itself, unless there are ``several`` inputs.
-    A still GIF and a picture without a suffix of its own become PNG. Raises OutputError for ``out`` that does not fit.
-    """
-    relative = _writable(item)
-    if out is None:
-        if item.kind == "sequence":
-            folder = item.path.absolute().parent
-            return folder.with_name(f"{folder.name}-{label}") / item.path.name
-        return item.path.with_name(f"{relative.stem}-{label}{relative.suffix}")
-    target = Path(out)
-    if str(out).endswith(("/", os.sep)) or target.is_dir():
-        return target / relative
-    if _NUMBER.search(target.name):
-        if item.kind == "picture":
-            raise OutputError(f"{out}: a numbered name is for the frames of a film or sequence, and {item.path} is a picture")
-        before, digits, after = _split_pattern(target.name)
-        target = target.with_name(f"{before}%0{digits}d{after}" if digits > 1 else f"{before}%d{after}")
-    elif item.kind == "sequence" and target.suffix.lower() in PICTURE_SUFFIXES:
-        raise OutputError(f"{out}: one name for {len(item.numbers)} frames; give a numbered one, such as %05d{target.suffix}")
-    if several:
-        raise OutputError(f"{out}: one name for several inputs; give a folder, with a slash at the end if it is not there yet")
-    return target
-
-
-def _writable(item: Input) -> Path:
-    """The input's relative path, with a suffix its result can be written under."""
-    if item.kind == "film":
-        return item.relative.with_suffix(result_suffix(item.relative))
-    if item.kind == "picture" and item.relative.suffix.lower() not in PICTURE_SUFFIXES:
-        return item.relative.with_suffix(".png")
-    return item.relative
-
-
-def output_paths(inputs: Sequence[Input], out: str | Path | None, *, label: str) -> list[Path]:
-    """``output_path`` of each input, checked against each other.
-
-    Raises OutputError when two results would have one name, or a result the name of any input.
-    """
-    targets = [output_path(item, out, label=label, several=len(inputs) > 1) for item in inputs]
-    sources = {_identity(frame): frame for item in inputs for frame in item.frames}
-    taken: dict[str, Input] = {}
-    for item, target in zip(inputs, targets, strict=True):
-        for file in _files_of(item, target):
-            name = _identity(file)
-            if name in sources:
-                raise OutputError(
-                    f"{file}: is an input ({sources[name]}), which is never written over; choose another name with -o"
-                )
-            if name in taken:
-                raise OutputError(
-                    f"{file}: would be the result of both {taken[name].path} and {item.path}; give them separately"
-                )
-            taken[name] = item
-    return targets
-
-
-def _files_of(item: Input, target: Path) -> tuple[Path, ...]:
-    return frame_paths(target, item.numbers) if item.kind == "sequence" and _NUMBER.search(target.name) else (target,)
-
-
-def _identity(path: Path) -> str:
-    """One string for one file, however it is written; links are followed, and case counts as the platform has it."""
-    return os.path.normcase(os.path.realpath(path))
+    names = glob.iglob(os.path.join(glob.escape(str(fixed)), *parts[count:]), recursive=recursive)  # noqa: PTH118, PTH207
+    return fixed, [path for path in map(Path, names) if path.is_file()]

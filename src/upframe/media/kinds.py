@@ -1,0 +1,130 @@
+"""What a file is: a picture, a film, or neither; by its suffix, and by its content where that says nothing."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Literal
+
+from PIL.GifImagePlugin import GifImageFile
+
+from upframe.errors import InputError
+from upframe.media.pictures.contents import format_of_content, unread_format
+from upframe.media.pictures.picture import PICTURE_SUFFIXES, READ_ONLY_SUFFIXES
+from upframe.regular import irregular
+
+_FILM_NAMES = """
+    3g2 3gp asf avi dv f4v flv gif ivf m2ts m2v m4v mkv mov mp4 mpeg mpg mts mxf nut ogg ogm ogv ts vob webm wmv y4m
+"""
+FILM_SUFFIXES = frozenset(f".{name}" for name in _FILM_NAMES.split())
+"""Suffixes, in lower case and with the dot, that make a file in a folder a film. A GIF of one frame is a picture."""
+_ALSO_OTHERS = frozenset({".ts", ".mts", ".ogg", ".dv"})  # programs in TypeScript and sound have them too
+
+Kind = Literal["picture", "film", "sequence"]
+
+_STARTS: tuple[tuple[int, bytes], ...] = (
+    (0, b"\x1a\x45\xdf\xa3"),
+    (8, b"AVI "),
+    (4, b"ftyp"),
+    (4, b"moov"),
+    (4, b"mdat"),
+    (4, b"wide"),
+    (0, b"\x30\x26\xb2\x75\x8e\x66\xcf\x11"),
+    (0, b"FLV\x01"),
+    (0, b"OggS"),
+    (0, b"\0\0\1\xba"),
+    (0, b"\0\0\1\xb3"),
+    (0, b"\x06\x0e\x2b\x34\x02\x05\x01\x01"),
+    (0, b"DKIF"),
+    (0, b"nut/multimedia container\0"),
+    (0, b"YUV4MPEG2 "),
+    (0, b".RMF"),
+)
+"""Where in a file which bytes are: Matroska, AVI, QuickTime, ASF, FLV, Ogg, MPEG, MXF, IVF, NUT, YUV4MPEG, RealMedia."""
+_PACKET = 188  # bytes of MPEG-TS, each beginning with "G"; M2TS has a time of four bytes before
+
+
+def kind_by_suffix(path: Path) -> Kind | None:
+    """None for what is neither picture nor film by its name."""
+    suffix = path.suffix.lower()
+    if suffix in PICTURE_SUFFIXES:
+        return "picture"
+    if suffix in READ_ONLY_SUFFIXES:
+        return _kind_of_still(path)
+    if suffix == ".gif":
+        return _kind_of_gif(path)
+    return "film" if suffix in FILM_SUFFIXES else None
+
+
+def kind_of_found(path: Path) -> Kind | str:
+    """Of a file that lies in a folder: its kind, or in words why it is neither picture nor film.
+
+    A file of a suffix that is no picture's and no film's is judged by its content.
+    """
+    kind = kind_by_suffix(path)
+    if not path.exists():
+        return kind or "a broken link"
+    if words := irregular(path):  # a pipe would be waited for without end
+        return words
+    if kind is not None and path.suffix.lower() not in _ALSO_OTHERS:
+        return kind
+    try:
+        if format_of_content(path) is not None:
+            return "picture"
+        if unread := unread_format(path):
+            return f"{unread} is a picture format that is not supported"
+        if not _starts_as_film(path):
+            return "no picture or film"
+    except OSError as error:
+        return f"cannot be read: {error.strerror or error}"
+    return "film" if _has_video(path) else "no video in it"
+
+
+def kind_of_named(path: Path) -> Kind:
+    """Of a file that a user names: by suffix, else by content; what is no picture is left to the film reader to judge."""
+    kind = kind_by_suffix(path)
+    if kind is not None:
+        return kind
+    return "picture" if format_of_content(path) or unread_format(path) else "film"
+
+
+def _kind_of_still(path: Path) -> Kind:
+    """Of an AVIF, HEIC or JPEG XL: those of several frames are films."""
+    if irregular(path):
+        return "picture"  # whose reader refuses it
+    try:
+        known = format_of_content(path) or unread_format(path)
+    except OSError:
+        return "picture"  # whose reader says what is wrong with it
+    return "picture" if known or path.suffix.lower() == ".jxl" else "film"
+
+
+def _kind_of_gif(path: Path) -> Kind:
+    if irregular(path):
+        return "picture"  # whose reader refuses it
+    try:
+        with GifImageFile(path) as picture:
+            return "film" if picture.is_animated else "picture"
+    except Exception:  # noqa: BLE001  # a damaged one raises anything, and the reader of pictures says what is wrong with it
+        return "picture"
+
+
+def _starts_as_film(path: Path) -> bool:
+    """Whether the first bytes of a file are those of a format of films."""
+    with path.open("rb") as file:
+        start = file.read(1024)
+    for place in (0, 4):
+        step = _PACKET + place
+        if len(start) > place + 2 * step and all(start[place + number * step] == ord("G") for number in range(3)):
+            return True
+    return any(start[place : place + len(signature)] == signature for place, signature in _STARTS)
+
+
+def _has_video(path: Path) -> bool:
+    """Whether a container has video, and not sound with a cover alone; True where that cannot be seen."""
+    from upframe.media.films.probe import is_still, open_film
+
+    try:
+        with open_film(path) as container:
+            return not all(map(is_still, container.streams.video))
+    except InputError:
+        return True  # the film reader says what is wrong with it
