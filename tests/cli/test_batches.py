@@ -83,6 +83,7 @@ def test_a_name_may_begin_with_a_dash(upframe: Command, tmp_path: Path) -> None:
 
 
 def test_in_a_folder_a_film_of_a_suffix_of_old_is_found(upframe: Command, tmp_path: Path) -> None:
+    (tmp_path / "in").mkdir()
     Film(times=[0, 3600], size=(16, 24)).make(tmp_path / "in/a.avi")
     (tmp_path / "in/a.avi").rename(tmp_path / "in/a.divx")
     assert upframe("upscale", "in", "-m", "bicubic", "-q").code == 0
