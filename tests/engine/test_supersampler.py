@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 from torch.nn import functional as F
 
+from upframe.engine.bad_samples import usual_brightest
 from upframe.engine.supersampler import Supersampler
 from upframe.errors import DeviceError, InputError
 from upframe.models.catalog import Model
@@ -307,7 +308,7 @@ def test_nsrr_is_given_light_brighter_than_white_within_its_range() -> None:
     light = 30 * pattern(*np.mgrid[:HEIGHT, :WIDTH]).astype(np.float32)
     result = run(supersampler, [frame(0, colour=light, linear=True)])
     shown = encode_linear(tensor(light))
-    brightest = shown.max()
+    brightest = usual_brightest(shown)
     within = run(make_nsrr(), [frame(0, colour=(shown / brightest)[0].permute(1, 2, 0).numpy())])
     expected = decode_linear(torch.from_numpy(within) * brightest)
     assert result.max() > 1, "not cut at white"

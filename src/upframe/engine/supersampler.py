@@ -11,6 +11,7 @@ import torch
 from torch import Tensor, nn
 
 from upframe.engine.acceleration import accelerate
+from upframe.engine.bad_samples import BRIGHTEST, Watch, enlarged_excess, repaired, usual_brightest
 from upframe.engine.device import Precision, choose_device, choose_dtype, memory_format, out_of_memory
 from upframe.engine.fitting import fit
 from upframe.errors import DeviceError, InputError
@@ -35,15 +36,18 @@ class Supersampler:
 
     ``model``: a shipped name, a checkpoint file, or what :func:`upframe.load` returned; of a network for rendered frames.
     ``far``: for STSSNet, the depth it sees as 1, in scene units, beyond which all is as far; None stretches the depths of
-    each frame to [0, 1]. Both were published: :func:`upframe.rendering.history.normalised_depth`. ``compile``: the network, by
-    torch's compiler, which takes up to minutes at first. ``graphs``: on CUDA, the network is recorded once for each size and
-    replayed (:mod:`upframe.engine.acceleration`); ``on_note`` is told where that cannot be.
+    each frame to [0, 1]. Both were published: :func:`upframe.rendering.history.normalised_depth`. ``compile``: the network,
+    by torch's compiler, which takes up to minutes at first. ``graphs``: on CUDA, the network is recorded once for each size
+    and replayed (:mod:`upframe.engine.acceleration`); ``on_note`` is told where that cannot be.
 
     The past stays on the device in buffers that are made with the first frame and written in place after it. Frames that
     are missing from it, at the beginning and after a cut, are stood for by the oldest one there is, without motion. A frame
     of another size than the one before begins anew, as one with ``cut`` does.
 
     The networks do not know of jitter: what they make lies where the frame was sampled. It is moved back to the pixels.
+
+    A sample that cannot be (not finite, a depth that is not above 0) is replaced, so that it changes no more than what is
+    around it; ``on_note`` is told once. ``strict``: such a frame is refused instead, by an InputError.
 
     Raises CheckpointError and DeviceError, and InputError for a network of another kind.
     """
@@ -57,6 +61,7 @@ class Supersampler:
         far: float | None = None,
         compile: bool = False,  # noqa: A002  # torch's own word for it
         graphs: bool = False,
+        strict: bool = False,
         on_note: Callable[[str], None] = lambda _: None,
     ) -> None:
         loaded = model if isinstance(model, Model) else load(model)
@@ -68,6 +73,7 @@ class Supersampler:
         self.network.to(memory_format=memory_format(self.device))  # type: ignore[call-overload]  # torch's stub lacks it
         accelerate(self.network, self.device, compiled=compile, graphs=graphs, on_note=on_note)
         self._last: _Last | None = None
+        self._watch = Watch(strict=strict, on_note=on_note)
 
     def reset(self) -> None:
         """Forget all frames: the next one is the first."""
@@ -82,18 +88,26 @@ class Supersampler:
         network its colours are multiplied by the exposure and bent to a display's curve (:mod:`upframe.ops.transfer`);
         what comes out is limited to [0, the brightest the network saw, or 1], bent back, and divided by the exposure.
 
-        Raises InputError, and changes nothing, for a frame that lacks a buffer the model needs. STSSNet needs no colour,
-        but for a first frame. Raises DeviceError when memory runs out.
+        Raises InputError, and changes nothing, for what is not a rendered frame, for one that lacks a buffer the model
+        needs, and where ``strict`` for one with a bad sample. STSSNet needs no colour, but for a first frame. Raises
+        DeviceError when memory runs out.
         """
+        if not isinstance(frame, RenderedFrame):
+            raise InputError(f"step takes an upframe.RenderedFrame, not {type(frame).__name__}")
         begins = frame.cut or self._last is None or self._last.size != frame.size
         self._check(frame, begins)
+        buffers = {name: self._upload(buffer) for name, buffer in frame.buffers().items() if name in self.info.inputs}
+        self._watch.see(buffers)
         if begins:
             self.reset()
-        result, brightest = self._stream.enlarge(self._run, self._prepare(frame))
+        result, brightest, excess = self._stream.enlarge(self._run, self._prepare(frame, buffers))
         self._last = _Last(frame.size, frame.jitter, frame.exposure)
         result = centred(result, self.info.scale, frame.jitter)
         if frame.linear:
-            result = decode_linear(result.clamp_min(0).minimum(brightest)).div_(frame.exposure)
+            result = result.clamp_min(0).minimum(brightest)
+        result = result + centred(excess, self.info.scale, frame.jitter).clamp_min(0)
+        if frame.linear:
+            result = decode_linear(result).div_(frame.exposure)
         pixels = result[0].permute(1, 2, 0).contiguous()
         return pixels.cpu().numpy() if isinstance(frame.depth, np.ndarray) else pixels
 
@@ -105,9 +119,9 @@ class Supersampler:
             first = " in the first frame of a stream and of every shot" if self._stream.fills_in and "colour" in missing else ""
             raise InputError(f"{self.info.name} needs {', '.join(missing)}{first}, which this rendered frame does not have")
 
-    def _prepare(self, frame: RenderedFrame) -> dict[str, Tensor]:
-        """The buffers on the device, (1, c, h, w) float32: motion between samples, colour as a display has it."""
-        tensors = {name: self._upload(buffer) for name, buffer in frame.buffers().items() if name in self.info.inputs}
+    def _prepare(self, frame: RenderedFrame, buffers: dict[str, Tensor]) -> dict[str, Tensor]:
+        """The buffers, (1, c, h, w) float32, without bad samples: motion between samples, colour as a display has it."""
+        tensors = {name: repaired(name, buffer) for name, buffer in buffers.items()}
         if self._last is not None:
             # Motion is that of the scene. From this frame's samples to those of the last, the jitter is added.
             moved = [now - before for now, before in zip(frame.jitter, self._last.jitter, strict=True)]
@@ -117,7 +131,7 @@ class Supersampler:
                 change = frame.exposure / self._last.exposure
                 self._stream.recolour(lambda colour: encode_linear(decode_linear(colour) * change))
         if frame.linear and "colour" in tensors:
-            tensors["colour"] = encode_linear(tensors["colour"] * frame.exposure)
+            tensors["colour"] = encode_linear((tensors["colour"] * frame.exposure).clamp(0, BRIGHTEST))
         return tensors
 
     def _upload(self, buffer: Buffer) -> Tensor:
@@ -165,19 +179,24 @@ class _Stream(Protocol):
 
     def recolour(self, change: Callable[[Tensor], Tensor]) -> None: ...
 
-    def enlarge(self, run: Run, frame: dict[str, Tensor]) -> tuple[Tensor, Tensor]:
-        """The next frame through the network: the result, not clamped, and the brightest colour it saw, or 1."""
+    def enlarge(self, run: Run, frame: dict[str, Tensor]) -> tuple[Tensor, Tensor, Tensor]:
+        """The next frame through the network: the result, not clamped; the brightest colour it saw, or 1; what is beyond."""
 
 
 class _NSRRStream(NSRRHistory):
     fills_in = False
 
-    def enlarge(self, run: Run, frame: dict[str, Tensor]) -> tuple[Tensor, Tensor]:
+    def __init__(self, length: int, scale: int) -> None:
+        super().__init__(length)
+        self._scale = scale
+
+    def enlarge(self, run: Run, frame: dict[str, Tensor]) -> tuple[Tensor, Tensor, Tensor]:
         # All five frames go in anew. Kept features would save 2 % of the network, and be wrong once the exposure changed.
         colour, depth, motion = self.step(frame["colour"], disparity(frame["depth"]), frame["motion"])
-        brightest = colour.amax().clamp_min(1)
+        brightest = usual_brightest(colour.flatten(0, 1))
         # The network limits its result to [0, 1].
-        return run(colour / brightest, depth, positions=[motion]) * brightest, brightest
+        result = run(colour.minimum(brightest) / brightest, depth, positions=[motion]) * brightest
+        return result, brightest, enlarged_excess(colour[:, -1], brightest, self._scale)
 
 
 class _STSSNetStream(STSSNetHistory):
@@ -187,18 +206,20 @@ class _STSSNetStream(STSSNetHistory):
         super().__init__(length)
         self._far = far
 
-    def enlarge(self, run: Run, frame: dict[str, Tensor]) -> tuple[Tensor, Tensor]:
+    def enlarge(self, run: Run, frame: dict[str, Tensor]) -> tuple[Tensor, Tensor, Tensor]:
         colour, mask, history = self.step(frame.get("colour"), frame["depth"], frame["motion"])
         shown = frame | {"depth": normalised_depth(frame["depth"], self._far)}
         features = torch.cat([shown[name] for name in FEATURES], dim=1)
-        return run(colour, features, mask, history), torch.maximum(colour.amax(), history.amax()).clamp_min(1)
+        brightest = torch.maximum(usual_brightest(colour), usual_brightest(history.flatten(0, 1)))
+        result = run(colour.minimum(brightest), features, mask, history.minimum(brightest))
+        return result, brightest, enlarged_excess(colour[:, :3], brightest, 2)
 
 
 def _stream(model: Model, far: float | None) -> _Stream:
     network: nn.Module = model.network
     match network:
         case NSRR():
-            return _NSRRStream(network.history)
+            return _NSRRStream(network.history, network.scale)
         case STSSNet():
             return _STSSNetStream(network.history, far)
     raise InputError(f"{model.info.name}: enlarges pictures, not rendered frames; it is for upframe.Upscaler")

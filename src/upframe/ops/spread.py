@@ -42,7 +42,10 @@ def warp_spread(images: Tensor, flows: Tensor, weights: Tensor, factor: int) -> 
     flows = flows.to(torch.promote_types(flows.dtype, torch.float32))
     sides = (torch.arange(side, device=flows.device, dtype=flows.dtype) for side in size)
     y, x = torch.meshgrid(*sides, indexing="ij")
-    x, y = x + flows[:, :, 0], y + flows[:, :, 1]  # (n, t, s*h, s*w)
+    # What is far outside or not a number is brought to where nothing is seen: it has no nearest sample.
+    outside = -2.0 * factor
+    x = (x + flows[:, :, 0]).nan_to_num_(outside).clamp_(outside, size[1] + factor)  # (n, t, s*h, s*w)
+    y = (y + flows[:, :, 1]).nan_to_num_(outside).clamp_(outside, size[0] + factor)
     column, row = (x / factor).round(), (y / factor).round()  # of the nearest sample
     nearness = (1 - (x - factor * column).abs()).clamp_min(0) * (1 - (y - factor * row).abs()).clamp_min(0)
     inside = (column >= 0) & (column < width) & (row >= 0) & (row < height)

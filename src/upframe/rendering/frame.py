@@ -96,7 +96,7 @@ class RenderedFrame:
 
 
 def _check_kind(name: str, buffer: object) -> None:
-    if isinstance(buffer, np.ndarray):
+    if isinstance(buffer, np.ndarray) and not isinstance(buffer, np.matrix | np.ma.MaskedArray):
         floating = buffer.dtype.kind == "f"
     elif hasattr(buffer, "is_floating_point"):  # a torch tensor; torch itself is not imported for it
         floating = buffer.is_floating_point()
