@@ -134,6 +134,14 @@ def upscale(
             rich_help_panel=VIDEO,
         ),
     ] = "join",
+    size_change: Annotated[
+        Literal["fit", "stop"],
+        typer.Option(
+            "--size-change",
+            help="Where a film's pictures change size or shape: fit them into the first ones, or end the film there.",
+            rich_help_panel=VIDEO,
+        ),
+    ] = "fit",
     frames: Annotated[
         Path | None,
         typer.Option(
@@ -206,6 +214,7 @@ def upscale(
             clock=clock,
             max_pixels=max_pixels,
             debug=debug,
+            size_change=size_change,
         )
         with reporter(as_json=as_json, quiet=quiet) as report:
             failures = 0

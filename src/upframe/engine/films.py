@@ -1,15 +1,16 @@
-"""The frames of a film, enlarged in the planes they came in."""
+"""The frames of a film, enlarged: each from the kind it is to the kind that is written, a film's or a picture's."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator
-from dataclasses import replace
+from dataclasses import dataclass, replace
+from fractions import Fraction
+from itertools import chain, groupby
 from typing import Any
 
-import numpy as np
 import torch
-from numpy.typing import NDArray
 from torch import Tensor
+from torch.nn import functional as F
 
 from upframe.engine.clips import enlarge_in_order
 from upframe.engine.cuts import Cuts
@@ -18,15 +19,50 @@ from upframe.engine.timeline import Timeline
 from upframe.engine.transfers import behind, transfers
 from upframe.engine.upscaler import Upscaler
 from upframe.media.films.colour import ColourTags
-from upframe.media.films.film import CopiedPacket, PixelLayout, RawFrame
-from upframe.media.pictures.picture import Picture
+from upframe.media.films.film import CopiedPacket, FrameKind, PixelLayout, RawFrame
+from upframe.media.films.turning import Turn
+from upframe.ops.colorimetry import Colorimetry, conversion
 from upframe.ops.colour import planes_to_rgb, rgb_to_planes
+
+Item = RawFrame | CopiedPacket
+
+
+@dataclass(frozen=True, slots=True)
+class Canvas:
+    """What all frames of a film are fitted into: the size (height, width) of the result, and the kind of its first frame.
+
+    upright: frames are turned as a player would; else only those that are to be turned otherwise than the first.
+    """
+
+    size: tuple[int, int]
+    first: FrameKind
+    upright: bool = False
+
+    def turn(self, kind: FrameKind) -> Turn:
+        """How a frame is turned."""
+        return kind.turn if self.upright else self.first.turn.undone().after(kind.turn)
+
+    def box(self, kind: FrameKind) -> tuple[int, int]:
+        """(height, width) of what a frame becomes: all of the canvas, or less of it in one direction if its shape differs."""
+        height, width = self.size
+        ratio = self._shape(kind) / self._shape(self.first)
+        if ratio == 1:
+            return self.size
+        box = (_even(height / ratio), width) if ratio > 1 else (height, _even(width * ratio))
+        return self.size if abs(box[0] - height) < 2 and abs(box[1] - width) < 2 else box
+
+    def _shape(self, kind: FrameKind) -> Fraction:
+        """Width over height, as shown, turned as it is on the canvas."""
+        turn = self.turn(kind)
+        height, width = turn.size(kind.height, kind.width)
+        return Fraction(width, height) * (turn.aspect(kind.sample_aspect_ratio) or 1)
 
 
 class FrameEnlarger:
-    """Enlarges decoded frames; the result lies in ``result_layout``, in the same colours.
+    """Enlarges decoded frames; the result lies in ``result``'s layout, in its colours.
 
-    Transparency, where both layouts have it, is enlarged as a grey picture of full range.
+    Transparency, where the result has it, is enlarged as a grey picture of full range. Frames whose ``kind`` differs from that
+    of the first are converted to it, and with a ``canvas`` turned and fitted into it, on black.
     """
 
     def __init__(
@@ -36,74 +72,116 @@ class FrameEnlarger:
         source: tuple[PixelLayout, ColourTags],
         result: tuple[PixelLayout, ColourTags],
         timeline: Timeline | None = None,
+        canvas: Canvas | None = None,
     ) -> None:
         self.upscaler, self.target, self._timeline = upscaler, target, timeline
-        self._source_depth, self._result_depth = source[0].depth, result[0].depth
-        self._transparent = source[0].alpha and result[0].alpha
-        self._colours = source[0].planes - source[0].alpha
-        self._from_planes = _conversion(*source)
+        self._source, self._result, self._canvas = source, result, canvas
         self._to_planes = _conversion(*result)
         self._transfers = transfers(upscaler.device)
 
-    def __call__(self, items: Iterable[RawFrame | CopiedPacket], cuts: Cuts) -> Iterator[RawFrame | CopiedPacket]:
+    def __call__(self, items: Iterable[Item], cuts: Cuts) -> Iterator[Item]:
         """The same items in the same order, the frames larger: same time, same duration."""
-        clip = self.upscaler.open_clip(self.target, layers=1 + self._transparent, cuts=cuts)
-        begun = enlarge_in_order(items, clip, self._layers, self._result, self._timeline)
+        kind = self._canvas.first if self._canvas else None
+
+        def kind_of(item: Item) -> FrameKind | None:
+            nonlocal kind
+            if isinstance(item, RawFrame) and self._canvas:
+                kind = item.kind
+            return kind
+
+        begun = chain.from_iterable(self._run(kind, run, cuts) for kind, run in groupby(items, kind_of))
         return (arrived() for arrived in behind(begun, self._transfers.ahead))
 
-    @torch.inference_mode()
-    def _layers(self, item: RawFrame | CopiedPacket) -> list[Tensor]:
-        if not isinstance(item, RawFrame):
-            return []
-        planes = [self._transfers.up(plane) for plane in item.planes]
-        layers = [planes_to_rgb(planes[: self._colours], **self._from_planes)]
-        if self._transparent:
-            layers.append(planes_to_rgb(planes[self._colours :], **_opacity(self._source_depth)))
-        return layers
+    def _run(self, kind: FrameKind | None, items: Iterable[Item], cuts: Cuts) -> Iterator[Callable[[], Item]]:
+        """Frames of one kind, and what lies between them."""
+        source = (kind.layout, kind.colour) if kind else self._source
+        shape = _Shape(self._canvas, kind, self.target)
+        work = _Conversion(source, self._result, shape, self)
+        clip = self.upscaler.open_clip(shape.target, layers=1 + work.transparent, cuts=cuts)
+        return enlarge_in_order(items, clip, work.layers, work.result, self._timeline)
 
-    @torch.inference_mode()
-    def _result(self, item: RawFrame | CopiedPacket, layers: tuple[Tensor, ...]) -> Callable[[], RawFrame | CopiedPacket]:
-        if not isinstance(item, RawFrame):
-            return lambda: item
+    def up(self, item: RawFrame) -> list[Tensor]:
+        """A frame's planes on the device."""
+        return [self._transfers.up(plane) for plane in item.planes]
+
+    def down(self, item: RawFrame, layers: list[Tensor]) -> Callable[[], Item]:
+        """A frame of enlarged colours and, if the result has it, opacity, (1, 3, height, width) each, on its way."""
         planes = rgb_to_planes(layers[0], **self._to_planes)
-        if self._transparent:
-            planes += rgb_to_planes(layers[1], **_opacity(self._result_depth))
+        if len(layers) > 1:
+            planes += rgb_to_planes(layers[1], **_opacity(self._result[0].depth))
         arrivals = [self._transfers.down(plane) for plane in planes]
-        return lambda: replace(item, planes=tuple(arrived() for arrived in arrivals))
+        return lambda: replace(item, planes=tuple(arrived() for arrived in arrivals), kind=None)
 
 
-class FramePainter:
-    """Turns decoded frames into pictures of RGB, 8 bits or 16 as the film has them, enlarged."""
+class _Shape:
+    """Where frames of a kind lie in the result."""
+
+    def __init__(self, canvas: Canvas | None, kind: FrameKind | None, target: Target) -> None:
+        self._turn, self._margins, self.target = Turn(), (0, 0, 0, 0), target
+        if canvas is None or kind is None:
+            return
+        self._turn = canvas.turn(kind)
+        (height, width), (rows, columns) = canvas.size, canvas.box(kind)
+        if kind.shape != canvas.first.shape:
+            self.target = Target(size=(rows, columns))
+        top, left = (height - rows) // 4 * 2, (width - columns) // 4 * 2  # even, as chroma is
+        self._margins = left, width - columns - left, top, height - rows - top
+
+    def turned(self, layer: Tensor) -> Tensor:
+        """(1, 3, h, w) as it lies in the result."""
+        if self._turn.swaps:
+            layer = layer.transpose(-1, -2)
+        reversed_axes = [-2] * self._turn.reverses_rows + [-1] * self._turn.reverses_columns
+        return layer.flip(reversed_axes) if reversed_axes else layer
+
+    def placed(self, layer: Tensor) -> Tensor:
+        """(1, 3, height, width) of the result, with black where there is nothing."""
+        return F.pad(layer, self._margins) if any(self._margins) else layer
+
+
+class _Conversion:
+    """Between the planes of one kind of frame and the layers that a network sees."""
 
     def __init__(
         self,
-        upscaler: Upscaler,
-        target: Target,
         source: tuple[PixelLayout, ColourTags],
-        depth: int | None,
-        timeline: Timeline | None = None,
+        result: tuple[PixelLayout, ColourTags],
+        shape: _Shape,
+        enlarger: FrameEnlarger,
     ) -> None:
-        self.upscaler, self.target, self._timeline = upscaler, target, timeline
-        self._colours = source[0].planes - source[0].alpha
+        self.transparent = source[0].alpha and result[0].alpha
+        self._opaque = result[0].alpha and not source[0].alpha
+        self._depth, self._colours = source[0].depth, source[0].planes - source[0].alpha
         self._from_planes = _conversion(*source)
-        self._depth = depth or (8 if source[0].depth == 8 else 16)
-
-    def __call__(self, frames: Iterable[RawFrame], cuts: Cuts) -> Iterator[tuple[RawFrame, Picture]]:
-        """Each frame, and a PNG-ready picture of it."""
-        clip = self.upscaler.open_clip(self.target, cuts=cuts)
-        return enlarge_in_order(frames, clip, self._layers, self._picture, self._timeline)
+        self._recoloured = conversion(_colorimetry(source[1]), _colorimetry(result[1]))
+        self._shape, self._enlarger = shape, enlarger
 
     @torch.inference_mode()
-    def _layers(self, frame: RawFrame) -> list[Tensor]:
-        planes = [torch.from_numpy(plane).to(self.upscaler.device) for plane in frame.planes[: self._colours]]
-        return [planes_to_rgb(planes, **self._from_planes)]
+    def layers(self, item: Item) -> list[Tensor]:
+        if not isinstance(item, RawFrame):
+            return []
+        planes = self._enlarger.up(item)
+        rgb = planes_to_rgb(planes[: self._colours], **self._from_planes)
+        layers = [rgb if self._recoloured is None else self._recoloured(rgb)]
+        if self.transparent:
+            layers.append(planes_to_rgb(planes[self._colours :], **_opacity(self._depth)))
+        return [self._shape.turned(layer) for layer in layers]
 
     @torch.inference_mode()
-    def _picture(self, frame: RawFrame, layers: tuple[Tensor, ...]) -> tuple[RawFrame, Picture]:
-        codes = rgb_to_planes(layers[0], matrix="rgb", full_range=True, depth=self._depth)
-        green, blue, red = (plane.cpu().numpy() for plane in codes)
-        pixels: NDArray[Any] = np.stack((red, green, blue), axis=2)
-        return frame, Picture(pixels)
+    def result(self, item: Item, layers: tuple[Tensor, ...]) -> Callable[[], Item]:
+        if not isinstance(item, RawFrame):
+            return lambda: item
+        if self._opaque:
+            layers = layers[0], torch.ones_like(layers[0])
+        return self._enlarger.down(item, [self._shape.placed(layer) for layer in layers])
+
+
+def _even(number: Fraction | float) -> int:
+    return max(round(number / 2) * 2, 2)
+
+
+def _colorimetry(colour: ColourTags) -> Colorimetry:
+    return Colorimetry(colour.primaries, colour.transfer)
 
 
 def _conversion(layout: PixelLayout, colour: ColourTags) -> dict[str, Any]:

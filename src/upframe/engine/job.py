@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Generator, Iterable, Iterator, Sequence
-from contextlib import closing
+from contextlib import closing, contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Literal
@@ -15,7 +15,7 @@ from upframe.engine.backends import Backend
 from upframe.engine.cuts import choose_cuts
 from upframe.engine.device import Precision
 from upframe.engine.events import Event
-from upframe.engine.films import FrameEnlarger, FramePainter
+from upframe.engine.films import Canvas, FrameEnlarger
 from upframe.engine.memory import keep_freed_memory
 from upframe.engine.pictures import enlarge_picture, enlarge_pictures
 from upframe.engine.pipeline import in_background, overlap
@@ -27,6 +27,7 @@ from upframe.media.atomic import atomic_output
 from upframe.media.files import Found, Input, search_inputs
 from upframe.media.films.encoders import EncoderSettings
 from upframe.media.films.film import CopiedPacket, RawFrame
+from upframe.media.films.frames import FrameFolder
 from upframe.media.films.probe import MAX_PIXELS as MAX_FRAME_PIXELS
 from upframe.media.films.reader import ClockMode, FilmReader
 from upframe.media.films.writer import FilmWriter
@@ -64,6 +65,7 @@ class Settings:
     allow_truncated: bool = False
     clock: ClockMode = "join"
     max_pixels: int | None = None
+    size_change: Literal["fit", "stop"] = "fit"
     timeline: Timeline | None = None
     debug: bool = False
 
@@ -219,42 +221,68 @@ class _Job:
         with in_background(lambda: self._film_reader(item.path)) as reader:
             info = reader.info
             upscaler = self._upscaler(info.height, info.width)
-            yield self._started(item, target, upscaler, (info.height, info.width), info.frames)
+            upright = isinstance(target, FrameNames)
+            shown = info.kind.turn.size(info.height, info.width) if upright else (info.height, info.width)
+            yield self._started(item, target, upscaler, shown, info.frames)
             meter = events.Meter(str(item.path), info.frames)
-            steps: Iterator[RawFrame | int] = (
-                self._film_to_film(reader, target, upscaler)
-                if isinstance(target, Path)
-                else self._film_to_pictures(reader, target, upscaler)
-            )
-            for _ in steps:
+            size = self.settings.target.of(*shown, upscaler.info.scale)
+            for _ in self._enlarged(reader, target, upscaler, Canvas(size, info.kind, upright=upright)):
                 yield from self.told(item)
                 yield meter.tick()
             yield from self.told(item)
             yield meter.finished(str(target))
 
-    def _film_to_film(self, reader: FilmReader, target: Path, upscaler: Upscaler) -> Iterator[RawFrame]:
+    def _enlarged(self, reader: FilmReader, target: OutputTarget, upscaler: Upscaler, canvas: Canvas) -> Iterator[RawFrame]:
+        """The frames, each once it is written: to a film as they lie, or to pictures, upright."""
         info, settings = reader.info, self.settings
-        size = settings.target.of(info.height, info.width, upscaler.info.scale)
-        with (
-            atomic_output(target, overwrite=settings.overwrite) as temporary,
-            in_background(lambda: self._film_writer(temporary, reader, size, target)) as writer,
-        ):
+        open_sink = (
+            self._film_file(reader, target, canvas.size)
+            if isinstance(target, Path)
+            else self._frame_folder(reader, target, canvas.size)
+        )
+        with open_sink as writer:
             kinds = (info.layout, info.colour), (writer.layout, writer.colour)
-            enlarge = FrameEnlarger(upscaler, settings.target, *kinds, settings.timeline)
+            enlarge = FrameEnlarger(upscaler, settings.target, *kinds, settings.timeline, canvas)
 
             def stage(items: Iterable[RawFrame | CopiedPacket]) -> Iterator[RawFrame | CopiedPacket]:
                 return enlarge(items, self._cuts())
 
-            def sink(item: RawFrame | CopiedPacket) -> None:
+            def write(item: RawFrame | CopiedPacket) -> None:
                 if isinstance(item, RawFrame):
                     writer.write(item)
                 else:
                     writer.copy(item)
 
-            with closing(overlap(reader, stage, sink, capacity=QUEUE, timeline=settings.timeline)) as results:
+            with closing(overlap(reader, stage, write, capacity=QUEUE, timeline=settings.timeline)) as results:
                 for result in results:
                     if isinstance(result, RawFrame):
                         yield result
+
+    @contextmanager
+    def _film_file(self, reader: FilmReader, target: Path, size: tuple[int, int]) -> Iterator[FilmWriter]:
+        """A film, under its name when it is whole."""
+        settings = self.settings
+        with (
+            atomic_output(target, overwrite=settings.overwrite) as temporary,
+            in_background(lambda: self._film_writer(temporary, reader, size, target)) as writer,
+        ):
+            yield writer
+
+    @contextmanager
+    def _frame_folder(self, reader: FilmReader, names: FrameNames, size: tuple[int, int]) -> Iterator[FrameFolder]:
+        """Numbered pictures, the whole folder at once."""
+        settings = self.settings
+        with atomic_output(names.folder, overwrite=settings.overwrite, folder=True) as folder:
+            writer = FrameFolder(
+                names.within(folder),
+                reader.info,
+                size,
+                depth=settings.depth,
+                write_picture=self._write,
+                on_note=self._notes.append,
+            )
+            yield writer
+            writer.close()
 
     def _film_reader(self, path: Path) -> FilmReader:
         settings = self.settings
@@ -265,30 +293,11 @@ class _Job:
             allow_truncated=settings.allow_truncated,
             max_pixels=limit,
             clock=settings.clock,
+            changes="stop" if settings.size_change == "stop" else "follow",
         )
 
     def _film_writer(self, path: Path, source: FilmReader, size: tuple[int, int], name: Path) -> FilmWriter:
         return FilmWriter(path, source, size, self.settings.encoder, on_note=self._notes.append, name=name)
-
-    def _film_to_pictures(self, reader: FilmReader, names: FrameNames, upscaler: Upscaler) -> Iterator[int]:
-        """Numbered pictures, and ``timestamps.txt`` with the time of each in milliseconds; the whole folder at once."""
-        info, settings = reader.info, self.settings
-        with atomic_output(names.folder, overwrite=settings.overwrite, folder=True) as folder:
-            paint = FramePainter(upscaler, settings.target, (info.layout, info.colour), settings.depth, settings.timeline)
-            times = ["# timestamp format v2"]
-            frames = (item for item in reader if isinstance(item, RawFrame))
-
-            def stage(frames: Iterable[RawFrame]) -> Iterator[tuple[Picture, Path]]:
-                for frame, picture in paint(frames, self._cuts()):
-                    times.append(f"{float(1000 * frame.pts * frame.time_base):.6f}")
-                    yield picture, names.within(folder).path(frame.index)
-
-            def sink(pair: tuple[Picture, Path]) -> None:
-                self._write(pair[1], pair[0])
-
-            with closing(overlap(frames, stage, sink, capacity=QUEUE, timeline=settings.timeline)) as results:
-                yield from (number for number, _ in enumerate(results))
-            (folder / "timestamps.txt").write_text("\n".join(times) + "\n", encoding="ascii")
 
     def _read(self, path: Path) -> Picture:
         limit = self.settings.max_pixels or MAX_PIXELS

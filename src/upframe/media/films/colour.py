@@ -95,6 +95,12 @@ class ColourTags:
         """Whether the transfer is one of high dynamic range, PQ or HLG."""
         return self.transfer in (PQ, HLG)
 
+    def describe(self) -> str:
+        """The matrix, range, primaries and transfer in a few words, by H.273's numbers where those have no common name."""
+        kind = _NAMES[self.matrix]
+        spread = "full range" if self.full_range else "limited range"
+        return f"{kind}, {spread} (primaries {self.primaries}, transfer {self.transfer})"
+
     def describe_guess(self, width: int, height: int) -> str | None:
         """One line that says what was assumed, or None if the film said it all that a conversion needs."""
         parts = []

@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 
 from upframe.errors import InputError
 from upframe.media.films.colour import ColourTags
+from upframe.media.films.turning import Turn, turn_of
 
 if TYPE_CHECKING:
     from av.packet import Packet
@@ -73,6 +74,35 @@ class PixelLayout:
         else:
             colour = {(0, 0): "4:4:4", (1, 0): "4:2:2", (1, 1): "4:2:0", (0, 1): "4:4:0"}[self.sub_x, self.sub_y]
         return f"{self.depth}-bit {colour}{' with alpha' if self.alpha else ''}"
+
+
+@dataclass(frozen=True, slots=True)
+class FrameKind:
+    """What a frame's samples are, and how a player shows them; the fields are as FilmInfo has them."""
+
+    width: int
+    height: int
+    source_format: str
+    layout: PixelLayout
+    colour: ColourTags
+    sample_aspect_ratio: Fraction | None = None
+    display_matrix: tuple[int, ...] | None = None
+
+    @property
+    def shape(self) -> tuple[int, int, Fraction | None, tuple[int, ...] | None]:
+        """What it must share with another frame to be shown in the same place."""
+        return self.width, self.height, self.sample_aspect_ratio, self.display_matrix
+
+    @property
+    def turn(self) -> Turn:
+        """How it is turned to be shown; not at all where that is no quarter turn."""
+        return turn_of(self.display_matrix) or Turn()
+
+    @property
+    def rotation(self) -> str:
+        """As it is told to a user."""
+        turn = turn_of(self.display_matrix)
+        return "an odd angle" if turn is None else str(turn)
 
 
 @dataclass(frozen=True, slots=True)
@@ -153,13 +183,26 @@ class FilmInfo:
     video_index: int
     streams: tuple[StreamInfo, ...]
 
+    @property
+    def kind(self) -> FrameKind:
+        """What its first frame is."""
+        return FrameKind(
+            self.width,
+            self.height,
+            self.source_format,
+            self.layout,
+            self.colour,
+            self.sample_aspect_ratio,
+            self.display_matrix,
+        )
+
 
 @dataclass(frozen=True, slots=True)
 class RawFrame:
     """One picture: planes as its layout has them, contiguous and its own.
 
     pts: when it is shown, in units of ``time_base`` (seconds); strictly ascending. duration: in the same units, until the
-    next frame; None for a last frame of unknown length. index: from 0.
+    next frame; None for a last frame of unknown length. index: from 0. kind: what it is by itself, if that is known.
     """
 
     planes: tuple[Plane, ...]
@@ -167,6 +210,7 @@ class RawFrame:
     time_base: Fraction
     duration: int | None
     index: int
+    kind: FrameKind | None = None
 
 
 @dataclass(frozen=True, slots=True)

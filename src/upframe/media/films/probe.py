@@ -124,34 +124,45 @@ def _area(stream: VideoStream) -> int:
     return stream.codec_context.width * stream.codec_context.height
 
 
-def describe_film(path: Path, container: InputContainer, stream: VideoStream, frame: VideoFrame) -> FilmInfo:
-    """All that is known once the first frame has been decoded. Raises InputError for samples of an unsupported kind."""
+def container_aspect(stream: VideoStream) -> Fraction | None:
+    """The shape of pixels that the container states, over what the codec does. To be asked before anything is decoded."""
+    shape = stream.sample_aspect_ratio
+    return shape if shape and shape != stream.codec_context.sample_aspect_ratio else None
+
+
+def describe_film(
+    path: Path, container: InputContainer, stream: VideoStream, frame: VideoFrame, aspect: Fraction | None
+) -> FilmInfo:
+    """All that is known once the first frame has been decoded. Raises InputError for samples of an unsupported kind.
+
+    aspect: ``container_aspect``.
+    """
     try:
         layout = nearest_layout(frame.format.name)
     except InputError as error:
         raise InputError(f"{path}: {error}") from error
     side_data = frame_side_data(frame)
-    matrix = side_data.get(SideDataType.DISPLAYMATRIX)
     time_base = stream.time_base or Fraction(1, 1000)
     start = (frame.pts or 0) * time_base  # not frame.time, whose clock some decoders leave unset
     frames, exact = _count(stream, container, start)
+    codec = stream.codec_context.codec.canonical_name
     return FilmInfo(
         path=path,
         container=container.format.name,
-        codec=stream.codec_context.codec.canonical_name,
+        codec=codec,
         width=frame.width,
         height=frame.height,
         source_format=frame.format.name,
         layout=layout,
-        colour=_colour(stream, frame, layout),
+        colour=frame_colour(container_codes(stream), codec, frame, layout),
         time_base=time_base,
         frames=frames,
         frames_exact=exact,
         duration=_duration(stream, container, start),
         start_time=None if frame.pts is None else frame.pts * time_base,
         average_rate=_rate(stream),
-        sample_aspect_ratio=stream.sample_aspect_ratio or None,
-        display_matrix=struct.unpack("=9i", matrix) if matrix is not None and len(matrix) == 36 else None,
+        sample_aspect_ratio=aspect or stream.codec_context.sample_aspect_ratio or None,
+        display_matrix=display_matrix_of(side_data),
         rotation=frame.rotation,
         interlaced=frame.interlaced_frame or stream.codec_context.field_order in _INTERLACED_ORDERS,
         hdr=_hdr(side_data),
@@ -168,6 +179,12 @@ def frame_side_data(frame: VideoFrame) -> dict[SideDataType, bytes]:
         return {container[index].type: bytes(container[index]) for index in range(len(container))}
     except ValueError:
         return {}
+
+
+def display_matrix_of(side_data: dict[SideDataType, bytes]) -> tuple[int, ...] | None:
+    """The nine numbers by which a player turns a frame; None for none."""
+    matrix = side_data.get(SideDataType.DISPLAYMATRIX)
+    return struct.unpack("=9i", matrix) if matrix is not None and len(matrix) == 36 else None
 
 
 def _stream_info(stream: Stream) -> StreamInfo:
@@ -214,16 +231,21 @@ def _count(stream: VideoStream, container: InputContainer, start: Fraction) -> t
     return (round(duration * rate), False) if duration and rate else (None, False)
 
 
-def _colour(stream: VideoStream, frame: VideoFrame, layout: PixelLayout) -> ColourTags:
-    """The frame's tags, else the container's: some codecs carry none of their own."""
+def container_codes(stream: VideoStream) -> ColourCodes:
+    """The colours that the container states, or the decoder has found so far."""
     context = stream.codec_context
+    return ColourCodes(context.colorspace, context.color_primaries, context.color_trc, context.color_range)
+
+
+def frame_colour(container: ColourCodes, codec: str, frame: VideoFrame, layout: PixelLayout) -> ColourTags:
+    """The frame's tags, else the container's: some codecs carry none of their own."""
     kind: Literal["yuv", "rgb", "grey"] = "rgb" if layout.rgb else "grey" if layout.grey else "yuv"
-    full = "yuvj" in frame.format.name or kind == "rgb" or (kind == "grey" and context.codec.canonical_name in _PICTURE_CODECS)
+    full = "yuvj" in frame.format.name or kind == "rgb" or (kind == "grey" and codec in _PICTURE_CODECS)
     codes = ColourCodes(
-        _stated(frame.colorspace, context.colorspace),
-        _stated(frame.color_primaries, context.color_primaries),
-        _stated(frame.color_trc, context.color_trc),
-        frame.color_range or context.color_range,
+        _stated(frame.colorspace, container.colorspace),
+        _stated(frame.color_primaries, container.primaries),
+        _stated(frame.color_trc, container.transfer),
+        frame.color_range or container.color_range,
     )
     return read_tags(
         codes,

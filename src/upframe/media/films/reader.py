@@ -11,24 +11,31 @@ from types import TracebackType
 from typing import Literal, Self
 
 import av
-from av.codec.context import CodecContext
 from av.packet import Packet
 from av.sidedata.sidedata import Type as SideDataType
 from av.stream import Stream
-from av.video.codeccontext import VideoCodecContext
 from av.video.frame import VideoFrame
-from av.video.stream import VideoStream
 
 from upframe.errors import InputError
 from upframe.media.films.clock import Clock
 from upframe.media.films.colour import unsupported_matrix
+from upframe.media.films.decoder import open_decoder
 from upframe.media.films.endings import NOTHING_LOST, find_cut
-from upframe.media.films.film import CopiedPacket, FilmDamaged, FilmInfo, Notes, Plane, RawFrame, no_notes
+from upframe.media.films.film import CopiedPacket, FilmDamaged, FilmInfo, FrameKind, Notes, Plane, RawFrame, no_notes
 from upframe.media.films.frame_times import FrameTimes
 from upframe.media.films.gaps import Gaps
+from upframe.media.films.kinds import FrameKinds
 from upframe.media.films.length import shortfall
 from upframe.media.films.planes import read_planes
-from upframe.media.films.probe import MAX_PIXELS, choose_video, describe_film, frame_side_data, is_still, open_film
+from upframe.media.films.probe import (
+    MAX_PIXELS,
+    choose_video,
+    container_aspect,
+    describe_film,
+    frame_side_data,
+    is_still,
+    open_film,
+)
 
 _NOT_KEPT = {
     SideDataType.A53_CC: "closed captions inside the pictures",
@@ -41,6 +48,7 @@ _NOT_KEPT = {
     SideDataType.ICC_PROFILE: "an ICC colour profile",
     SideDataType.AFD: "the active format description",
 }
+Changes = Literal["refuse", "follow", "stop"]
 _INTERLACED = (
     "the film is interlaced: its frames are enlarged as they are, combs included; deinterlace it first for a better result"
 )
@@ -65,6 +73,7 @@ class _Held:
     pts: int
     stated_duration: int
     index: int
+    kind: FrameKind
 
 
 class FilmReader:
@@ -77,7 +86,9 @@ class FilmReader:
     decoding, None for as many as there are processors.
     Raises InputError on opening for what is missing, no film, without pictures, or above ``max_pixels`` a frame; and while
     iterating FilmDamaged (``allow_truncated``: a note, and a normal end): before the first frame if the file is visibly cut
-    short, else after the last one that could be read; and InputError if the size of the pictures changes.
+    short, else after the last one that could be read; and InputError, unless ``changes`` allows it, if the size or the samples
+    of the pictures change. changes: "follow" gives each frame as it is, its ``kind`` telling what it is; "stop" ends the film,
+    with a note, where size or shape change.
     """
 
     def __init__(
@@ -89,8 +100,9 @@ class FilmReader:
         max_pixels: int = MAX_PIXELS,
         threads: int | None = None,
         clock: ClockMode = "join",
+        changes: Changes = "refuse",
     ) -> None:
-        self.path = Path(path)
+        self.path, self._changes, self._clock_mode = Path(path), changes, clock
         self.frames_read = 0
         self._note, self._noted = on_note, set[str]()
         self._allow_truncated = allow_truncated
@@ -98,7 +110,7 @@ class FilmReader:
         self._closed = False
         self._max_pixels, self._threads = max_pixels, threads
         self._unreadable = self._repaired = 0
-        self._last_is_repaired = False
+        self._last_is_repaired = self._ends_early = False
         self._broken_at: int | None = None  # how many frames there were before the first one that could not be decoded
         self._gaps = Gaps()
         self._waiting: deque[VideoFrame | CopiedPacket] = deque()
@@ -110,9 +122,11 @@ class FilmReader:
             name, kinds = self.container.format.name, {stream.index: stream.type for stream in self.container.streams}
             self._clock = None if clock == "keep" else Clock(name, self._index, kinds)
             self._times = FrameTimes(name, even=clock == "even")
+            self._container_aspect = container_aspect(self.stream)
             self._length = shortfall(self.path, self.container, self.stream)
-            self._decoder = _decoder(self.stream, threads)
+            self._decoder = open_decoder(self.stream, threads, max_pixels)
             self.info = self._open_at_first_frame()
+            self._kinds = FrameKinds(self.info, self.stream, self._decoder, on_note if changes == "follow" else no_notes)
         except InputError as error:
             cut = find_cut(self.path, self.container.format.name)
             self.close()
@@ -170,7 +184,7 @@ class FilmReader:
         for item in self._decoded:
             self._waiting.append(item)
             if isinstance(item, VideoFrame):
-                return describe_film(self.path, self.container, self.stream, item)
+                return describe_film(self.path, self.container, self.stream, item, self._container_aspect)
         raise InputError(f"{self.path}: no picture in it can be decoded; the file is damaged or cut short")
 
     def _tell_about_film(self) -> None:
@@ -254,7 +268,12 @@ class FilmReader:
             if self._broken_at is not None and not self._allow_truncated:
                 more = 1 + sum(isinstance(later, VideoFrame) for later in items)
                 break
-            following = self._hold(item)
+            kind = self._kind(item)
+            if self._changes == "stop" and kind.shape != self._kinds.first.shape:
+                self._note_once(f"the pictures change {self._place(item)}: the film ends there (--size-change)")
+                self._ends_early = True
+                break
+            following = self._hold(item, kind)
             if held is not None:
                 self._gaps.see(held.pts, following.pts - held.pts)
                 yield self._release(held, following.pts - held.pts)
@@ -265,14 +284,22 @@ class FilmReader:
             duration = None if held is None else self._last_duration(held)
         if held is not None:
             yield self._release(held, duration)
-        self._judge_end(self.frames_read + more)
+        if not self._ends_early:
+            self._judge_end(self.frames_read + more)
 
     def _refuse_if_cut(self) -> None:
         """Raise FilmDamaged, before hours of work, if the file is visibly cut short, with what can be kept of it."""
         cut = self._length.cut
         if cut is None or cut.harmless or self._allow_truncated:
             return
-        with FilmReader(self.path, allow_truncated=True, max_pixels=self._max_pixels, threads=self._threads) as other:
+        with FilmReader(
+            self.path,
+            allow_truncated=True,
+            max_pixels=self._max_pixels,
+            threads=self._threads,
+            clock=self._clock_mode,
+            changes="stop" if self._changes == "stop" else "follow",
+        ) as other:
             for _ in other:
                 if self._closed:
                     return
@@ -290,26 +317,34 @@ class FilmReader:
             yield self._waiting.popleft()
         yield from self._decoded
 
-    def _hold(self, frame: VideoFrame) -> _Held:
+    def _kind(self, frame: VideoFrame) -> FrameKind:
+        """What a frame is. Raises InputError for one that is not like the first, where that is refused."""
         info = self.info
-        seconds = float((frame.pts or 0) * info.time_base)
-        if (frame.width, frame.height) != (info.width, info.height) or frame.format.name != info.source_format:
+        same = (frame.width, frame.height, frame.format.name) == (info.width, info.height, info.source_format)
+        if not same and self._changes == "refuse":
             raise InputError(
                 f"{self.path}: the pictures change from {info.width}x{info.height} {info.source_format} to "
-                f"{frame.width}x{frame.height} {frame.format.name} after {seconds:.1f} s (frame {self.frames_read}); "
-                "cut the film there and enlarge the parts one by one"
+                f"{frame.width}x{frame.height} {frame.format.name} {self._place(frame)}; "
+                "cut the film there and give the parts one by one"
             )
-        self._look_at(frame)
-        held = _Held(read_planes(frame, info.layout), self._pts(frame), frame.duration, self.frames_read)
+        side_data = frame_side_data(frame)
+        self._look_at(frame, side_data)
+        return self._kinds.of(frame, side_data, self._place(frame))
+
+    def _place(self, frame: VideoFrame) -> str:
+        return f"after {self._seconds(frame.pts or 0):.1f} s (frame {self.frames_read})"
+
+    def _hold(self, frame: VideoFrame, kind: FrameKind) -> _Held:
+        held = _Held(read_planes(frame, kind.layout), self._pts(frame), frame.duration, self.frames_read, kind)
         self.frames_read += 1
         return held
 
-    def _look_at(self, frame: VideoFrame) -> None:
+    def _look_at(self, frame: VideoFrame, side_data: dict[SideDataType, bytes]) -> None:
         self._last_is_repaired = frame.is_corrupt
         self._repaired += frame.is_corrupt
         if frame.interlaced_frame:
             self._note_once(_INTERLACED)
-        for kind in frame_side_data(frame):
+        for kind in side_data:
             if kind in _NOT_KEPT:
                 self._note_once(f"{_NOT_KEPT[kind]} cannot be kept")
 
@@ -320,7 +355,7 @@ class FilmReader:
             raise InputError(f"{self.path}: {error}") from error
 
     def _release(self, held: _Held, duration: int | None) -> RawFrame:
-        return RawFrame(held.planes, held.pts, self.info.time_base, duration, held.index)
+        return RawFrame(held.planes, held.pts, self.info.time_base, duration, held.index, held.kind)
 
     def _last_duration(self, held: _Held) -> int | None:
         """Up to the end of the stream where that is known, else what the frame itself says."""
@@ -374,16 +409,3 @@ class FilmReader:
             f"{what}). Use --allow-truncated to keep the {kept} frames that can be read.",
             kept,
         )
-
-
-def _decoder(stream: VideoStream, threads: int | None) -> VideoCodecContext:
-    """A decoder with threads; for VP9 with transparency the one that knows of it."""
-    context = stream.codec_context
-    if stream.metadata.get("alpha_mode") == "1" and context.codec.name == "vp9":
-        replacement = CodecContext.create("libvpx-vp9", "r")
-        if isinstance(replacement, VideoCodecContext):
-            replacement.extradata = context.extradata
-            context = replacement
-    context.thread_type = "AUTO"
-    context.thread_count = threads or 0
-    return context

@@ -38,7 +38,7 @@ class _Capacity:
 
 _TIFF_TEXT = frozenset({"Description", "Software", "Author", "Copyright"})
 _CAPACITY: Mapping[PictureFormat, _Capacity] = {
-    "png": _Capacity((8, 16), True, frozenset({"icc", "exif", "xmp", "dpi", "png_colour"}), None),
+    "png": _Capacity((8, 16), True, frozenset({"icc", "exif", "xmp", "dpi", "pixel_aspect", "png_colour"}), None),
     "jpeg": _Capacity((8,), False, frozenset({"icc", "exif", "xmp", "dpi"}), frozenset({"Comment"}), 65_500),
     "webp": _Capacity((8,), True, frozenset({"icc", "exif", "xmp"}), largest_side=16_383),
     "tiff": _Capacity((8, 16, 32), True, frozenset({"icc", "exif", "xmp", "dpi"}), _TIFF_TEXT),
@@ -50,6 +50,7 @@ _WORDS = {
     "icc": "colour profile",
     "exif": "EXIF",
     "xmp": "XMP",
+    "pixel_aspect": "shape of pixels",
     "png_colour": "PNG colour chunks",
     "exr_header": "OpenEXR attributes",
 }

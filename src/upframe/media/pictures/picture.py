@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from fractions import Fraction
 from pathlib import Path
 from typing import Any, Literal
 
@@ -67,6 +68,8 @@ class PictureMetadata:
     """PNG text, the JPEG comment, TIFF descriptions and OpenEXR strings, by keyword."""
     dpi: tuple[float, float] | None = None
     """Resolution in pixels per inch, x then y."""
+    pixel_aspect: Fraction | None = None
+    """Width over height of a pixel, where that alone is known and no resolution."""
     png_colour: tuple[tuple[bytes, bytes], ...] = ()
     """PNG's own statements on colour (cICP, mDCV, cLLI, sRGB, gAMA, cHRM): chunk type and content."""
     exr_header: Mapping[str, Any] = field(default_factory=dict)

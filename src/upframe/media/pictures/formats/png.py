@@ -9,6 +9,7 @@ from __future__ import annotations
 import struct
 import zlib
 from collections.abc import Iterable, Iterator
+from fractions import Fraction
 from io import BytesIO
 from itertools import pairwise
 from pathlib import Path
@@ -153,7 +154,7 @@ def _keyed_alpha(pixels: Samples, key: bytes, header: _Header) -> Samples:
 
 
 def _metadata(chunks: _Chunks, unpack: _Unpacking) -> PictureMetadata:
-    icc, exif, xmp, dpi = None, None, None, None
+    icc, exif, xmp, dpi, aspect = None, None, None, None, None
     text: dict[str, list[str]] = {}
     colour: _Chunks = []
     for kind, payload in chunks:
@@ -164,6 +165,9 @@ def _metadata(chunks: _Chunks, unpack: _Unpacking) -> PictureMetadata:
         elif kind == b"pHYs" and len(payload) == 9 and payload[8] == 1:
             across, down = struct.unpack_from(">II", payload)
             dpi = (across * _METRES_PER_INCH, down * _METRES_PER_INCH)
+        elif kind == b"pHYs" and len(payload) == 9 and payload[8] == 0:
+            across, down = struct.unpack_from(">II", payload)
+            aspect = Fraction(down, across) if across and down else None
         elif kind in _COLOUR_CHUNKS:
             colour.append((kind, payload))
         elif kind in (b"tEXt", b"zTXt", b"iTXt"):
@@ -173,7 +177,7 @@ def _metadata(chunks: _Chunks, unpack: _Unpacking) -> PictureMetadata:
             else:
                 text.setdefault(keyword, []).append(value)
     joined = {keyword: "\n".join(values) for keyword, values in text.items()}
-    return PictureMetadata(icc or None, exif, xmp, joined, dpi, tuple(colour))
+    return PictureMetadata(icc or None, exif, xmp, joined, dpi, aspect, tuple(colour))
 
 
 class _Unpacking:
@@ -237,6 +241,8 @@ def _metadata_chunks(metadata: PictureMetadata) -> Iterable[tuple[bytes, bytes]]
     if metadata.dpi:
         across, down = (round(value / _METRES_PER_INCH) for value in metadata.dpi)
         yield b"pHYs", struct.pack(">IIB", across, down, 1)
+    elif metadata.pixel_aspect:
+        yield b"pHYs", struct.pack(">IIB", metadata.pixel_aspect.denominator, metadata.pixel_aspect.numerator, 0)
     if metadata.exif:
         yield b"eXIf", metadata.exif
     if metadata.xmp:

@@ -1,0 +1,24 @@
+"""The decoder of a film's pictures."""
+
+from __future__ import annotations
+
+from av.codec.context import CodecContext
+from av.video.codeccontext import VideoCodecContext
+from av.video.stream import VideoStream
+
+
+def open_decoder(stream: VideoStream, threads: int | None, max_pixels: int) -> VideoCodecContext:
+    """A decoder with threads, None for as many as there are processors, that refuses frames of more than ``max_pixels``.
+
+    For VP9 with transparency the one that knows of it.
+    """
+    context = stream.codec_context
+    if stream.metadata.get("alpha_mode") == "1" and context.codec.name == "vp9":
+        replacement = CodecContext.create("libvpx-vp9", "r")
+        if isinstance(replacement, VideoCodecContext):
+            replacement.extradata = context.extradata
+            context = replacement
+    context.options = {"max_pixels": str(max_pixels)}  # of a frame that comes later, too, before memory is taken for it
+    context.thread_type = "AUTO"
+    context.thread_count = threads or 0
+    return context

@@ -1,0 +1,222 @@
+"""Films whose frames change in the middle: size, shape of pixels, rotation, colours. Each frame is shown as what it is."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from fractions import Fraction
+from pathlib import Path
+from typing import Any
+
+import av
+import numpy as np
+import pytest
+from av.bitstream import BitStreamFilterContext
+from av.video.stream import VideoStream
+from numpy.typing import NDArray
+from PIL import Image
+from tests.media.film_fixtures import HEIGHT, WIDTH, Film, describe, steady
+
+from upframe.engine.events import Failed, Note
+from upframe.engine.job import Settings, upscale_files
+from upframe.engine.size import Target
+from upframe.media.films.encoders import EncoderSettings
+from upframe.media.films.film import RawFrame
+from upframe.media.films.reader import FilmReader
+from upframe.media.pictures.file import read_picture
+
+_LOSSLESS = EncoderSettings(codec="ffv1", threads=1)
+_STEP = 3600
+_BT601 = {"colorspace": 5, "color_primaries": 1, "color_trc": 1, "color_range": 1}
+_BT709 = {"colorspace": 1, "color_primaries": 1, "color_trc": 1, "color_range": 1}
+
+
+def colour(red: int, green: int, blue: int, matrix: str = "bt601", *, full: bool = False) -> list[float]:
+    """8-bit Y, U and V of a colour of 0 to 255."""
+    kr, kb = {"bt601": (0.299, 0.114), "bt709": (0.2126, 0.0722)}[matrix]
+    r, g, b = red / 255, green / 255, blue / 255
+    y = kr * r + (1 - kr - kb) * g + kb * b
+    u, v = (b - y) / (2 - 2 * kb), (r - y) / (2 - 2 * kr)
+    return [255 * y, 128 + 255 * u, 128 + 255 * v] if full else [16 + 219 * y, 128 + 224 * u, 128 + 224 * v]
+
+
+def flat(codes: Sequence[float], size: tuple[int, int] = (HEIGHT, WIDTH)) -> Any:
+    """Pictures of one colour, of 4:2:0."""
+    height, width = size
+    shapes = ((height, width), (height // 2, width // 2), (height // 2, width // 2))
+    return lambda _: [np.full(shape, round(code), np.uint8) for shape, code in zip(shapes, codes, strict=True)]
+
+
+def part(*, size: tuple[int, int] = (HEIGHT, WIDTH), codes: Sequence[float] = (235, 128, 128), **attributes: Any) -> Film:
+    """Five frames of one colour, without loss."""
+    options = {"qp": "0", "bf": "0"}
+    return Film(size=size, times=steady(5), options=options, attributes=attributes, pictures=flat(codes, size))
+
+
+def joined(path: Path, *parts: Film) -> Path:
+    """A transport stream of parts that follow one another."""
+    with path.open("wb") as file:
+        for index, film in enumerate(parts):
+            film.times = [time + 126000 + 5 * _STEP * index for time in steady(5)]
+            file.write(film.make(path.with_suffix(f".{index}.ts")).read_bytes())
+    return path
+
+
+def upscaled(source: Path, target: Path, **settings: Any) -> list[str]:
+    """Enlarge twofold; returns the notes."""
+    notes = []
+    chosen = Settings(model="bicubic", target=Target(scale=2), threads=1, encoder=_LOSSLESS, **settings)
+    for event in upscale_files([str(source)], None if chosen.frames else str(target), chosen):
+        assert not isinstance(event, Failed), event.message
+        notes += [event.text] if isinstance(event, Note) else []
+    return notes
+
+
+def shown(path: Path) -> list[NDArray[np.uint8]]:
+    """The pictures of a film as RGB, by FFmpeg's scaler."""
+    with av.open(str(path)) as film:
+        return [frame.to_ndarray(format="rgb24") for frame in film.decode(video=0)]
+
+
+def edges(picture: NDArray[np.uint8]) -> tuple[int, int, int, int]:
+    """Rows and columns of the bright part of a picture: first and last."""
+    rows = np.flatnonzero(picture.mean(axis=(1, 2)) > 60)
+    columns = np.flatnonzero(picture.mean(axis=(0, 2)) > 60)
+    return int(rows[0]), int(rows[-1]), int(columns[0]), int(columns[-1])
+
+
+def test_a_film_whose_pictures_change_size_goes_on_fitted_into_the_first_size(tmp_path: Path) -> None:
+    source = joined(tmp_path / "film.ts", part(), part(size=(48, 128)), part(size=(96, 128)))
+    notes = upscaled(source, tmp_path / "large.mkv")
+    pictures = shown(tmp_path / "large.mkv")
+    assert [picture.shape for picture in pictures] == [(96, 128, 3)] * 15
+    assert [edges(pictures[index]) for index in (0, 7, 14)] == [(0, 95, 0, 127), (24, 71, 0, 127), (0, 95, 0, 127)]
+    assert "the size changes from 64x48 to 128x48 after 0.2 s (frame 5): such pictures are fitted into the first size" in notes
+
+
+def test_a_film_can_end_where_its_pictures_change_size(tmp_path: Path) -> None:
+    source = joined(tmp_path / "film.ts", part(), part(size=(96, 128)))
+    notes = upscaled(source, tmp_path / "large.mkv", size_change="stop")
+    assert len(describe(tmp_path / "large.mkv").frames) == 5
+    assert "the pictures change after 0.2 s (frame 5): the film ends there (--size-change)" in notes
+
+
+def test_pixels_that_change_their_shape_keep_it_on_the_screen(tmp_path: Path) -> None:
+    square = part(sample_aspect_ratio=Fraction(1))
+    wide = part(sample_aspect_ratio=Fraction(2))
+    notes = upscaled(joined(tmp_path / "film.ts", square, wide, square), tmp_path / "large.mkv")
+    pictures = shown(tmp_path / "large.mkv")
+    assert [edges(pictures[index]) for index in (4, 5, 9, 10)] == [
+        (0, 95, 0, 127),
+        (24, 71, 0, 127),
+        (24, 71, 0, 127),
+        (0, 95, 0, 127),
+    ]
+    assert any(note.startswith("the shape of pixels changes from 1 to 2 after 0.2 s (frame 5)") for note in notes)
+
+
+def test_the_shape_of_each_frames_pixels_is_its_own_whatever_the_decoder_is_ahead(tmp_path: Path) -> None:
+    shapes = [Fraction(16, 15), Fraction(64, 45), Fraction(16, 15)]
+    films = [Film(times=steady(5), options={"bf": "2"}, attributes={"sample_aspect_ratio": shape}) for shape in shapes]
+    with FilmReader(joined(tmp_path / "film.ts", *films), changes="follow") as reader:
+        kinds = [item.kind for item in reader if isinstance(item, RawFrame)]
+    assert [kind.sample_aspect_ratio for kind in kinds if kind] == [shape for shape in shapes for _ in range(5)]
+
+
+@pytest.mark.parametrize(
+    ("attributes", "matrix", "full"),
+    [(_BT709, "bt709", False), ({**_BT601, "color_range": 2}, "bt601", True)],
+    ids=["matrix", "range"],
+)
+def test_colours_that_change_their_coding_look_as_before(
+    tmp_path: Path, attributes: dict[str, int], matrix: str, full: bool
+) -> None:
+    red = 200, 60, 40
+    source = joined(
+        tmp_path / "film.ts", part(codes=colour(*red), **_BT601), part(codes=colour(*red, matrix, full=full), **attributes)
+    )
+    notes = upscaled(source, tmp_path / "large.mkv")
+    before, after = shown(tmp_path / "large.mkv")[2::5]
+    np.testing.assert_allclose(before[20, 20], red, atol=3)
+    np.testing.assert_allclose(after[20, 20], red, atol=3)
+    assert any(note.startswith("the colour coding changes from BT.601, limited range") for note in notes)
+
+
+def test_a_film_that_becomes_hdr_keeps_its_white(tmp_path: Path) -> None:
+    pq_white = colour(148, 148, 148, "bt709")  # PQ's code of 203 cd/m2 is 58 % of the range
+    pq = {"colorspace": 9, "color_primaries": 9, "color_trc": 16, "color_range": 1}
+    source = joined(tmp_path / "film.ts", part(codes=(235, 128, 128), **_BT709), part(codes=pq_white, **pq))
+    upscaled(source, tmp_path / "large.mkv")
+    assert shown(tmp_path / "large.mkv")[8][20, 20] == pytest.approx([255, 255, 255], abs=4)
+
+
+def test_a_film_that_is_turned_in_the_middle_stays_upright(tmp_path: Path) -> None:
+    pictures = part()
+    pictures.pictures = _marked
+    turned = part(size=(WIDTH, HEIGHT))
+    turned.pictures = lambda index: [np.ascontiguousarray(np.rot90(plane)) for plane in _marked(index)]
+    source = joined(tmp_path / "film.ts", pictures, turned)
+    _rotate(tmp_path / "film.1.ts", 90)
+    source.write_bytes(b"".join((tmp_path / f"film.{index}.ts").read_bytes() for index in range(2)))
+    notes = upscaled(source, tmp_path / "large.mkv")
+    before, after = shown(tmp_path / "large.mkv")[2::5]
+    assert before.shape == after.shape
+    assert np.abs(before.astype(int) - after).mean() < 3
+    assert any(note.startswith("the rotation changes from none to ") for note in notes)
+
+
+def _marked(_: int) -> list[NDArray[np.uint8]]:
+    """A picture with a bright corner at the top left."""
+    luma = np.full((HEIGHT, WIDTH), 40, np.uint8)
+    luma[:16, :24] = 220
+    return [luma, *(np.full((HEIGHT // 2, WIDTH // 2), 128, np.uint8) for _ in range(2))]
+
+
+def _rotate(path: Path, degrees: int) -> None:
+    """Say in the stream itself, with its first picture, that it is to be turned clockwise."""
+    content = path.read_bytes()
+    path.with_suffix(".old").write_bytes(content)
+    with av.open(str(path.with_suffix(".old"))) as source, av.open(str(path), "w", format="mpegts") as output:
+        (video,) = source.streams.video
+        stream = output.add_stream_from_template(video)
+        assert isinstance(stream, VideoStream)
+        marker = BitStreamFilterContext(f"h264_metadata=display_orientation=insert:rotate={-degrees}", video)
+        for packet in source.demux(video):
+            for marked in marker.filter(packet if packet.size else None):
+                marked.stream = stream
+                output.mux(marked)
+
+
+def test_numbered_pictures_of_a_film_keep_transparency_rotation_shape_and_colours(tmp_path: Path) -> None:
+    film = Film(
+        codec="prores_ks",
+        pix_fmt="yuva444p10le",
+        times=steady(2),
+        attributes={**_BT709, "color_primaries": 9, "color_trc": 16, "sample_aspect_ratio": Fraction(4, 3)},
+        rotation=90,
+    )
+    notes = upscaled(film.make(tmp_path / "film.mov"), tmp_path, frames=tmp_path / "frames")
+    picture = read_picture(tmp_path / "frames" / "000001.png")
+    assert (picture.height, picture.width) == (2 * WIDTH, 2 * HEIGHT)
+    assert picture.alpha is not None
+    assert len(np.unique(picture.alpha)) > 10
+    assert picture.metadata.pixel_aspect == Fraction(3, 4)
+    assert dict(picture.metadata.png_colour)[b"cICP"] == bytes([9, 16, 0, 1])
+    upscaled(tmp_path / "film.mov", tmp_path / "large.mkv")
+    (large,) = shown(tmp_path / "large.mkv")[1:]
+    turned = np.rot90(large)  # a rotation of 90 degrees is anticlockwise
+    assert np.abs(turned.astype(int) - picture.pixels // 257).mean() < 4
+    assert not [note for note in notes if "rotat" in note]
+
+
+def test_numbered_pictures_of_a_plain_film_say_nothing_of_shape(tmp_path: Path) -> None:
+    upscaled(Film(times=steady(2)).make(tmp_path / "film.mp4"), tmp_path, frames=tmp_path / "frames")
+    with Image.open(tmp_path / "frames" / "000000.png") as picture:
+        assert (picture.mode, picture.size) == ("RGB", (2 * WIDTH, 2 * HEIGHT))
+        assert "aspect" not in picture.info
+
+
+@pytest.mark.parametrize(("name", "boxes"), [("sar-change.ts", (0, 24)), ("size-change.ts", (0, 19))])
+def test_the_changing_films_people_handed_in(shared: Path, tmp_path: Path, name: str, boxes: tuple[int, int]) -> None:
+    upscaled(shared / "cases" / "video" / name, tmp_path / "large.mkv")
+    pictures = shown(tmp_path / "large.mkv")
+    assert [int(np.flatnonzero(pictures[index].max(axis=(1, 2)) > 60)[0]) for index in (10, 70)] == pytest.approx(boxes, abs=2)
