@@ -45,6 +45,20 @@ _PICTURE_CODECS = ("ffv1", "huffyuv", "ffvhuff", "utvideo", "rawvideo", "png", "
 """Whose grey samples use all codes when nothing is said, as those of pictures do."""
 
 
+NOT_KEPT = {
+    SideDataType.A53_CC: "closed captions inside the pictures",
+    SideDataType.DYNAMIC_HDR_PLUS: "HDR10+ dynamic metadata",
+    SideDataType.DYNAMIC_HDR_VIVID: "HDR Vivid dynamic metadata",
+    SideDataType.DOVI_RPU_BUFFER: "Dolby Vision dynamic metadata",
+    SideDataType.DOVI_METADATA: "Dolby Vision dynamic metadata",
+    SideDataType.STEREO3D: "the mark of a stereoscopic picture",
+    SideDataType.SPHERICAL: "the mark of a spherical picture",
+    SideDataType.ICC_PROFILE: "an ICC colour profile",
+    SideDataType.AFD: "the active format description",
+}
+"""What may accompany a frame, and has no place in a result."""
+
+
 def open_film(path: Path) -> InputContainer:
     """Open a file's container. Raises InputError for what is missing, empty, unreadable, cut short or no film at all."""
     refuse_irregular(path)

@@ -29,6 +29,7 @@ from upframe.media.films.length import shortfall
 from upframe.media.films.planes import read_planes
 from upframe.media.films.probe import (
     MAX_PIXELS,
+    NOT_KEPT,
     choose_video,
     container_aspect,
     describe_film,
@@ -37,17 +38,6 @@ from upframe.media.films.probe import (
     open_film,
 )
 
-_NOT_KEPT = {
-    SideDataType.A53_CC: "closed captions inside the pictures",
-    SideDataType.DYNAMIC_HDR_PLUS: "HDR10+ dynamic metadata",
-    SideDataType.DYNAMIC_HDR_VIVID: "HDR Vivid dynamic metadata",
-    SideDataType.DOVI_RPU_BUFFER: "Dolby Vision dynamic metadata",
-    SideDataType.DOVI_METADATA: "Dolby Vision dynamic metadata",
-    SideDataType.STEREO3D: "the mark of a stereoscopic picture",
-    SideDataType.SPHERICAL: "the mark of a spherical picture",
-    SideDataType.ICC_PROFILE: "an ICC colour profile",
-    SideDataType.AFD: "the active format description",
-}
 Changes = Literal["refuse", "follow", "stop"]
 _INTERLACED = (
     "the film is interlaced: its frames are enlarged as they are, combs included; deinterlace it first for a better result"
@@ -345,8 +335,8 @@ class FilmReader:
         if frame.interlaced_frame:
             self._note_once(_INTERLACED)
         for kind in side_data:
-            if kind in _NOT_KEPT:
-                self._note_once(f"{_NOT_KEPT[kind]} cannot be kept")
+            if kind in NOT_KEPT:
+                self._note_once(f"{NOT_KEPT[kind]} cannot be kept")
 
     def _pts(self, frame: VideoFrame) -> int:
         try:
