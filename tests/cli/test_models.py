@@ -217,3 +217,10 @@ def test_a_name_that_is_not_published_says_where_the_names_are() -> None:
     outcome = run("fetch", "../x")
     assert outcome.code == 1
     assert "models list --published" in outcome.err
+
+
+def test_a_switch_that_the_file_does_not_tell_is_set_at_import(weights: Path) -> None:
+    assert run("import", weights, "--set", "residual=yes", "--set", "skip=no", "--set", "activation=relu").code == 0
+    assert {"residual": True, "activation": "relu"}.items() <= load("net_g").network.configuration.items()
+    assert "NAME=VALUE" in run("import", weights, "--set", "residual").err
+    assert "is no switch of a RT4KSR" in run("import", weights, "--set", "depth=3").err

@@ -13,7 +13,7 @@ import typer
 
 from upframe.cli.errors import one_line
 from upframe.cli.options import AsJson, Debug, Overwrite
-from upframe.errors import OutputError
+from upframe.errors import InputError, OutputError
 
 if TYPE_CHECKING:
     from upframe.models.cards import Card
@@ -140,6 +140,14 @@ def import_file(
         str | None, typer.Option(help="How the small pictures of its training were made: BI, BD, rendered, ...")
     ] = None,
     licence: Annotated[str | None, typer.Option(help="What it may be used for.")] = None,
+    settings: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--set",
+            metavar="NAME=VALUE",
+            help="A switch of the network that its file does not tell: residual=yes, scale=4, ...",
+        ),
+    ] = None,
     overwrite: Overwrite = False,
     as_json: AsJson = False,
     debug: Debug = False,
@@ -148,7 +156,7 @@ def import_file(
     with one_line(debug=debug):
         from upframe.models.catalog import load_file, name_for
 
-        model = load_file(file, merge=False)
+        model = load_file(file, merge=False, settings=_settings(settings or []))
         info = replace(
             model.info,
             name=name_for(model, name),
@@ -156,6 +164,18 @@ def import_file(
             licence=licence or model.info.licence,
         )
         _keep(replace(model, info=info), file, output, overwrite=overwrite, as_json=as_json)
+
+
+def _settings(given: list[str]) -> dict[str, bool | int | str]:
+    """What ``--set`` says, by name: yes and no, whole numbers, or words."""
+    settings: dict[str, bool | int | str] = {}
+    for text in given:
+        name, sign, value = text.partition("=")
+        if not (name and sign and value):
+            raise InputError(f"--set {text}: write it as NAME=VALUE, as in --set residual=yes")
+        yes_or_no = {"yes": True, "true": True, "no": False, "false": False}.get(value.lower())
+        settings[name.replace("-", "_")] = yes_or_no if yes_or_no is not None else int(value) if value.isdecimal() else value
+    return settings
 
 
 @app.command("fetch")
@@ -216,6 +236,8 @@ def _tell(model: Model, target: Path, what: str, *, as_json: bool) -> None:
     print(f"{what}: {target}")
     for sentence in model.found:
         print(f"  {sentence}")
+    if model.info.caution:
+        print(f"  {model.info.caution}")
     print(f"  trained for {model.info.degradation}, licence {model.info.licence}")
     print(f"  SHA-256 {model.info.sha256}")
 

@@ -83,15 +83,18 @@ def _path_of(name: str) -> Path:
     raise CheckpointError(f"{name}: no model of this name is built in or imported. There are: {names}; or give a weights file")
 
 
-def load_file(path: Path, *, merge: bool = True) -> Model:
-    """A model from a file, whatever it is called; otherwise as :func:`load`."""
+def load_file(path: Path, *, merge: bool = True, settings: Mapping[str, Any] | None = None) -> Model:
+    """A model from a file, whatever it is called; otherwise as :func:`load`.
+
+    ``settings``: switches of the network that no tensor tells, as its ``configuration`` has them.
+    """
     checkpoint = read_checkpoint(path)
     described, configuration = from_metadata(checkpoint.metadata)
     try:
-        network, weights = network_in(checkpoint, configuration)
+        taken = network_in(checkpoint, configuration, settings)
     except CheckpointError as error:
         raise CheckpointError(f"{path}: {error}") from error
-    found = tuple(found_in(network, weights))
+    network, found = taken.network, tuple(found_in(taken))
     if merge and isinstance(network, Mergeable):
         network = network.merge()
     info = cast(ModelInfo, network.info).with_file(name=_ENDINGS.sub("", path.name), sha256=checkpoint.sha256)
@@ -101,6 +104,7 @@ def load_file(path: Path, *, merge: bool = True) -> Model:
         return Model(network, _with_card(info, described), (*found, f"imported from {source}") if source else found)
     entry = published_file(path.name, checkpoint.sha256)
     if entry is None or entry.family != info.family or entry.scale != info.scale:
+        info = info if taken.verdict.sure else replace(info, experimental=True, summary=f"{taken.verdict.words}.")
         return Model(network, info, found)
     how = "SHA-256" if entry.sha256 else "name"
     found = (*found, f"{entry.name} as its authors published it, known by its {how}")

@@ -272,3 +272,8 @@ def build(state: Mapping[str, Tensor], configuration: Mapping[str, Any]) -> FRVS
         first = str(error).splitlines()[-1].strip()
         raise CheckpointError(f"looks like an FRVSR but is a variant this version does not build: {first}") from error
     return network
+
+
+def choices(state: Mapping[str, Tensor]) -> dict[str, tuple[Any, ...]]:
+    """The switches that no tensor of a state dict tells: how it enlarges, unless the constants of one way are there."""
+    return {} if any(name in state for name in KERNEL_KEYS) else {"degradation": ("BI", "BD")}

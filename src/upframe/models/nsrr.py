@@ -243,7 +243,10 @@ def _scale(state: Mapping[str, Tensor], configuration: Mapping[str, Any]) -> int
     if kernel is None:
         scale = configuration.get("scale")
         if not isinstance(scale, int) or scale < 1:
-            raise CheckpointError(f"an NSRR that does not say its scale: neither {SCALE_KERNEL} nor metadata is in the file")
+            raise CheckpointError(
+                f"an NSRR that does not say its scale: neither {SCALE_KERNEL} nor metadata is in the file. "
+                "Say it: upframe models import FILE --set scale=4"
+            )
         return scale
     if kernel.ndim != 4 or kernel.shape[2] != kernel.shape[3]:
         raise CheckpointError(

@@ -5,7 +5,9 @@ from __future__ import annotations
 import inspect
 import warnings
 from collections.abc import Iterable, Iterator, Mapping
-from typing import Any, Protocol, cast
+from dataclasses import dataclass
+from functools import partial
+from typing import Any, Protocol, cast, runtime_checkable
 
 import torch
 from torch import Tensor, nn
@@ -15,6 +17,7 @@ from upframe.models import zoo
 from upframe.models.cards import word
 from upframe.models.checkpoint import Checkpoint, check_finite, check_sound
 from upframe.models.info import ModelInfo
+from upframe.models.switches import Verdict, settle
 from upframe.models.tensor_sets import Weights
 
 LARGEST_SCALE = 16  # of a network; a file that claims more is damaged or means harm
@@ -39,6 +42,22 @@ class Family(Protocol):
     def build(self, state: Mapping[str, Tensor], configuration: Mapping[str, Any]) -> nn.Module: ...
 
 
+@runtime_checkable
+class Undecided(Protocol):
+    """A family of which some switches are told by no tensor."""
+
+    def choices(self, state: Mapping[str, Tensor]) -> Mapping[str, tuple[Any, ...]]: ...
+
+
+@dataclass(frozen=True, slots=True)
+class Found:
+    """A network, the set of tensors that it was built from, and how what no tensor tells is known."""
+
+    network: nn.Module
+    weights: Weights
+    verdict: Verdict
+
+
 def _families() -> tuple[Family, ...]:
     """The networks of this project, imported when a file is loaded: listing models needs none of them."""
     from upframe.models import frvsr, nsrr, rt4ksr, stssnet, ttvsr
@@ -46,38 +65,46 @@ def _families() -> tuple[Family, ...]:
     return rt4ksr, frvsr, ttvsr, nsrr, stssnet
 
 
-def network_in(checkpoint: Checkpoint, configuration: Mapping[str, Any]) -> tuple[nn.Module, Weights]:
-    """The network in a file, and the set of tensors that it was built from. Raises CheckpointError."""
+def network_in(checkpoint: Checkpoint, configuration: Mapping[str, Any], asked: Mapping[str, Any] | None = None) -> Found:
+    """The network in a file. ``configuration``: its switches as the file says them; ``asked``: as the user does.
+
+    Raises CheckpointError.
+    """
     failure: CheckpointError | None = None
     for weights in checkpoint.sets:
         family = next((family for family in _families() if family.recognises(weights.state)), None)
         if family is None:
             continue
         try:
-            network = _build(family, weights.state, configuration)
+            network, verdict = _build(family, weights.state, configuration, asked or {})
         except CheckpointError as error:
             failure = failure or error
         else:
-            return network, weights
+            return Found(network, weights, verdict)
     most = [weights for weights in checkpoint.sets if 2 * weights.values >= checkpoint.largest.values]
     for weights in most:
         for name, words in PARTS:
             if name in weights.state and failure is None:
                 raise CheckpointError(words)
     try:
-        return _from_zoo(checkpoint.largest, most)
+        network, weights = _from_zoo(checkpoint.largest, most)
+        check_asked(network, asked or {})
+        return Found(network, weights, Verdict({}))
     except CheckpointError as error:
         raise failure or error from None
 
 
-def _build(family: Family, state: Mapping[str, Tensor], configuration: Mapping[str, Any]) -> nn.Module:
+def _build(
+    family: Family, state: Mapping[str, Tensor], configuration: Mapping[str, Any], asked: Mapping[str, Any]
+) -> tuple[nn.Module, Verdict]:
     """Build a network first without memory, which settles whether the sizes agree, then in earnest."""
     check_sound(state)
+    given = {**configuration, **asked}
     try:
         with warnings.catch_warnings(), torch.device("meta"):
             warnings.simplefilter("ignore")  # that nothing is copied, which is the point
-            family.build(state, configuration)
-        network = family.build(state, configuration)
+            family.build(state, given)
+        network = family.build(state, given)
     except (RuntimeError, LookupError, ValueError, TypeError, ArithmeticError, AttributeError, MemoryError) as error:
         words = next(iter(str(error).splitlines()), type(error).__name__)
         raise CheckpointError(f"its names are those of a known network, its tensors are not ({words})") from error
@@ -85,7 +112,21 @@ def _build(family: Family, state: Mapping[str, Tensor], configuration: Mapping[s
     if not 1 <= scale <= LARGEST_SCALE:
         raise CheckpointError(f"claims to enlarge x{scale}, and x{LARGEST_SCALE} is the most that is believed")
     check_finite(network.state_dict())
-    return network
+    check_asked(network, asked)
+    choices = family.choices(state) if isinstance(family, Undecided) else {}
+    verdict = settle(choices, given, partial(family.build, state))
+    return (family.build(state, verdict.settings) if choices else network), verdict
+
+
+def check_asked(network: nn.Module, asked: Mapping[str, Any]) -> None:
+    """Raises CheckpointError for a switch that a network has not, or of which it did not take the value."""
+    has = cast(Mapping[str, Any], network.configuration)
+    for name, value in asked.items():
+        if name not in has:
+            some = f"it has {', '.join(has)}" if has else "its tensors tell all of them"
+            raise CheckpointError(f"{name} is no switch of a {type(network).__name__}: {some}")
+        if has[name] != value or type(has[name]) is not type(value):
+            raise CheckpointError(f"{name} cannot be {word(value)}, it is {word(has[name])}")
 
 
 def _from_zoo(largest: Weights, most: list[Weights]) -> tuple[nn.Module, Weights]:
@@ -104,12 +145,15 @@ def _from_zoo(largest: Weights, most: list[Weights]) -> tuple[nn.Module, Weights
     return network, most[number]
 
 
-def found_in(network: nn.Module, weights: Weights) -> Iterator[str]:
+def found_in(found: Found) -> Iterator[str]:
     """What a file holds, in sentences: the network with its hyper-parameters, where it lay, what was left out."""
+    network, weights = found.network, found.weights
     info = cast(ModelInfo, network.info)
     what = network.model if isinstance(network, zoo.ZooNetwork) else network
     settings = (f"{name.replace('_', ' ')} {word(value)}" for name, value in _settings(what))
     yield ", ".join((f"{type(what).__name__} x{info.scale}", info.kind, f"{info.parameters:,} parameters", *settings))
+    if found.verdict.words and found.verdict.sure:
+        yield found.verdict.words
     if weights.place:
         where = " / ".join(weights.place)
         yield (

@@ -266,6 +266,16 @@ def build(state: Mapping[str, Tensor], configuration: Mapping[str, Any]) -> RT4K
     return network
 
 
+def choices(state: Mapping[str, Tensor]) -> dict[str, tuple[Any, ...]]:
+    """The switches that no tensor of a state dict tells, with their values, the published one first."""
+    values: dict[str, tuple[Any, ...]] = {"activation": WORDS["activation"], "residual": (False, True), "skip": (False, True)}
+    if any(name.startswith(BRANCH_KEYS) for name in state):
+        values["high_frequency"] = WORDS["high_frequency"]
+    if "body.0.conv2.weight" in state:  # the block of NAFNet, which has no activation, in a network without the branch
+        del values["activation"]
+    return values
+
+
 def _unshuffle(state: Mapping[str, Tensor]) -> int:
     return max(math.isqrt(state["head.0.weight"].shape[1] // 3), 1)
 
