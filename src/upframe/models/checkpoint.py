@@ -77,7 +77,7 @@ def read_checkpoint(path: Path) -> Checkpoint:
     elif is_mindspore(head):
         content = _read_mindspore(path)
     elif not head.startswith(TORCH_STARTS):
-        raise CheckpointError(f"{path}: is neither safetensors nor a PyTorch checkpoint nor one of MindSpore, by its first bytes")
+        raise CheckpointError(f"{path}: is neither safetensors nor a PyTorch checkpoint nor of MindSpore, by its first bytes")
     else:
         content = _read_torch(path)
         if isinstance(content, Mapping) and isinstance(own := content.get(METADATA_KEY), str):
