@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from pathlib import Path
 
 from upframe.errors import OutputError
-from upframe.media.atomic import output_error
+from upframe.media.atomic import atomic_output, output_error
 from upframe.regular import refuse_irregular
 
 STEP = "step"
@@ -25,12 +25,15 @@ class Table:
         rows = []
         refuse_irregular(path, OutputError)
         if path.is_file():
-            with path.open(newline="", encoding="utf-8") as file:
-                reader = csv.DictReader(file)
-                self._columns = list(reader.fieldnames or [STEP])
-                if STEP not in self._columns:
-                    raise OutputError(f"{path}: is no table of a training, and one is to be written there; move it away")
-                rows = [row for row in reader if (row.get(STEP) or "").isdecimal() and int(row[STEP]) <= after]
+            try:
+                with path.open(newline="", encoding="utf-8") as file:
+                    reader = csv.DictReader(file)
+                    self._columns = list(reader.fieldnames or [STEP])
+                    rows = [row for row in reader if (row.get(STEP) or "").isdecimal() and int(row[STEP]) <= after]
+            except (OSError, UnicodeDecodeError, csv.Error) as error:
+                raise OutputError(f"{path}: cannot be read as the table of this training ({error}); move it away") from error
+            if STEP not in self._columns:
+                raise OutputError(f"{path}: is no table of a training, and one is to be written there; move it away")
         self._write(rows)
 
     def add(self, step: int, values: Mapping[str, float]) -> None:
@@ -48,10 +51,7 @@ class Table:
             raise output_error(self._path, error) from error
 
     def _write(self, rows: list[dict[str, str]]) -> None:
-        try:
-            with self._path.open("w", newline="", encoding="utf-8") as file:
-                writer = csv.DictWriter(file, self._columns, extrasaction="ignore")
-                writer.writeheader()
-                writer.writerows(rows)
-        except OSError as error:
-            raise output_error(self._path, error) from error
+        with atomic_output(self._path, overwrite=True) as temporary, temporary.open("w", newline="", encoding="utf-8") as file:
+            writer = csv.DictWriter(file, self._columns, extrasaction="ignore")
+            writer.writeheader()
+            writer.writerows(rows)

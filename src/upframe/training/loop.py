@@ -6,6 +6,7 @@ import logging
 import math
 import platform
 import signal
+import threading
 import warnings
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
@@ -18,10 +19,12 @@ import yaml
 from upframe.data.training.sets import Loader, Numbered, Steps
 from upframe.errors import DeviceError, InputError, MissingExtra, OutputError, UpframeError
 from upframe.media import atomic_output
+from upframe.media.atomic import output_error
 from upframe.training.compiling import compile_networks, compiler_errors
 from upframe.training.events import Finished, Note, Report
 from upframe.training.files import require_files
 from upframe.training.recipe import Recipe
+from upframe.training.sole import sole_training
 from upframe.training.stopping import Stop
 from upframe.training.systems import objective_of, samples_of, save_weights
 from upframe.training.validation import Validator
@@ -80,7 +83,7 @@ def train(recipe: Recipe, output: Path, report: Report = lambda _: None, *, resu
 
     training = Training(recipe, objective, loader, total=total, epoch=epoch, describe=samples.describe)
     watch = Watch(output, report, validator, stop)
-    with _quiet():
+    with _quiet(), sole_training(output):
         trainer = _trainer(recipe, output, watch, step)
         _keep_recipe(recipe, output)
         for text in samples.notes:
@@ -89,15 +92,15 @@ def train(recipe: Recipe, output: Path, report: Report = lambda _: None, *, resu
             report(Note(f"{checkpoint}: there is no checkpoint yet: the training begins at its first step"))
         if recipe.run.precision == "bf16" and trainer.strategy.root_device.type == "cpu" and not _has_bfloat16():
             report(Note("run.precision=bf16: this processor computes bfloat16 10 to 100 times slower than fp32"))
-        with _named_errors(recipe):
+        with _named_errors(recipe, output):
             if recipe.run.compile:
                 compile_networks(objective)
             trainer.fit(training, ckpt_path=checkpoint if step else None, weights_only=True)
-    weights = output / f"{recipe.name}.safetensors"
-    finished = Finished(training.step, total, str(weights), watch.interrupted)
-    if trainer.is_global_zero:
-        save_weights(recipe, training.best, weights, training.step)
-        report(finished)
+        weights = output / f"{recipe.name}.safetensors"
+        finished = Finished(training.step, total, str(weights), watch.interrupted)
+        if trainer.is_global_zero:
+            save_weights(recipe, training.best, weights, training.step)
+            report(finished)
     return finished
 
 
@@ -115,8 +118,8 @@ def _has_bfloat16() -> bool:
 
 
 @contextmanager
-def _named_errors(recipe: Recipe) -> Iterator[None]:
-    """What Lightning and torch raise, as ours."""
+def _named_errors(recipe: Recipe, output: Path) -> Iterator[None]:
+    """What Lightning, TensorBoard and torch raise, as ours."""
     before = signal.getsignal(signal.SIGINT)
     with ExitStack() as stack:
         if recipe.run.compile:
@@ -135,6 +138,8 @@ def _named_errors(recipe: Recipe) -> Iterator[None]:
                 f"a process that reads data was ended from outside, most often because memory ran out ({error}): go on with "
                 "--resume and less data.cache_gb or run.workers"
             ) from error
+        except OSError as error:  # of TensorBoard, whose disk is full: what we write and read ourselves has been named already
+            raise output_error(output / "tensorboard", error) from error
 
 
 def _keep_recipe(recipe: Recipe, output: Path) -> None:
@@ -205,11 +210,19 @@ def _tensorboard(output: Path, step: int) -> Logger:
 def _quiet() -> Iterator[None]:
     """Without Lightning's advice, which is for those who call it themselves."""
     log = logging.getLogger("lightning.pytorch")
-    level = log.level
+    level, on_thread = log.level, threading.excepthook
     log.setLevel(logging.ERROR)
+
+    def unless_logging(happened: threading.ExceptHookArgs) -> None:
+        """TensorBoard's thread hands its errors on, and would print their traceback besides."""
+        if not (isinstance(happened.exc_value, OSError) and type(happened.thread).__module__.startswith("tensorboard")):
+            on_thread(happened)
+
+    threading.excepthook = unless_logging
     try:
         with warnings.catch_warnings():
             warnings.filterwarnings("ignore", module=r"lightning\.")
             yield
     finally:
         log.setLevel(level)
+        threading.excepthook = on_thread
