@@ -206,13 +206,14 @@ def fetch(
 
 def _target(output: Path | None, name: str) -> Path:
     """The file to write for ``-o``: a folder's NAME.safetensors, or the file itself."""
+    from upframe.folders import MODELS, made_writable
     from upframe.models.cards import models_folder
 
     if output is not None and output.suffix and not output.is_dir():
         if output.suffix != ".safetensors":
             raise OutputError(f"{output}: models are written as .safetensors: give such a name, or a folder that is there")
         return output
-    return (output or models_folder()) / f"{name}.safetensors"
+    return (output or made_writable(models_folder(), MODELS)) / f"{name}.safetensors"
 
 
 def _keep(model: Model, original: Path, output: Path | None, *, overwrite: bool, as_json: bool) -> None:

@@ -13,6 +13,7 @@ from pathlib import Path
 from upframe.data.catalogue import Archive, Entry
 from upframe.download import download
 from upframe.errors import InputError
+from upframe.folders import DATA, made_writable
 from upframe.media.atomic import atomic_output
 
 Progress = Callable[[str, int, int | None], None]
@@ -31,6 +32,7 @@ def fetch(entry: Entry, root: Path, on_progress: Progress) -> Path:
     folder = root / entry.folders[0]
     if not entry.archives:
         raise InputError(f"{entry.name}: cannot be downloaded by a program.\n{entry.instructions()}")
+    made_writable(root, DATA)
     try:
         for archive in entry.archives:
             done = folder / f".{archive.file}.done"

@@ -6,13 +6,13 @@ from pathlib import Path
 
 from upframe.data.catalogue import Entry, find_entry
 from upframe.errors import InputError
-from upframe.folders import user_folder
+from upframe.folders import DATA, is_readable, user_folder
 from upframe.regular import refuse_irregular
 
 
 def data_folder() -> Path:
     """Where data sets lie: see :func:`upframe.folders.user_folder`. Raises InputError for a user without a home."""
-    return user_folder("data", "UPFRAME_DATA")
+    return user_folder("data", DATA)
 
 
 def locate(place: str | Path) -> tuple[Path, Entry | None]:
@@ -42,6 +42,6 @@ def folder_of(entry: Entry) -> Path | None:
 
 def _child(folder: Path, name: str) -> Path | None:
     """A folder in another, in any case of letters."""
-    if not folder.is_dir():
+    if not is_readable(folder):
         return None
     return next((sub for sub in sorted(folder.iterdir()) if sub.is_dir() and sub.name.lower() == name.lower()), None)

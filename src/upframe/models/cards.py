@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from upframe.errors import CheckpointError, InputError
-from upframe.folders import user_folder
+from upframe.folders import MODELS, is_readable, user_folder
 from upframe.models.header import read_header, sha256
 from upframe.models.info import ModelInfo, from_metadata
 
@@ -43,7 +43,7 @@ def weights_folder() -> Path:
 
 def models_folder() -> Path:
     """Where imported models lie: see :func:`upframe.folders.user_folder`. Raises InputError for a user without a home."""
-    return user_folder("models", "UPFRAME_MODELS")
+    return user_folder("models", MODELS)
 
 
 def shipped() -> list[ModelInfo]:
@@ -59,9 +59,10 @@ def imported() -> list[ModelInfo]:
 def _folders() -> list[Path]:
     """Where models are looked for by name: the shipped ones first, which nothing imported can stand in for."""
     try:
-        return [weights_folder(), models_folder()]
+        own = models_folder()
     except InputError:  # no home: there is nothing imported
         return [weights_folder()]
+    return [weights_folder(), own] if is_readable(own) else [weights_folder()]
 
 
 def _infos(folder: Path) -> list[ModelInfo]:

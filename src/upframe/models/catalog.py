@@ -14,6 +14,7 @@ from torch import Tensor, nn
 
 from upframe.download import Progress, download
 from upframe.errors import CheckpointError, InputError
+from upframe.folders import MODELS, made_writable
 from upframe.models.cards import (
     INTERPOLATIONS,
     NAME,
@@ -132,7 +133,7 @@ def fetch(name: str, on_progress: Progress) -> tuple[Path, Model]:
             f"{name}: is published on a page for people alone. Download {entry.file} in a browser from {entry.page}, then: "
             f"upframe models import {entry.file} --name {name}"
         )
-    path = models_folder() / "downloads" / f"{name}{Path(entry.file).suffix or '.pth'}"
+    path = made_writable(models_folder(), MODELS) / "downloads" / f"{name}{Path(entry.file).suffix or '.pth'}"
     try:
         download(entry.address, path, sha256=entry.sha256, md5=entry.md5, size=entry.size, on_progress=on_progress)
     except InputError as error:

@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+import atexit
 import hashlib
 import os
+from functools import cache
 from importlib.metadata import version
 from pathlib import Path
+from shutil import rmtree
+from tempfile import mkdtemp
 
 import upframe.models
 import upframe.ops
@@ -15,6 +19,7 @@ from upframe.engine.export.contract import describe
 from upframe.engine.export.onnx_file import TRACED, fitting, write_onnx
 from upframe.engine.export.steps import Step, step_of
 from upframe.errors import InputError
+from upframe.folders import is_writable
 from upframe.media.atomic import atomic_output
 from upframe.models.catalog import Model
 from upframe.models.interpolation import Interpolation
@@ -23,8 +28,20 @@ _PACKAGES = ("upframe", "torch", "onnx", "onnxscript")
 
 
 def cache_folder() -> Path:
-    """``upframe/exports`` in ``XDG_CACHE_HOME``, else in ``~/.cache``."""
-    return Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "upframe" / "exports"
+    """``upframe/exports`` in ``XDG_CACHE_HOME``, else in ``~/.cache``; where nothing can be written there, one until the end."""
+    try:
+        folder = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "upframe" / "exports"
+    except RuntimeError:  # a user without a home
+        return _passing_folder()
+    return folder if is_writable(folder) else _passing_folder()
+
+
+@cache
+def _passing_folder() -> Path:
+    """A folder that is removed when the program ends."""
+    folder = Path(mkdtemp(prefix="upframe-"))
+    atexit.register(rmtree, folder, ignore_errors=True)
+    return folder
 
 
 def exported_for(model: Model, backend: Backend) -> ExportedFile:
