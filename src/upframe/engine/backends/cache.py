@@ -28,7 +28,7 @@ _PACKAGES = ("upframe", "torch", "onnx", "onnxscript")
 
 
 def cache_folder() -> Path:
-    """``upframe/exports`` in ``XDG_CACHE_HOME``, else in ``~/.cache``; where nothing can be written there, one until the end."""
+    """``upframe/exports`` in ``XDG_CACHE_HOME``, else in ``~/.cache``; where it cannot be written, one until the end."""
     try:
         folder = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "upframe" / "exports"
     except RuntimeError:  # a user without a home
