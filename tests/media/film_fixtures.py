@@ -347,6 +347,17 @@ def samples_of(path: Path) -> list[tuple[Plane, ...]]:
         return [item.planes for item in reader if isinstance(item, RawFrame)]
 
 
+def samples(path: Path) -> NDArray[Any]:
+    """All samples of the first sound: (samples, channels), as they are decoded."""
+    with av.open(str(path)) as film:
+        frames = list(film.decode(film.streams.audio[0]))
+    channels = frames[0].layout.nb_channels
+    parts = [frame.to_ndarray() for frame in frames]
+    return np.concatenate(
+        [part.T if frame.format.is_planar else part.reshape(-1, channels) for frame, part in zip(frames, parts, strict=True)]
+    )
+
+
 def _decode(path: Path, index: int) -> list[Any]:
     with av.open(str(path)) as film:
         return list(film.decode(film.streams[index]))

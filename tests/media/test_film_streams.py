@@ -168,11 +168,11 @@ def test_an_mp4_with_a_cover_names_the_entries_it_cannot_hold(tmp_path: Path) ->
     assert describe(tmp_path / "large.mp4").metadata["title"] == "A film"
 
 
-def test_sound_that_webm_cannot_hold_is_left_out_and_named(tmp_path: Path) -> None:
+def test_sound_that_webm_cannot_hold_is_encoded_again_and_named(tmp_path: Path) -> None:
     source = Film(sounds=[Sound()]).make(tmp_path / "film.mp4")
     notes = enlarge(source, tmp_path / "large.webm")
-    assert "sound stream 1 (aac, eng) is left out: WebM cannot hold it; .mkv can" in notes
-    assert describe(tmp_path / "large.webm").streams == []
+    assert "sound stream 1 (aac, eng) becomes opus, encoded again: WebM cannot hold it as it is; .mkv can" in notes
+    assert kinds(describe(tmp_path / "large.webm")) == [("audio", "opus")]
 
 
 @pytest.mark.parametrize("suffix", ["mkv", "mov"])

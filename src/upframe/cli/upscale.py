@@ -23,6 +23,7 @@ from upframe.cli.options import (
     Threads,
 )
 
+AudioChoice = Literal["auto", "copy", "aac", "opus", "pcm"]
 VIDEO, PICTURES = "Video output", "Picture output"
 
 
@@ -125,6 +126,15 @@ def upscale(
             rich_help_panel=VIDEO,
         ),
     ] = None,
+    audio: Annotated[
+        AudioChoice,
+        typer.Option(
+            "--audio",
+            help="auto copies the sound; where that cannot be, its samples are kept, else it is encoded again. copy leaves it "
+            "out instead; aac, opus and pcm make it that.",
+            rich_help_panel=VIDEO,
+        ),
+    ] = "auto",
     clock: Annotated[
         Literal["join", "keep", "even"],
         typer.Option(
@@ -205,7 +215,7 @@ def upscale(
             threads=threads,
             compile=compiled,
             graphs=graphs,
-            encoder=EncoderSettings(codec=codec, crf=crf, preset=preset, pix_fmt=pix_fmt),
+            encoder=EncoderSettings(codec=codec, crf=crf, preset=preset, pix_fmt=pix_fmt, audio=audio),
             frames=frames,
             depth=8 if depth == 8 else 16 if depth == 16 else None,
             quality=quality,

@@ -10,7 +10,7 @@ from pathlib import Path
 
 from upframe.errors import InputError, OutputError
 from upframe.media.files import FILM_SUFFIXES, LONGEST_NAME, WILD, Found, Input
-from upframe.media.films.containers import result_suffix
+from upframe.media.films.choice import suitable_suffix
 from upframe.media.numbered import FrameNames, frame_names
 from upframe.media.pictures.picture import PICTURE_SUFFIXES
 
@@ -103,7 +103,7 @@ def _named(item: Input, target: Path) -> Target:
 def _result_suffix(item: Input) -> str:
     """A suffix that the input's result can be written under."""
     if item.kind == "film":
-        return result_suffix(item.relative)
+        return suitable_suffix(item.path)
     if item.kind == "picture" and item.relative.suffix.lower() not in PICTURE_SUFFIXES:
         return ".png"
     return item.relative.suffix

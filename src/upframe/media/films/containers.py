@@ -18,7 +18,8 @@ class FilmContainer:
 
     format: FFmpeg's name. encoders: those whose pictures it holds, by preference. text: what it holds plain subtitles as.
     tick: its own unit of time in seconds, None if it takes that of the source. from_zero: whether times below zero, in
-    decoding order too, move all streams (MP4 has edit lists for them; Matroska stores no decoding times).
+    decoding order too, move all streams (MP4 has edit lists for them; Matroska stores no decoding times). lossless, lossy: what
+    sound it cannot hold becomes.
     """
 
     name: str
@@ -31,6 +32,8 @@ class FilmContainer:
     rotation: bool = True
     attachments: bool = False
     covers: bool = False
+    lossless: Literal["pcm", "flac"] | None = "pcm"
+    lossy: Literal["aac", "opus"] = "aac"
     only: frozenset[str] | None = None
 
 
@@ -39,7 +42,7 @@ _IN_TRANSPORT_STREAMS = """
     dvb_subtitle dvb_teletext hdmv_pgs_subtitle klv scte_35 timed_id3
 """
 
-_MP4 = FilmContainer("MP4", "mp4", ("x264", "x265", "av1", "vp9"), "mov_text", covers=True)
+_MP4 = FilmContainer("MP4", "mp4", ("x264", "x265", "av1", "vp9"), "mov_text", covers=True, lossless="flac")
 _MOV = FilmContainer("QuickTime", "mov", ("x264", "x265", "prores"), "mov_text")
 _MATROSKA = FilmContainer(
     "Matroska",
@@ -49,7 +52,7 @@ _MATROSKA = FilmContainer(
     tick=Fraction(1, 1000),
     attachments=True,
 )
-_WEBM = FilmContainer("WebM", "webm", ("vp9", "av1"), "webvtt", tick=Fraction(1, 1000))
+_WEBM = FilmContainer("WebM", "webm", ("vp9", "av1"), "webvtt", tick=Fraction(1, 1000), lossless=None, lossy="opus")
 _MPEGTS = FilmContainer(
     "MPEG-TS",
     "mpegts",
@@ -58,9 +61,13 @@ _MPEGTS = FilmContainer(
     from_zero=True,
     chapters=False,
     rotation=False,
+    lossless=None,
     only=frozenset(_IN_TRANSPORT_STREAMS.split()),
 )
-_FLV = FilmContainer("FLV", "flv", ("x264",), tick=Fraction(1, 1000), from_zero=True, chapters=False, rotation=False)
+_FLV = FilmContainer(
+    "FLV", "flv", ("x264",), tick=Fraction(1, 1000), from_zero=True, chapters=False, rotation=False, lossless=None
+)
+_3GP = FilmContainer("3GP", "3gp", ("x264",), "mov_text", lossless=None)
 
 CONTAINER_OF_SUFFIX = {
     ".mp4": _MP4,
@@ -72,6 +79,8 @@ CONTAINER_OF_SUFFIX = {
     ".mts": _MPEGTS,
     ".m2ts": _MPEGTS,
     ".flv": _FLV,
+    ".3gp": _3GP,
+    ".3g2": _3GP,
 }
 """By suffix in lower case, with the dot."""
 
@@ -88,7 +97,7 @@ def container_for(path: Path) -> FilmContainer:
 
 
 def result_suffix(source: Path) -> str:
-    """The suffix for the result of a film: its own where that can be written, .mp4 for a GIF, else .mkv."""
+    """The suffix for the result of a film: its own where players expect H.264 under it, .mp4 for a GIF, else .mkv."""
     suffix = source.suffix.lower()
     if suffix in CONTAINER_OF_SUFFIX:
         return source.suffix

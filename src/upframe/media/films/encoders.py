@@ -15,6 +15,7 @@ from upframe.media.films.containers import FilmContainer
 from upframe.media.films.film import FilmInfo, HdrMetadata, MasteringDisplay, Notes, PixelLayout
 from upframe.media.films.hardware import refusal
 from upframe.media.films.planes import layout_of
+from upframe.media.films.sound import AudioMode
 
 _PRESET_NAMES = "ultrafast superfast veryfast faster fast medium slow slower veryslow placebo"
 _X26X_PRESETS = tuple(_PRESET_NAMES.split())
@@ -26,14 +27,15 @@ class EncoderSettings:
 
     codec: x264, x265, av1, vp9, ffv1, prores; h264-nvenc or hevc-nvenc, by a GPU of NVIDIA's. crf: quality, lower is better,
     in the scale of the codec. preset: speed, in the codec's words or numbers (for prores: the profile). pix_fmt: FFmpeg's
-    name of the samples, such as yuv420p10le. threads: the most the encoder may use. options: FFmpeg's options of the encoder,
-    over those chosen here.
+    name of the samples, such as yuv420p10le. audio: what becomes of the sound. threads: the most the encoder may use.
+    options: FFmpeg's options of the encoder, over those chosen here.
     """
 
     codec: str | None = None
     crf: float | None = None
     preset: str | None = None
     pix_fmt: str | None = None
+    audio: AudioMode = "auto"
     threads: int | None = None
     options: Mapping[str, str] = field(default_factory=dict)
 

@@ -5,7 +5,12 @@ from __future__ import annotations
 from pathlib import Path
 
 import av
+from av.audio.codeccontext import AudioCodecContext
+from av.audio.stream import AudioStream
 from av.container import InputContainer
+from av.stream import Stream
+from av.video.codeccontext import VideoCodecContext
+from av.video.stream import VideoStream
 
 # FFmpeg's readers that take all they need from one file. Left out are those that go on to open what a file names (playlists
 # and manifests: hls, dash, concat, sdp, imf, rtsp, webm_dash_manifest; image2; vobsub; mlv, whose further parts lie beside
@@ -33,10 +38,42 @@ _OPTIONS = {
 }
 
 
+_PATIENT = {"probesize": str(64 << 20), "analyzeduration": str(30 * 60 * 1_000_000), "scan_all_pmts": "1"}
+"""Bytes, and microseconds, of a film that are looked through for streams that FFmpeg has not met at its beginning. With all
+tables of its programmes to be read, a transport stream is not taken to be known after the first."""
+_WITHOUT_HEADER = ("mpeg", "flv")
+"""Formats with no list of their streams: each is found when its first packet comes."""
+_USUAL_PROBE = 5_000_000
+
+
 def open_container(path: Path) -> InputContainer:
-    """Open a file for reading, and no other file, whatever is written in it. Raises av.FFmpegError."""
+    """Open a file for reading, and no other file, whatever is written in it, once its streams are known or known to be far.
+
+    Raises av.FFmpegError.
+    """
+    container = _open(path, {})
+    name = container.format.name
+    late = name in _WITHOUT_HEADER and path.stat().st_size > _USUAL_PROBE
+    if not late and all(is_known(stream) for stream in container.streams):
+        return container
+    container.close()
+    return _open(path, _PATIENT)
+
+
+def is_known(stream: Stream) -> bool:
+    """Whether probing has met a stream: what a transport stream announces may come minutes later, or never."""
+    if isinstance(stream, AudioStream):
+        context: AudioCodecContext | None = stream.codec_context  # PyAV's stubs do not say that it may be missing
+        return context is None or (context.sample_rate > 0 and context.layout.nb_channels > 0)
+    if isinstance(stream, VideoStream):
+        pictures: VideoCodecContext | None = stream.codec_context
+        return pictures is None or pictures.width > 0
+    return True
+
+
+def _open(path: Path, options: dict[str, str]) -> InputContainer:
     # The prefix keeps a colon in a name from being read as a protocol.
-    return av.open(f"file:{path}", metadata_errors="surrogateescape", container_options=dict(_OPTIONS))
+    return av.open(f"file:{path}", metadata_errors="surrogateescape", container_options=_OPTIONS | options)
 
 
 def names_other_files(head: bytes) -> bool:

@@ -181,7 +181,7 @@ def describe_film(
         interlaced=frame.interlaced_frame or stream.codec_context.field_order in _INTERLACED_ORDERS,
         hdr=_hdr(side_data),
         video_index=stream.index,
-        streams=tuple(_stream_info(each) for each in container.streams),
+        streams=tuple(stream_info(each) for each in container.streams),
     )
 
 
@@ -201,7 +201,8 @@ def display_matrix_of(side_data: dict[SideDataType, bytes]) -> tuple[int, ...] |
     return struct.unpack("=9i", matrix) if matrix is not None and len(matrix) == 36 else None
 
 
-def _stream_info(stream: Stream) -> StreamInfo:
+def stream_info(stream: Stream) -> StreamInfo:
+    """What a stream says of itself."""
     kind: StreamKind = (
         "picture" if is_still(stream) else "video" if stream.type == "video" else _KINDS.get(stream.type, "unknown")
     )

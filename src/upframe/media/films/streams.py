@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import io
+from contextlib import suppress
 from dataclasses import dataclass
 from fractions import Fraction
+from functools import cache
+from pathlib import Path
 from typing import Literal
 
 import av
@@ -14,8 +17,12 @@ from av.packet import Packet
 from av.stream import Stream
 from av.subtitles.stream import SubtitleStream
 
-from upframe.media.films.containers import FilmContainer
+from upframe.errors import OutputError
+from upframe.media.films.containers import CONTAINER_OF_SUFFIX, FilmContainer
 from upframe.media.films.film import FilmInfo, Notes, StreamInfo
+from upframe.media.films.opening import is_known
+from upframe.media.films.probe import has_decoder, open_film, stream_info
+from upframe.media.films.sound import AudioMode, is_pcm, pcm_codec
 from upframe.media.films.subtitles import HEADER, TEXT_CODECS, converted
 
 _QUICKTIME_LANGUAGES = {"fre": "fra", "deu": "ger", "nld": "dut", "swe": "sve", "ell": "gre", "isl": "ice"}
@@ -23,7 +30,7 @@ _QUICKTIME_LANGUAGES = {"fre": "fra", "deu": "ger", "nld": "dut", "swe": "sve", 
 _AAC_PRIMING = 1024
 """Samples that FFmpeg's AAC encoder, and many others, put before the first one."""
 _AAC_CHANNELS = (1, 2, 3, 4, 5, 6, 8)
-How = Literal["copy", "attach", "convert", "leave"]
+How = Literal["copy", "attach", "convert", "repack", "encode", "leave"]
 _OF_THE_OLD_FILE = {"major_brand", "minor_version", "compatible_brands", "encoder", "duration", "vendor_id", "alpha_mode"}
 _OF_THE_OLD_PICTURES = ("bps", "number_of_frames", "number_of_bytes", "_statistics", "rotate")
 _MOV_NAMES = """
@@ -37,28 +44,113 @@ _MOV_KEYS = frozenset(_MOV_NAMES.split())
 
 @dataclass(slots=True)
 class StreamPlan:
-    """One stream of the source, and what is done with it."""
+    """One stream of the source, and what is done with it. codec: FFmpeg's name of what its sound becomes."""
 
     info: StreamInfo
     how: How
+    codec: str = ""
 
 
-def plan_streams(info: FilmInfo, source: InputContainer, container: FilmContainer, note: Notes) -> list[StreamPlan]:
-    """Decide for every stream but the enlarged one, before anything is written."""
+def plan_streams(
+    info: FilmInfo, source: InputContainer, container: FilmContainer, note: Notes, audio: AudioMode = "auto"
+) -> list[StreamPlan]:
+    """Decide for every stream but the enlarged one, before anything is written.
+
+    Raises OutputError if the container cannot hold what ``audio`` asks for.
+    """
     plans = []
     for stream in info.streams:
         if stream.index != info.video_index:
-            how = _decide(stream, info, source, container)
-            plans.append(StreamPlan(stream, how))
-            place = "; .mkv can" if container.format != "matroska" and stream.kind not in ("data", "unknown") else ""
-            if how == "convert":
-                place = "" if stream.codec == "mov_text" else place
-                note(f"{stream} becomes {container.text}, without styling: {container.name} cannot hold it as it is{place}")
-            elif how == "leave" and not _made_anew(stream, info, source):
-                note(f"{stream} is left out: {container.name} cannot hold it{place}")
+            if stream.kind == "audio":
+                plan = _plan_sound(stream, source, container, audio)
+            else:
+                plan = StreamPlan(stream, _decide(stream, info, source, container))
+            plans.append(plan)
+            told = None if _made_anew(stream, info, source) else _told(plan, source, container, audio)
+            if told:
+                note(told)
     if source.chapters() and not container.chapters:
         note(f"{len(source.chapters())} chapters are left out: {container.name} cannot hold them; .mkv can")
     return plans
+
+
+def _plan_sound(stream: StreamInfo, source: InputContainer, container: FilmContainer, audio: AudioMode) -> StreamPlan:
+    """Copied where it can be; else wrapped anew without loss; else encoded; or what ``audio`` asks for."""
+    sound = source.streams[stream.index]
+    if not isinstance(sound, AudioStream) or not has_decoder(sound) or not is_known(sound):
+        return StreamPlan(stream, "copy" if _holds(stream, sound, container) else "leave")
+    if audio in ("auto", "copy") and _holds(stream, sound, container):
+        return StreamPlan(stream, "copy")
+    if audio == "copy":
+        return StreamPlan(stream, "leave")
+    if audio == "pcm" or (audio == "auto" and is_pcm(stream.codec) and container.lossless is not None):
+        if container.lossless is None:
+            raise OutputError(f"{container.name} holds no PCM sound; use .mkv or .mov, or leave out --audio pcm")
+        if container.lossless == "pcm" or audio == "pcm":
+            return StreamPlan(stream, "repack", pcm_codec(sound.codec_context))
+        return StreamPlan(stream, "encode", container.lossless)
+    codec = container.lossy if audio == "auto" else audio
+    if codec not in _sound_of(container.format):
+        raise OutputError(f"{container.name} holds no {codec} sound; use .mkv, or another --audio")
+    return StreamPlan(stream, "encode", codec)
+
+
+@cache
+def _sound_of(container_format: str) -> frozenset[str]:
+    """Which of the codecs that sound can become a container (FFmpeg's name) takes."""
+    found = set()
+    for codec in ("aac", "opus"):
+        with suppress(ValueError), av.open(io.BytesIO(), "w", format=container_format) as trial:
+            trial.add_stream("libopus" if codec == "opus" else codec, rate=48000)
+            found.add(codec)
+    return frozenset(found)
+
+
+def _told(plan: StreamPlan, source: InputContainer, container: FilmContainer, audio: AudioMode) -> str | None:
+    """What a user should know of what becomes of a stream; None if nothing changes."""
+    stream = plan.info
+    if plan.how in ("copy", "attach"):
+        return None
+    place = _place(stream, source, container)
+    if plan.how == "convert":
+        place = "" if stream.codec == "mov_text" else place
+        return f"{stream} becomes {container.text}, without styling: {container.name} cannot hold it as it is{place}"
+    if plan.how in ("repack", "encode"):
+        why = f"{container.name} cannot hold it as it is{place}" if audio == "auto" else "as --audio says"
+        kept = is_pcm(stream.codec) and plan.codec not in ("aac", "opus")
+        return f"{stream} becomes {plan.codec}, {'every sample kept' if kept else 'encoded again'}: {why}"
+    sound = source.streams[stream.index]
+    if isinstance(sound, AudioStream) and not is_known(sound):
+        return f"{stream} is left out: nothing of it was found where the film was probed, so that it is not known well enough"
+    return f"{stream} is left out: {container.name} cannot hold it{place}"
+
+
+def _place(stream: StreamInfo, source: InputContainer, container: FilmContainer) -> str:
+    """Where a stream could go as it is: a container that takes it has been found by trying."""
+    if stream.kind in ("data", "unknown"):
+        return ""
+    if stream.kind in ("attachment", "picture"):
+        return "" if container.attachments else "; .mkv can"
+    for suffix in (".mkv", ".mov", ".mp4", ".3gp"):
+        other = CONTAINER_OF_SUFFIX[suffix]
+        if other is not container and _holds(stream, source.streams[stream.index], other):
+            return f"; {suffix} can"
+    return ""
+
+
+def _holds(stream: StreamInfo, source: Stream, container: FilmContainer) -> bool:
+    """Whether a container takes a stream as it is, and players find it there."""
+    return (container.only is None or stream.codec in container.only) and _can_hold(container, source)
+
+
+def holds_all_sound(path: Path, container: FilmContainer) -> bool:
+    """Whether a container takes all sound of a film as it is, or without loss. Raises InputError as ``open_film`` does."""
+    with open_film(path) as source:
+        return all(
+            _holds(info, stream, container) or (is_pcm(info.codec) and container.lossless is not None)
+            for stream in source.streams.audio
+            for info in [stream_info(stream)]
+        )
 
 
 def _decide(stream: StreamInfo, info: FilmInfo, source: InputContainer, container: FilmContainer) -> How:
@@ -66,8 +158,7 @@ def _decide(stream: StreamInfo, info: FilmInfo, source: InputContainer, containe
         return "copy" if stream.kind == "attachment" else "attach"
     if stream.kind == "attachment" or (stream.kind == "picture" and not container.covers) or _made_anew(stream, info, source):
         return "leave"
-    allowed = container.only is None or stream.codec in container.only
-    if allowed and _can_hold(container, source.streams[stream.index]):
+    if _holds(stream, source.streams[stream.index], container):
         return "copy"
     if stream.kind == "subtitle" and stream.codec in TEXT_CODECS and container.text is not None:
         return "convert"

@@ -13,6 +13,7 @@ from types import TracebackType
 from typing import Self
 
 import av
+from av.audio.stream import AudioStream
 from av.codec.context import Flags
 from av.packet import Packet
 from av.stream import Stream
@@ -30,6 +31,7 @@ from upframe.media.films.matroska import ROOM, write_display_shape
 from upframe.media.films.planes import make_frame
 from upframe.media.films.reader import FilmReader
 from upframe.media.films.scheduling import leave_real_time
+from upframe.media.films.sound import EncodedSound, RepackedSound
 from upframe.media.films.streams import CopiedStream, StreamPlan, custom_keys, kept_metadata, plan_streams
 
 __all__ = ["EncoderSettings", "FilmWriter"]
@@ -67,7 +69,7 @@ class FilmWriter:
         self._open = False
         self._info = source.info
         self._durations: dict[int, int] = {}
-        self._copied: dict[int, CopiedStream] = {}
+        self._copied: dict[int, CopiedStream | RepackedSound | EncodedSound] = {}
         self._before_zero: set[int] = set()
         settings = settings or EncoderSettings()
         self._container = container = container_for(self.name)
@@ -201,7 +203,7 @@ class FilmWriter:
 
     def _add_streams(self, source: FilmReader, settings: EncoderSettings) -> VideoStream:
         """All streams, in the order of the source; returns that of the pictures."""
-        plans = plan_streams(source.info, source.container, self._container, self._note_once)
+        plans = plan_streams(source.info, source.container, self._container, self._note_once, settings.audio)
         earlier = [plan for plan in plans if plan.info.index < source.info.video_index]
         for plan in earlier:
             self._add_other(plan, source)
@@ -212,7 +214,12 @@ class FilmWriter:
 
     def _add_other(self, plan: StreamPlan, source: FilmReader) -> None:
         original = source.container.streams[plan.info.index]
-        if plan.how in ("copy", "convert"):
+        if plan.how in ("repack", "encode") and isinstance(original, AudioStream):
+            become = RepackedSound if plan.how == "repack" else EncodedSound
+            sound = self._copied[plan.info.index] = become(original, self._output, plan.codec)
+            sound.stream.disposition = original.disposition
+            sound.stream.metadata.update(kept_metadata(original.metadata))
+        elif plan.how in ("copy", "convert"):
             self._copied[plan.info.index] = CopiedStream(plan, original, self._output, self._container)
         elif plan.how == "attach":
             data = source.attached_pictures().get(plan.info.index)
@@ -324,7 +331,7 @@ def _container_options(source: FilmReader, container: FilmContainer, name: Path,
     """FFmpeg's options for the container: exact times, and all metadata."""
     if container.format == "mpegts":
         return {"mpegts_copyts": "1", "mpegts_m2ts_mode": "0" if name.suffix.lower() == ".ts" else "1"}
-    if container.format not in ("mp4", "mov"):
+    if container.format not in ("mp4", "mov", "3gp"):
         return {}
     scale = source.info.time_base.denominator
     # The movie's own scale counts the offset of the first frame.
