@@ -38,8 +38,9 @@ _STARTS: tuple[tuple[int, bytes], ...] = (
     (0, b"nut/multimedia container\0"),
     (0, b"YUV4MPEG2 "),
     (0, b".RMF"),
+    (0, b"\x1f\x07\x00"),
 )
-"""Where in a file which bytes are: Matroska, AVI, QuickTime, ASF, FLV, Ogg, MPEG, MXF, IVF, NUT, YUV4MPEG, RealMedia."""
+"""Where in a file which bytes are: Matroska, AVI, QuickTime, ASF, FLV, Ogg, MPEG, MXF, IVF, NUT, YUV4MPEG, RealMedia, DV."""
 _PACKET = 188  # bytes of MPEG-TS, each beginning with "G"; M2TS has a time of four bytes before
 
 

@@ -10,7 +10,6 @@ from pathlib import Path
 
 from upframe.errors import InputError, OutputError
 from upframe.media.files import FILM_SUFFIXES, LONGEST_NAME, WILD, Found, Input
-from upframe.media.films.choice import suitable_suffix
 from upframe.media.numbered import FrameNames, frame_names
 from upframe.media.pictures.picture import PICTURE_SUFFIXES
 
@@ -103,6 +102,8 @@ def _named(item: Input, target: Path) -> Target:
 def _result_suffix(item: Input) -> str:
     """A suffix that the input's result can be written under."""
     if item.kind == "film":
+        from upframe.media.films.choice import suitable_suffix  # PyAV, which lists and help do without
+
         return suitable_suffix(item.path)
     if item.kind == "picture" and item.relative.suffix.lower() not in PICTURE_SUFFIXES:
         return ".png"
