@@ -10,6 +10,7 @@ import OpenEXR
 import pytest
 from tests.media.picture_samples import samples
 
+from upframe.errors import InputError
 from upframe.media import Picture, read_picture, write_picture
 
 
@@ -109,3 +110,50 @@ def test_light_above_1_is_clipped_in_png_with_a_note(tmp_path: Path) -> None:
     found = read_picture(tmp_path / "clipped.png")
     assert found.pixels.tolist() == [[[0, 48192, 65535]]]
     assert any("clipped" in note for note in notes)
+
+
+def parts_of(*parts: tuple[str, dict[str, float]]) -> list[OpenEXR.Part]:
+    """Parts by their names, each channel flat."""
+    return [
+        OpenEXR.Part(
+            {"type": OpenEXR.scanlineimage}, {key: np.full((4, 4), value, np.float32) for key, value in planes.items()}, name
+        )
+        for name, planes in parts
+    ]
+
+
+RGBA = {"R": 0.5, "G": 0.25, "B": 0.125, "A": 1.0}
+
+
+@pytest.mark.parametrize("name", ["rgba", "beauty", "main.beauty", "whatever"])
+def test_the_picture_of_several_parts_is_the_one_with_colour(tmp_path: Path, name: str) -> None:
+    notes: list[str] = []
+    OpenEXR.File(parts_of(("depth", {"Z": 7.0}), ("normal", {"X": 0.0, "Y": 1.0, "Z": 0.0}), (name, RGBA))).write(
+        str(tmp_path / "in.exr")
+    )
+    found = read_picture(tmp_path / "in.exr", on_note=notes.append)
+    assert found.pixels[0, 0].tolist() == [0.5, 0.25, 0.125]
+    assert "part depth (Z)" in " ".join(notes)
+
+
+def test_the_part_named_beauty_goes_before_other_colours(tmp_path: Path) -> None:
+    albedo = {"R": 0.9, "G": 0.9, "B": 0.9}
+    OpenEXR.File(parts_of(("albedo", albedo), ("beauty", RGBA))).write(str(tmp_path / "in.exr"))
+    assert read_picture(tmp_path / "in.exr").pixels[0, 0, 0] == 0.5
+
+
+@pytest.mark.parametrize(("layer", "value"), [("albedo", 0.9), ("ALBEDO", 0.9), ("depth", 7.0), ("depth.Z", 7.0), ("Z", 7.0)])
+def test_a_layer_can_be_chosen(tmp_path: Path, layer: str, value: float) -> None:
+    albedo = {"R": 0.9, "G": 0.9, "B": 0.9}
+    OpenEXR.File(parts_of(("beauty", RGBA), ("albedo", albedo), ("depth", {"Z": 7.0}))).write(str(tmp_path / "in.exr"))
+    assert read_picture(tmp_path / "in.exr", layer=layer).pixels[0, 0, 0] == pytest.approx(value)
+    with pytest.raises(InputError, match=r"no layer 'none' in it; there are: beauty, albedo, depth"):
+        read_picture(tmp_path / "in.exr", layer="none")
+
+
+def test_a_layer_of_one_part_can_be_chosen(tmp_path: Path) -> None:
+    plane = np.ones((4, 4), np.float32)
+    channels = dict.fromkeys("RGB", plane * 0.5) | {f"diffuse.{name}": plane * 0.25 for name in "RGB"}
+    OpenEXR.File({}, channels).write(str(tmp_path / "in.exr"))
+    assert read_picture(tmp_path / "in.exr").pixels[0, 0, 0] == 0.5
+    assert read_picture(tmp_path / "in.exr", layer="diffuse").pixels[0, 0, 0] == 0.25

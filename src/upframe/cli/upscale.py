@@ -170,6 +170,16 @@ def upscale(
             rich_help_panel=PICTURES,
         ),
     ] = None,
+    layer: Annotated[
+        str | None,
+        typer.Option(
+            "--layer",
+            metavar="NAME",
+            help="Of OpenEXR files, the layer, part or channel to take. \\[default: the one that is the picture]",
+            show_default=False,
+            rich_help_panel=PICTURES,
+        ),
+    ] = None,
     quality: Annotated[
         int | None,
         typer.Option(
@@ -219,6 +229,7 @@ def upscale(
             frames=frames,
             depth=8 if depth == 8 else 16 if depth == 16 else None,
             quality=quality,
+            layer=layer,
             overwrite=overwrite,
             allow_truncated=allow_truncated,
             clock=clock,

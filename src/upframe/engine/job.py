@@ -66,6 +66,7 @@ class Settings:
     clock: ClockMode = "join"
     max_pixels: int | None = None
     size_change: Literal["fit", "stop"] = "fit"
+    layer: str | None = None
     timeline: Timeline | None = None
     debug: bool = False
 
@@ -301,7 +302,14 @@ class _Job:
 
     def _read(self, path: Path) -> Picture:
         limit = self.settings.max_pixels or MAX_PIXELS
-        return read_picture(path, max_pixels=limit, allow_truncated=self.settings.allow_truncated, on_note=self._notes.append)
+        settings = self.settings
+        return read_picture(
+            path,
+            max_pixels=limit,
+            allow_truncated=settings.allow_truncated,
+            layer=settings.layer,
+            on_note=self._notes.append,
+        )
 
     def _enlarge(self, picture: Picture, upscaler: Upscaler) -> Picture:
         return enlarge_picture(picture, upscaler, self.settings.target, self._notes.append)

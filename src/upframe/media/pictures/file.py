@@ -53,12 +53,14 @@ def read_picture(
     *,
     max_pixels: int = MAX_PIXELS,
     allow_truncated: bool = False,
+    layer: str | None = None,
     on_note: Callable[[str], None] | None = None,
 ) -> Picture:
     """Read a picture of any supported format, upright.
 
     The format is told by the content; a suffix that says otherwise is noted. ``max_pixels`` is checked on the header, before
     memory is asked for. ``allow_truncated`` keeps the readable part of a PNG, JPEG, TIFF, PGM or PPM that ends early.
+    ``layer`` chooses a layer, part or channel of an OpenEXR file by its name, in place of the one that is the picture.
     ``on_note`` is told, in one line that names the file, whatever is left out or converted. Raises InputError for a file
     that is missing, empty, damaged, too large, no picture, or of several pictures; MissingExtra without the package it needs.
     """
@@ -67,7 +69,9 @@ def read_picture(
     name = _checked_format(path, note)
     module, function = _READERS[name]
     read = getattr(import_module(f"upframe.media.pictures.formats.{module}"), function)
-    source = Source(path, max_pixels, allow_truncated, note)
+    source = Source(path, max_pixels, allow_truncated, note, layer)
+    if layer is not None and name != "exr":
+        note(f"{path}: has no layers: {layer!r} chooses among those of OpenEXR files")
     try:
         picture: Picture = read(source)
         return _ready(_upright(picture))

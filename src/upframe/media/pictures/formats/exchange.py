@@ -26,6 +26,8 @@ class Source:
     max_pixels: int
     allow_truncated: bool
     note: Callable[[str], None]
+    layer: str | None = None
+    """Of an OpenEXR file, the layer that is wanted."""
 
     def check_size(self, width: int, height: int) -> None:
         """Refuse a picture without pixels or above ``max_pixels``: called on the header, before memory is asked for."""

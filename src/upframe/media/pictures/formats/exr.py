@@ -12,7 +12,7 @@ import io
 import struct
 import sys
 import threading
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any, NamedTuple, TextIO
 
@@ -42,6 +42,7 @@ class _Layer(NamedTuple):
     part: int
     colour: tuple[str, ...]
     alpha: str | None
+    name: str
 
     @property
     def channels(self) -> tuple[str, ...]:
@@ -108,45 +109,75 @@ def _picture(source: Source, layer: _Layer, header: Mapping[str, Any], stored: l
 
 
 def _main_layer(source: Source, headers: list[dict[str, Any]]) -> _Layer:
-    """The layer that is the picture, with a note on all others."""
-    usable = {
-        index: {channel.name: channel for channel in header["channels"]}
-        for index, header in enumerate(headers)
-        if "deep" not in header["type"].name
-    }
-    found = [(prefix, _Layer(index, *named)) for index, names in usable.items() for prefix, named in _layers(names)]
-    if not found:
-        everything = [channel.name for header in headers for channel in header["channels"]]
+    """The layer that is the picture, or the one asked for, with a note on all others."""
+    found = [layer for index, header in enumerate(headers) for layer in _layers(index, header)]
+    everything = [channel.name for header in headers for channel in header["channels"]]
+    if source.layer is not None:
+        chosen = _named_layer(source, found, headers)
+    elif found:
+        chosen = min(found, key=_rank)
+    else:
         raise InputError(f"{source.path}: no colour among its channels ({_listed(everything)}); R, G, B or Y are wanted")
-    prefix, chosen = min(found, key=lambda item: _rank(item[0]))
-    names = usable[chosen.part]
+    names = {channel.name: channel for channel in headers[chosen.part]["channels"]}
     if any(names[name].xSampling != 1 or names[name].ySampling != 1 for name in chosen.channels) or {"RY", "BY"} & names.keys():
         raise InputError(f"{source.path}: its colour is stored at reduced size (luminance and chroma); convert it to RGB")
-    if prefix:
-        source.note(f"{source.path}: layer {prefix.rstrip('.')} is taken as the picture")
+    if chosen.name and source.layer is None:
+        source.note(f"{source.path}: layer {chosen.name} is taken as the picture; choose another with --layer")
     left_out = [name for name in names if name not in chosen.channels]
-    left_out += [f"part {index}" for index in range(len(headers)) if index != chosen.part]
+    for index, header in enumerate(headers):
+        if index != chosen.part:
+            left_out.append(f"part {_part_name(header) or index} ({_listed([c.name for c in header['channels']])})")
     if left_out:
         source.note(f"{source.path}: channels left out: {_listed(left_out)}")
     return chosen
 
 
-def _layers(names: Mapping[str, Any]) -> Iterable[tuple[str, tuple[tuple[str, ...], str | None]]]:
-    """Layers of one part that have colour: prefix up to the last dot, and the names of colour and alpha."""
+def _part_name(header: Mapping[str, Any]) -> str:
+    return str(header.get("name") or "")
+
+
+def _layers(index: int, header: Mapping[str, Any]) -> Iterator[_Layer]:
+    """Layers of one part that have colour; a part of one channel is a layer, too."""
+    if "deep" in header["type"].name:
+        return
+    names = [channel.name for channel in header["channels"]]
+    part = _part_name(header)
     for prefix in sorted({name[: name.rfind(".") + 1] for name in names}):
         alpha = f"{prefix}A" if f"{prefix}A" in names else None
+        name = ".".join(word for word in (part, prefix.rstrip(".")) if word)
         for colour in ("RGB", "Y"):
             if all(prefix + letter in names for letter in colour):
-                yield prefix, (tuple(prefix + letter for letter in colour), alpha)
+                yield _Layer(index, tuple(prefix + letter for letter in colour), alpha, name)
                 break
-    if len(names) == 1 and not {"Y"} & names.keys():
-        yield "", ((*names,), None)
+    if len(names) == 1 and names[0].rpartition(".")[2] != "Y":
+        yield _Layer(index, (names[0],), None, part)
 
 
-def _rank(prefix: str) -> tuple[int, str]:
-    """The unnamed layer first, then those by whose name renderers mean the picture, then any."""
-    last = prefix.rstrip(".").rpartition(".")[2].lower()
-    return (0 if not prefix else 1 if last in _MAIN_LAYERS else 2), prefix
+def _rank(layer: _Layer) -> tuple[int, int, int]:
+    """RGB before grey; then the layer without a name, those by whose names renderers mean the picture, and any, in order."""
+    last = layer.name.rpartition(".")[2].lower()
+    grey = len(layer.colour) == 1
+    kind = 0 if not layer.name else 1 if last in _MAIN_LAYERS else 2
+    single = grey and layer.colour[0].rpartition(".")[2] != "Y"
+    return grey + single, kind, layer.part
+
+
+def _named_layer(source: Source, layers: list[_Layer], headers: list[dict[str, Any]]) -> _Layer:
+    """The layer that ``--layer`` means: by its name, the end of it, or the name of a channel. Raises InputError."""
+    wanted = (source.layer or "").strip(".").lower()
+    channels = [
+        _Layer(index, (channel.name,), None, ".".join(word for word in (_part_name(header), channel.name) if word))
+        for index, header in enumerate(headers)
+        if "deep" not in header["type"].name
+        for channel in header["channels"]
+    ]
+    for candidates in (layers, channels):
+        exact = [layer for layer in candidates if layer.name.lower() == wanted]
+        ending = [layer for layer in candidates if layer.name.lower().endswith(f".{wanted}")]
+        if exact or ending:
+            return (exact or ending)[0]
+    known = [layer.name or "(without a name)" for layer in layers]
+    raise InputError(f"{source.path}: no layer {source.layer!r} in it; there are: {_listed(known)}")
 
 
 def _listed(names: list[str]) -> str:
