@@ -13,6 +13,7 @@ from typing import NamedTuple
 
 _ORIENTATION = 0x0112
 _EXIF_DIRECTORY = 0x8769
+_MAKER_NOTE = 0x927C
 _SIZE_TAGS = {0x0100: 0, 0x0101: 1, 0xA002: 0, 0xA003: 1}  # ImageWidth, ImageLength, PixelXDimension, PixelYDimension
 _SHORT, _LONG = 3, 4
 
@@ -97,3 +98,22 @@ def with_size(block: bytes, width: int, height: int) -> bytes:
 def xmp_as_upright(packet: bytes) -> bytes:
     """The XMP packet for pixels that have been turned: ``tiff:Orientation`` 1, written as attribute or as element."""
     return re.sub(rb"(tiff:Orientation\s*(?:=\s*[\"']|>\s*))[2-8]", rb"\g<1>1", packet)
+
+
+def xmp_without_extension(packet: bytes) -> bytes:
+    """The XMP packet without its mention of further XMP, for a file that does not hold any."""
+    element = rb"<xmpNote:HasExtendedXMP>[^<]*</xmpNote:HasExtendedXMP>"
+    return re.sub(rb"\s*xmpNote:HasExtendedXMP\s*=\s*(?:\"[^\"]*\"|'[^']*')|" + element, b"", packet)
+
+
+def has_maker_note(block: bytes | None) -> bool:
+    """Whether a block holds the notes of a camera's maker, which may point to places in the file."""
+    order = _byte_order(block) if block else None
+    if block is None or order is None:
+        return False
+    return any(
+        entry.tag == _MAKER_NOTE
+        for link in _entries(block, order, _main_directory(block, order))
+        if link.tag == _EXIF_DIRECTORY and link.kind == _LONG
+        for entry in _entries(block, order, _value(block, order, link))
+    )

@@ -36,12 +36,13 @@ class _Capacity:
     largest_side: int = 2**31 - 1
 
 
+_JPEG_METADATA = frozenset({"icc", "exif", "xmp", "dpi", "iptc", "xmp_extension"})
 _TIFF_TEXT = frozenset({"Description", "Software", "Author", "Copyright"})
 _CAPACITY: Mapping[PictureFormat, _Capacity] = {
     "png": _Capacity((8, 16), True, frozenset({"icc", "exif", "xmp", "dpi", "pixel_aspect", "png_colour"}), None),
-    "jpeg": _Capacity((8,), False, frozenset({"icc", "exif", "xmp", "dpi"}), frozenset({"Comment"}), 65_500),
+    "jpeg": _Capacity((8,), False, _JPEG_METADATA, frozenset({"Comment"}), 65_500),
     "webp": _Capacity((8,), True, frozenset({"icc", "exif", "xmp"}), largest_side=16_383),
-    "tiff": _Capacity((8, 16, 32), True, frozenset({"icc", "exif", "xmp", "dpi"}), _TIFF_TEXT),
+    "tiff": _Capacity((8, 16, 32), True, frozenset({"icc", "exif", "xmp", "dpi", "iptc", "geo"}), _TIFF_TEXT),
     "exr": _Capacity((16, 32), True, frozenset({"dpi", "exr_header"}), None),
     "bmp": _Capacity((8,), False, frozenset({"dpi"})),
     "ppm": _Capacity((8, 16), False, frozenset()),
@@ -53,6 +54,9 @@ _WORDS = {
     "pixel_aspect": "shape of pixels",
     "png_colour": "PNG colour chunks",
     "exr_header": "OpenEXR attributes",
+    "iptc": "IPTC (title, keywords, credit)",
+    "xmp_extension": "extended XMP",
+    "geo": "georeference",
 }
 
 
@@ -177,4 +181,6 @@ def _fit_metadata(picture: Picture, target: PictureFormat, capacity: _Capacity, 
         note(f"{target.upper()} has no place for: {', '.join(words)}")
     empty = PictureMetadata()
     kept = replace(metadata, text=text, **{name: getattr(empty, name) for name in lost})
+    if kept.xmp and not kept.xmp_extension:
+        kept = replace(kept, xmp=exif.xmp_without_extension(kept.xmp))
     return replace(kept, exif=exif.with_size(kept.exif, picture.width, picture.height)) if kept.exif else kept

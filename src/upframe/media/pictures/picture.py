@@ -56,6 +56,15 @@ def format_for(path: Path) -> PictureFormat:
 
 
 @dataclass(frozen=True, slots=True)
+class Georeference:
+    """Where on Earth a picture lies: TIFF tags with their type and little-endian bytes, and the size they are true for."""
+
+    tags: Mapping[int, tuple[int, bytes]]
+    width: int
+    height: int
+
+
+@dataclass(frozen=True, slots=True)
 class PictureMetadata:
     """What a file says beside its samples. A format keeps what it has a place for; the writer notes the rest."""
 
@@ -74,6 +83,13 @@ class PictureMetadata:
     """PNG's own statements on colour (cICP, mDCV, cLLI, sRGB, gAMA, cHRM): chunk type and content."""
     exr_header: Mapping[str, Any] = field(default_factory=dict)
     """OpenEXR header attributes other than strings and those that follow from the samples."""
+    iptc: bytes | None = None
+    """IPTC-IIM records: title, keywords, credit."""
+    xmp_extension: bytes | None = None
+    """What of the XMP of a JPEG lies outside its main packet."""
+    comments: tuple[str, ...] = ()
+    """The comments of a JPEG one by one, where it has several; ``text`` has them as one."""
+    geo: Georeference | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from io import BytesIO
 from pathlib import Path
 
@@ -13,6 +12,7 @@ from PIL.JpegImagePlugin import JpegImageFile, get_sampling
 from upframe.errors import InputError
 from upframe.media.pictures.colour import cmyk_to_rgb
 from upframe.media.pictures.formats.exchange import Source, WriteOptions, split_alpha
+from upframe.media.pictures.formats.jpeg_segments import beside_segments, read_beside, segments
 from upframe.media.pictures.picture import Origin, Picture, PictureEncoding, PictureMetadata, Samples, Subsampling
 
 SIGNATURE = b"\xff\xd8\xff"
@@ -20,6 +20,7 @@ _END_OF_IMAGE = b"\xff\xd9"
 _EXIF_PREFIX = b"Exif\0\0"
 _MOST_IN_SEGMENT = 65_533  # bytes; a segment's length is 16 bits and counts itself
 _XMP_PREFIX_SIZE = 29
+_IPTC_HEAD_SIZE = 40
 _SUBSAMPLING: dict[int, Subsampling] = {0: "4:4:4", 1: "4:2:2", 2: "4:2:0"}
 _OTHER_PROCESSES = {
     **dict.fromkeys((0xC3, 0xCB), "lossless JPEG"),
@@ -42,7 +43,7 @@ def read(source: Source) -> Picture:
     except OSError:
         picture = _load_cut(source, data)
     subsampling = _SUBSAMPLING.get(get_sampling(picture), "4:4:4")
-    metadata = _metadata(picture)
+    metadata = _metadata(source, picture, data)
     origin: Origin = "samples"
     samples = np.asarray(picture)
     if picture.mode == "CMYK":
@@ -62,21 +63,6 @@ def _check_process(source: Source, data: bytes) -> None:
             kind = "JPEG-LS" if marker == 0xF7 else ""
         if kind:
             raise InputError(f"{source.path}: {kind} is not supported; convert it, for instance to PNG")
-
-
-def segments(data: bytes) -> Iterator[tuple[int, bytes]]:
-    """The segments before the samples: code of the marker, and content."""
-    position = 2
-    while position + 4 <= len(data) and data[position] == 0xFF:
-        marker = data[position + 1]
-        if marker == 0xFF:  # filling
-            position += 1
-            continue
-        if marker in (0xDA, 0xD9):
-            return
-        length = int.from_bytes(data[position + 2 : position + 4], "big")
-        yield marker, data[position + 4 : position + 2 + length]
-        position += 2 + max(length, 2)
 
 
 def _open(source: Source, data: bytes) -> JpegImageFile:
@@ -105,16 +91,21 @@ def _flat_rows_at_the_end(samples: Samples) -> int:
     return len(samples) - int(np.flatnonzero(detailed)[-1]) - 1 if detailed.any() else len(samples)
 
 
-def _metadata(picture: JpegImageFile) -> PictureMetadata:
+def _metadata(source: Source, picture: JpegImageFile, data: bytes) -> PictureMetadata:
     info = picture.info
-    comment = info.get("comment")
+    beside = read_beside(data)
+    if beside.left_out:
+        source.note(f"{source.path}: left out: {', '.join(beside.left_out)}")
     dpi = info.get("dpi")
     return PictureMetadata(
         icc=info.get("icc_profile"),
         exif=info["exif"].removeprefix(_EXIF_PREFIX) if "exif" in info else None,
         xmp=info.get("xmp"),
-        text={COMMENT: comment.decode("utf-8", "replace")} if comment else {},
+        text={COMMENT: "\n".join(beside.comments)} if any(beside.comments) else {},
         dpi=(float(dpi[0]), float(dpi[1])) if dpi else None,
+        iptc=beside.iptc,
+        xmp_extension=beside.xmp_extension,
+        comments=beside.comments if len(beside.comments) > 1 else (),
     )
 
 
@@ -124,12 +115,14 @@ def write(path: Path, picture: Picture, options: WriteOptions) -> None:
     blocks = {
         "exif": _EXIF_PREFIX + metadata.exif if metadata.exif else b"",
         "xmp": metadata.xmp or b"",
-        "comment": metadata.text.get(COMMENT, "").encode(),
+        "comment": b"" if len(metadata.comments) > 1 else metadata.text.get(COMMENT, "").encode(),
     }
     for name, most in (("exif", 0), ("xmp", _XMP_PREFIX_SIZE), ("comment", 0)):
         if len(blocks[name]) > _MOST_IN_SEGMENT - most:
             options.note(f"JPEG holds at most 64 KiB of {name}; the {len(blocks[name]):,} bytes were left out")
             blocks[name] = b""
+    if len(metadata.iptc or b"") > _MOST_IN_SEGMENT - _IPTC_HEAD_SIZE:
+        options.note("JPEG holds at most 64 KiB of IPTC; it was left out")
     samples = picture.pixels[..., 0] if picture.pixels.shape[2] == 1 else picture.pixels
     encoded = BytesIO()
     Image.fromarray(samples).save(
@@ -139,6 +132,7 @@ def write(path: Path, picture: Picture, options: WriteOptions) -> None:
         subsampling=options.subsampling,
         icc_profile=metadata.icc or b"",
         dpi=tuple(round(value) for value in metadata.dpi) if metadata.dpi else (0, 0),
+        extra=beside_segments(metadata),
         **blocks,
     )
     path.write_bytes(encoded.getbuffer())

@@ -34,6 +34,8 @@ _COLOUR_TYPE = {1: _GREY, 2: _GREY_ALPHA, 3: _RGB, 4: _RGB_ALPHA}
 _ADAM7 = ((0, 0, 8, 8), (4, 0, 8, 8), (0, 4, 4, 8), (2, 0, 4, 4), (0, 2, 2, 4), (1, 0, 2, 2), (0, 1, 1, 2))
 """Adam7 passes: first column, first row, column step, row step."""
 
+_CHUNK_NAMES = {"tIME": "time of the last change", "bKGD": "background", "sBIT": "significant bits", "hIST": "histogram"}
+
 _Chunks = list[tuple[bytes, bytes]]
 
 
@@ -89,6 +91,7 @@ def read(source: Source) -> Picture:
     if header.colour_type == _PALETTE:
         source.note(f"{source.path}: palette picture: read as {'RGB with alpha' if alpha is not None else 'RGB'}")
     origin: Origin = "palette" if header.colour_type == _PALETTE else "bilevel" if header.bits == 1 else "samples"
+    _name_left_out(source, chunks)
     metadata = _metadata(chunks, _Unpacking(source))
     return Picture(pixels, alpha, format="png", metadata=metadata, encoding=PictureEncoding(origin=origin))
 
@@ -178,6 +181,20 @@ def _metadata(chunks: _Chunks, unpack: _Unpacking) -> PictureMetadata:
                 text.setdefault(keyword, []).append(value)
     joined = {keyword: "\n".join(values) for keyword, values in text.items()}
     return PictureMetadata(icc or None, exif, xmp, joined, dpi, aspect, tuple(colour))
+
+
+def _name_left_out(source: Source, chunks: _Chunks) -> None:
+    """A note on what of a file is not kept: chunks without a place, and the languages of texts."""
+    kept = {*_COLOUR_CHUNKS, b"IHDR", b"PLTE", b"tRNS", b"IDAT", b"IEND", b"iCCP", b"eXIf", b"pHYs", b"tEXt", b"zTXt", b"iTXt"}
+    lost = dict.fromkeys(kind.decode("latin-1") for kind, _ in chunks if kind not in kept and kind.isalpha())
+    languages = any(
+        kind == b"iTXt" and payload.partition(b"\0")[2][2:].split(b"\0", 2)[:2] != [b"", b""] for kind, payload in chunks
+    )
+    words = [f"{kind} ({_CHUNK_NAMES[kind]})" if kind in _CHUNK_NAMES else kind for kind in lost]
+    if languages:
+        words.append("the languages of its texts")
+    if words:
+        source.note(f"{source.path}: left out: {', '.join(words)}")
 
 
 class _Unpacking:

@@ -38,7 +38,11 @@ def _read_with_pillow(source: Source, plugin: type[BmpImageFile] | type[GifImage
     except (OSError, SyntaxError, ValueError, EOFError, Image.DecompressionBombError) as error:
         raise source.damaged(error) from error
     dpi = picture.info.get("dpi")
-    metadata = PictureMetadata(dpi=(float(dpi[0]), float(dpi[1])) if dpi else None)
+    comment = picture.info.get("comment")
+    metadata = PictureMetadata(
+        dpi=(float(dpi[0]), float(dpi[1])) if dpi else None,
+        text={"Comment": comment.decode("utf-8", "replace")} if comment else {},
+    )
     origins: dict[str, Origin] = {"1": "bilevel", "P": "palette"}
     origin = origins.get(picture.mode, "samples")
     mode = {"1": "L", "P": "RGBA" if "transparency" in picture.info else "RGB"}.get(picture.mode, picture.mode)

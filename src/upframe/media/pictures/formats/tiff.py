@@ -15,6 +15,7 @@ from PIL.TiffImagePlugin import COMPRESSION_INFO, TiffImageFile
 
 from upframe.errors import InputError, MissingExtra
 from upframe.media.pictures.colour import cmyk_to_rgb, profile_is_linear, to_depth
+from upframe.media.pictures.exif import has_maker_note
 from upframe.media.pictures.formats import tiff_tags
 from upframe.media.pictures.formats.exchange import Source, WriteOptions
 from upframe.media.pictures.formats.ffmpeg import decode_16_bit
@@ -236,7 +237,9 @@ def write(path: Path, picture: Picture, options: WriteOptions) -> None:
         iccprofile=metadata.icc,
         software=False,
         metadata=None,
-        extratags=tiff_tags.extra_tags(metadata),
+        extratags=tiff_tags.extra_tags(metadata, (picture.width, picture.height)),
     )
+    if has_maker_note(metadata.exif):
+        options.note("the maker notes of its EXIF were moved; what in them points to places in the file is lost")
     if metadata.exif:
         tiff_tags.append_directories(path, metadata.exif)

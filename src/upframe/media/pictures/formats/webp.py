@@ -16,6 +16,7 @@ from upframe.media.pictures.formats.exchange import Source, WriteOptions, split_
 from upframe.media.pictures.picture import Picture, PictureEncoding, PictureMetadata
 
 _EXIF_PREFIX = b"Exif\0\0"
+_KEPT = frozenset({"VP8X", "VP8 ", "VP8L", "ALPH", "ICCP", "EXIF", "XMP "})
 
 
 def read(source: Source) -> Picture:
@@ -35,6 +36,9 @@ def read(source: Source) -> Picture:
     except (OSError, SyntaxError, ValueError, Image.DecompressionBombError) as error:
         raise source.damaged(error) from error
     pixels, alpha = split_alpha(np.asarray(picture))
+    lost = sorted({kind.decode("latin-1") for kind in chunks} - _KEPT)
+    if lost:
+        source.note(f"{source.path}: chunks left out: {', '.join(lost)}")
     exif = picture.info.get("exif")
     metadata = PictureMetadata(
         icc=picture.info.get("icc_profile"),
