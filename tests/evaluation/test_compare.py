@@ -45,6 +45,20 @@ def test_two_pictures_have_the_psnr_of_their_pixels(tmp_path: Path) -> None:
     assert set(result_of(evaluation)) == {"psnr_rgb", "ssim_rgb", "psnr_y", "ssim_y"}
 
 
+def test_transparency_is_compared_as_seen_on_black_and_that_is_said(tmp_path: Path) -> None:
+    notes: list[str] = []
+    seen = scene()
+    seen[:8] = 0
+    alpha = np.full((*seen.shape[:2], 1), 255, np.uint8)
+    alpha[:8] = 0
+    hidden = seen.copy()
+    hidden[:8] = 200
+    result = save(tmp_path / "rgba.png", np.concatenate([hidden, alpha], axis=2))
+    evaluation = scores_of(result, save(tmp_path / "rgb.png", seen), notes=notes)
+    assert result_of(evaluation)["psnr_rgb"] > 90
+    assert any("transparency" in note for note in notes)
+
+
 def test_two_folders_are_matched_by_name_whatever_their_formats(tmp_path: Path) -> None:
     for name, seed in (("zebra", 1), ("apple", 2)):
         save(tmp_path / "ours" / f"{name}.bmp", scene(seed=seed))

@@ -55,6 +55,12 @@ def test_a_still_is_limited_and_cut_ones_are_refused(tmp_path: Path, write: Call
         read_picture(path)
 
 
+def test_a_still_named_as_a_film_is_a_picture(tmp_path: Path) -> None:
+    avif(tmp_path / "still.avif")
+    (tmp_path / "still.avif").rename(tmp_path / "still.mp4")
+    assert [item.kind for item in find_inputs([tmp_path / "still.mp4"])] == ["picture"]
+
+
 def test_a_tiled_avif_is_one_picture(shared: Path) -> None:
     path = shared / "cases/pictures/photo_tiles_2x2.avif"
     assert [item.kind for item in find_inputs([path])] == ["picture"]

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -10,6 +12,7 @@ from numpy.typing import NDArray
 
 from upframe.errors import InputError
 from upframe.media.pictures.file import read_picture
+from upframe.media.pictures.picture import Picture
 
 
 def read_rgb(path: Path) -> NDArray[Any]:
@@ -18,7 +21,24 @@ def read_rgb(path: Path) -> NDArray[Any]:
     uint8 or uint16 as stored; scene-linear floats are bent to a display's curve (:mod:`upframe.ops.transfer`), float32. Raises
     InputError for what cannot be read, and for samples that are not finite numbers: no score could be had of them.
     """
+    return _rgb_of(read_picture(path), path)
+
+
+def read_seen(path: Path, on_note: Callable[[str], None]) -> NDArray[Any]:
+    """As :func:`read_rgb`, a picture with transparency as it is seen on black, which is noted: hidden colours do not count."""
     picture = read_picture(path)
+    if picture.alpha is not None:
+        full = 1.0 if picture.alpha.dtype.kind == "f" else float(np.iinfo(picture.alpha.dtype).max)
+        if not (picture.alpha == full).all():
+            on_note("pictures with transparency are compared as they are seen on black; alpha itself is not compared")
+            if not picture.associated:
+                seen = picture.pixels * (picture.alpha / np.float32(full))
+                seen = seen if picture.pixels.dtype.kind == "f" else np.rint(seen)
+                picture = replace(picture, pixels=seen.astype(picture.pixels.dtype))
+    return _rgb_of(picture, path)
+
+
+def _rgb_of(picture: Picture, path: Path) -> NDArray[Any]:
     pixels = picture.pixels
     if np.issubdtype(pixels.dtype, np.floating):
         check_numbers(pixels, str(path))

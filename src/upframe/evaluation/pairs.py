@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from upframe.data.films import rgb_of
-from upframe.data.frames import read_rgb
+from upframe.data.pictures import read_rgb, read_seen
 from upframe.errors import InputError
 from upframe.media.files import Input, find_inputs, natural_key
 from upframe.media.films.film import RawFrame
@@ -86,7 +86,7 @@ def pair_up(result: str, reference: str, *, holes: str | None, align: bool, on_n
         raise InputError(f"{result}: has nothing that can be compared with {reference}")
     maps = None if holes is None else _side(holes)
     pictures = [(name, ours.pictures[mine], path, _hole_of(maps, name, len(matched))) for mine, name, path in matched]
-    return clips + _picture_clips(pictures, theirs.path)
+    return clips + _picture_clips(pictures, theirs.path, on_note)
 
 
 def _side(argument: str) -> _Side:
@@ -196,7 +196,7 @@ def _hole_of(maps: _Side | None, name: str, count: int) -> Path | None:
     raise InputError(f"{maps.path}: no map of holes for {name}")
 
 
-def _picture_clips(pictures: Sequence[_Files], reference: str) -> list[PairedClip]:
+def _picture_clips(pictures: Sequence[_Files], reference: str, on_note: Notes) -> list[PairedClip]:
     folders: dict[str, list[_Files]] = {}
     for files in pictures:
         folders.setdefault(str(PurePosixPath(files[0]).parent), []).append(files)
@@ -206,17 +206,18 @@ def _picture_clips(pictures: Sequence[_Files], reference: str) -> list[PairedCli
             name = folder if folder != "." else Path(reference.rstrip("/")).name
             if "%" in name or "#" in name:  # a numbered sequence
                 name = together[0][2].parent.name
-            clips.append(_picture_clip(name, together))
+            clips.append(_picture_clip(name, together, on_note))
         else:
-            clips += [_picture_clip(files[0], [files]) for files in together]
+            clips += [_picture_clip(files[0], [files], on_note) for files in together]
     return clips
 
 
-def _picture_clip(name: str, files: Sequence[_Files]) -> PairedClip:
+def _picture_clip(name: str, files: Sequence[_Files], on_note: Notes) -> PairedClip:
     def read() -> Generator[Pair, None, None]:
         for frame, ours, theirs, hole in files:
             marks = None if hole is None else read_rgb(hole)
-            yield Pair(PurePosixPath(frame).name, read_rgb(ours), read_rgb(theirs), marks, f"{ours} and {theirs}")
+            result, reference = read_seen(ours, on_note), read_seen(theirs, on_note)
+            yield Pair(PurePosixPath(frame).name, result, reference, marks, f"{ours} and {theirs}")
 
     return PairedClip(name, len(files), 0.0, read)
 
@@ -262,7 +263,7 @@ def _film(path: Path) -> _Frames:
     return _Frames(str(path), info.frames, info.frames_exact, float(info.average_rate or 0), read)
 
 
-def _frames(side: _Side) -> _Frames:
+def _frames(side: _Side, on_note: Notes) -> _Frames:
     if side.film is not None:
         return _film(side.film)
     names = sorted(side.pictures, key=lambda name: natural_key(Path(name)))
@@ -270,14 +271,14 @@ def _frames(side: _Side) -> _Frames:
         raise InputError(f"{side.path}: a film is compared with another film, or with a folder of its frames and nothing else")
 
     def read() -> Generator[Pixels, None, None]:
-        yield from (read_rgb(side.pictures[name]) for name in names)
+        yield from (read_seen(side.pictures[name], on_note) for name in names)
 
     return _Frames(side.path, len(names), True, 0.0, read)
 
 
 def _in_order(ours: _Side, theirs: _Side, *, align: bool, on_note: Notes) -> PairedClip:
     name = Path((theirs.film or ours.film or Path(theirs.path)).name).stem
-    return _ordered_clip(name, _frames(ours), _frames(theirs), align=align, on_note=on_note)
+    return _ordered_clip(name, _frames(ours, on_note), _frames(theirs, on_note), align=align, on_note=on_note)
 
 
 def _film_clip(name: str, ours: Path, theirs: Path, *, align: bool, on_note: Notes) -> PairedClip:

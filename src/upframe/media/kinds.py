@@ -53,7 +53,9 @@ def kind_by_suffix(path: Path) -> Kind | None:
         return _kind_of_still(path)
     if suffix == ".gif":
         return _kind_of_gif(path)
-    return "film" if suffix in FILM_SUFFIXES else None
+    if suffix in FILM_SUFFIXES:
+        return "picture" if _is_picture(path) else "film"
+    return None
 
 
 def kind_of_found(path: Path) -> Kind | str:
@@ -97,6 +99,14 @@ def _kind_of_still(path: Path) -> Kind:
     except OSError:
         return "picture"  # whose reader says what is wrong with it
     return "picture" if known or path.suffix.lower() == ".jxl" else "film"
+
+
+def _is_picture(path: Path) -> bool:
+    """Whether a file that is named as a film holds a picture."""
+    try:
+        return not irregular(path) and format_of_content(path) is not None
+    except OSError:
+        return False
 
 
 def _kind_of_gif(path: Path) -> Kind:

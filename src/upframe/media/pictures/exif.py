@@ -14,6 +14,8 @@ from typing import NamedTuple
 _ORIENTATION = 0x0112
 _EXIF_DIRECTORY = 0x8769
 _MAKER_NOTE = 0x927C
+SMALLEST_DIRECTORY = 18
+"""Bytes: a count, one entry, a link. Less cannot point anywhere."""
 _SIZE_TAGS = {0x0100: 0, 0x0101: 1, 0xA002: 0, 0xA003: 1}  # ImageWidth, ImageLength, PixelXDimension, PixelYDimension
 _SHORT, _LONG = 3, 4
 
@@ -112,7 +114,7 @@ def has_maker_note(block: bytes | None) -> bool:
     if block is None or order is None:
         return False
     return any(
-        entry.tag == _MAKER_NOTE
+        entry.tag == _MAKER_NOTE and struct.unpack_from(order + "I", block, entry.position + 4)[0] >= SMALLEST_DIRECTORY
         for link in _entries(block, order, _main_directory(block, order))
         if link.tag == _EXIF_DIRECTORY and link.kind == _LONG
         for entry in _entries(block, order, _value(block, order, link))

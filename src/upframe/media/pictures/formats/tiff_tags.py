@@ -7,6 +7,7 @@ from io import BytesIO
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, BinaryIO
 
+from upframe.media.pictures.exif import SMALLEST_DIRECTORY
 from upframe.media.pictures.formats import geotiff
 from upframe.media.pictures.formats.exchange import Source
 from upframe.media.pictures.formats.tiff_directory import (
@@ -84,7 +85,7 @@ def _directories(source: Source, page: TiffPage) -> tuple[dict[int, Value], dict
     if lost:
         names = (f"{_NAMES.get(tag, 'tag')} {tag}" for tag in sorted(lost))
         source.note(f"{source.path}: tags left out: {', '.join(names)}")
-    if _MAKER_NOTE in inner.get(_EXIF, {}):
+    if _MAKER_NOTE in (camera := inner.get(_EXIF, {})) and len(camera[_MAKER_NOTE].stored) >= SMALLEST_DIRECTORY:
         source.note(f"{source.path}: the maker notes of its EXIF were moved; what in them points to places in the file is lost")
     return main, inner
 
