@@ -29,6 +29,7 @@ from upframe.media.films.encoders import EncoderSettings, choose_encoding
 from upframe.media.films.film import CopiedPacket, Notes, PixelLayout, RawFrame, no_notes
 from upframe.media.films.matroska import ROOM, write_display_shape
 from upframe.media.films.planes import make_frame
+from upframe.media.films.programmes import service_metadata
 from upframe.media.films.reader import FilmReader
 from upframe.media.films.scheduling import leave_real_time
 from upframe.media.films.sound import EncodedSound, RepackedSound
@@ -190,6 +191,8 @@ class FilmWriter:
             )
             self._open = True
             self._output.metadata.update(kept_metadata(source.container.metadata))
+            if source.info.container == "mpegts":
+                self._output.metadata.update(service_metadata(source.path, source.stream.id, self._container, self._note_once))
             if self._container.chapters:
                 self._output.set_chapters(source.container.chapters())
             self._stream = self._add_streams(source, settings)
