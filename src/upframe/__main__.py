@@ -1,6 +1,6 @@
 """``python -m upframe`` is the same as ``upframe``."""
 
-from upframe.cli.main import main
+from upframe.cli.start import main
 
 if __name__ == "__main__":
     main()

@@ -5,6 +5,8 @@ The message names the file, what is wrong with it, and what to do about it.
 
 from __future__ import annotations
 
+import errno
+
 
 class UpframeError(Exception):
     """Base of all errors Upframe raises on purpose; ``str(error)`` is fit for a user's eyes."""
@@ -48,8 +50,12 @@ def as_upframe_error(error: Exception, place: object = "") -> UpframeError:
     if isinstance(error, UpframeError):
         return error
     before = f"{place}: " if str(place) else ""
-    if isinstance(error, OSError):
-        made: UpframeError = InputError(f"{before}{error.strerror or error}{f' ({error.filename})' if error.filename else ''}")
+    made: UpframeError
+    if isinstance(error, OSError) and error.errno in (errno.ENOSPC, errno.EDQUOT):
+        what = f" ({error.filename})" if error.filename else ""
+        made = OutputError(f"{before}the disk is full{what}: make room, or write elsewhere")
+    elif isinstance(error, OSError):
+        made = InputError(f"{before}{error.strerror or error}{f' ({error.filename})' if error.filename else ''}")
     elif isinstance(error, MemoryError) or "can't allocate memory" in str(error):
         what = "" if "allocator" in str(error).lower() or not str(error) else f" ({error})"
         made = InputError(f"{before}there is not enough memory{what}: ask for less at a time, or for a smaller size")

@@ -199,8 +199,8 @@ def test_what_is_wrong_with_the_encoder_is_said_before_the_work(upframe: Command
     assert files(tmp_path) == {"clip.mp4"}
 
 
-@pytest.mark.parametrize("kind", [signal.SIGINT, signal.SIGTERM])
-def test_an_interrupt_ends_cleanly_and_leaves_nothing(tmp_path: Path, kind: signal.Signals) -> None:
+@pytest.mark.parametrize(("kind", "code"), [(signal.SIGINT, 130), (signal.SIGTERM, 130), (signal.SIGHUP, 129)])
+def test_an_interrupt_ends_cleanly_and_leaves_nothing(tmp_path: Path, kind: signal.Signals, code: int) -> None:
     Film(times=steady(2000), options={"preset": "ultrafast"}).make(tmp_path / "long.mp4")
     with start("upscale", "long.mp4", "--json", cwd=tmp_path) as running:
         assert running.stdout is not None
@@ -209,7 +209,7 @@ def test_an_interrupt_ends_cleanly_and_leaves_nothing(tmp_path: Path, kind: sign
         assert len(files(tmp_path)) == 2, "the hidden file that is being written"
         running.send_signal(kind)
         _, err = running.communicate(timeout=60)
-    assert running.returncode == 130
+    assert running.returncode == code
     assert "interrupted" in err
     assert "Traceback" not in err
     assert files(tmp_path) == {"long.mp4"}

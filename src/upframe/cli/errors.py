@@ -8,9 +8,10 @@ from contextlib import contextmanager
 
 import typer
 
+from upframe.cli.start import exit_code, tell_interrupted, was_interrupted
 from upframe.errors import UpframeError, as_upframe_error
 
-FAILED, INTERRUPTED = 1, 130
+FAILED = 1
 
 
 @contextmanager
@@ -19,8 +20,8 @@ def one_line(*, debug: bool) -> Iterator[None]:
     try:
         yield
     except KeyboardInterrupt:
-        print("upframe: interrupted; nothing unfinished was left behind", file=sys.stderr)
-        raise typer.Exit(INTERRUPTED) from None
+        tell_interrupted()
+        raise typer.Exit(exit_code()) from None
     except UpframeError as error:
         if debug:
             raise
@@ -29,6 +30,8 @@ def one_line(*, debug: bool) -> Iterator[None]:
     except BrokenPipeError:
         raise typer.Exit(FAILED) from None
     except Exception as error:
+        if was_interrupted() and isinstance(error, OSError):  # the terminal is gone, and cannot be written to
+            raise typer.Exit(exit_code()) from None
         if debug:
             raise
         print(f"upframe: {as_upframe_error(error)}", file=sys.stderr)

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from upframe.cli.errors import INTERRUPTED, one_line
+from upframe.cli.errors import one_line
 from upframe.cli.options import (
     DATA,
     NUMBERS,
@@ -30,6 +30,7 @@ from upframe.cli.options import (
     ReportFolder,
 )
 from upframe.cli.scores import deliver, refuse_existing, split_metrics, telling
+from upframe.cli.start import INTERRUPTED
 from upframe.errors import OutputError
 
 if TYPE_CHECKING:

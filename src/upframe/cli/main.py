@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import signal
-from types import FrameType
 from typing import Annotated, Any
 
 import typer
@@ -25,6 +23,7 @@ from upframe.cli import (
     train,
     upscale,
 )
+from upframe.cli.start import main  # noqa: F401  # where an installed command may look for it
 
 
 class _Commands(TyperGroup):
@@ -43,7 +42,7 @@ app = typer.Typer(
     "[bold]upframe upscale holiday.mp4[/]  makes holiday-x2.mp4 beside it, with its sound, subtitles and timing.\n\n"
     "[bold]upframe upscale photos/ -o large/ --scale 4[/]  does a whole folder.\n\n"
     "[bold]upframe models[/]  lists what is built in.",
-    epilog="Exit codes: 0 done, 1 failed (one line says why), 2 wrong usage, 130 interrupted.",
+    epilog="Exit codes: 0 done, 1 failed (one line says why), 2 wrong usage, 130 interrupted, 129 hung up.",
     rich_markup_mode="rich",
     no_args_is_help=True,
     add_completion=False,
@@ -81,13 +80,3 @@ def root(
     ] = False,
 ) -> None:
     """Options of the program itself."""
-
-
-def _interrupt(_signal: int, _frame: FrameType | None) -> None:
-    raise KeyboardInterrupt
-
-
-def main() -> None:
-    """Run the command line. SIGTERM ends a job as cleanly as Ctrl-C does."""
-    signal.signal(signal.SIGTERM, _interrupt)
-    app()

@@ -12,8 +12,9 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from upframe.cli.errors import INTERRUPTED, one_line
+from upframe.cli.errors import one_line
 from upframe.cli.options import AsJson, Debug
+from upframe.cli.start import INTERRUPTED
 
 if TYPE_CHECKING:
     from upframe.cli.terminal import Terminal

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import errno
 import os
-import secrets
 import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from upframe.errors import OutputError
+from upframe.media.leftovers import remove_leftovers, unfinished_name
 from upframe.regular import irregular
 
 _DISK_FULL = {errno.ENOSPC, errno.EDQUOT}
@@ -20,21 +20,23 @@ _DISK_FULL = {errno.ENOSPC, errno.EDQUOT}
 def atomic_output(target: Path | str, *, overwrite: bool = False, folder: bool = False) -> Iterator[Path]:
     """A path beside ``target`` to write to, which takes the target's name at the end, and is removed if anything goes wrong.
 
-    Yields a path in the same folder, with the same suffix and a hidden name: not yet there for a file, made and empty when
-    ``folder``. Missing parent folders are made, and removed again on failure. A folder that exists and holds something is
-    only added to with ``overwrite``: files of the same name are replaced, others stay. Only regular files are ever replaced: a
-    link to one stays, and the file it leads to is replaced; pipes, devices, sockets and links to nowhere are refused.
+    What killed runs have left unfinished in that folder is removed. Yields a path in the same folder, with the same suffix and
+    a hidden name: not yet there for a file, made and empty when ``folder``. Missing parent folders are made, and removed again
+    on failure. A folder that exists and holds something is only added to with ``overwrite``: files of the same name are
+    replaced, others stay. Only regular files are ever replaced: a link to one stays, and the file it leads to is replaced;
+    pipes, devices, sockets and links to nowhere are refused.
 
     Raises OutputError, before anything is written, when the target exists or cannot be made; and in place of an OSError of
     the ``with`` block that says that the disk is full or the place not writable.
     """
     target = Path(target)
     place = target if folder else _place(target)
-    temporary = place.parent / f".upframe-{secrets.token_hex(6)}{'' if folder else target.suffix}"
+    temporary = place.parent / unfinished_name("" if folder else target.suffix)
     made: list[Path] = []
     try:
         _refuse_existing(target, overwrite, folder)
         _make_parents(place.parent, made)
+        remove_leftovers(place.parent)
         _probe(temporary, folder)
         yield temporary
         _publish(temporary, target, overwrite, folder)
