@@ -107,3 +107,7 @@ def test_a_picture_too_large_for_the_memory_does_not_end_the_others(upframe: Com
     assert outcome.code == 1
     assert [event["input"] for event in outcome.events_of("failed")] == ["wide.png"]
     assert [event["input"] for event in outcome.events_of("finished")] == ["zz.png"]
+    outcome = upframe("upscale", "wide.png", "zz.png", "-m", "bicubic", "--size", "300000x300000", "--json")
+    assert outcome.code == 1
+    wide, _ = (event["message"] for event in outcome.events_of("failed"))
+    assert "wide.png, enlarged to 300000x300000: there is not enough memory" in wide

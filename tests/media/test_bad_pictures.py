@@ -131,6 +131,15 @@ def test_a_directory_whose_values_lie_at_one_place_a_thousand_times_is_left_out(
         assert len(read_directory(file, Layout("<"), start)) == 8
 
 
+def test_a_picture_that_is_larger_than_the_memory_is_refused_whatever_the_limit(tmp_path: Path) -> None:
+    side = 40_000_000
+    header = chunk(b"IHDR", struct.pack(">IIBBBBB", side, side, 8, 2, 0, 0, 0))
+    (tmp_path / "huge.png").write_bytes(
+        b"\x89PNG\r\n\x1a\n" + header + chunk(b"IDAT", zlib.compress(bytes(9))) + chunk(b"IEND", b"")
+    )
+    assert "there is not enough memory: at least 1,600,000.0 GB" in refusal(tmp_path / "huge.png", max_pixels=side * side)
+
+
 def test_a_damaged_gif_in_a_folder_is_a_picture_that_cannot_be_read(tmp_path: Path) -> None:
     Image.fromarray(noise()).save(tmp_path / "whole.gif", save_all=True, append_images=[Image.fromarray(noise()[::-1])])
     data = (tmp_path / "whole.gif").read_bytes()

@@ -31,6 +31,7 @@ from upframe.media.films.frames import FrameFolder
 from upframe.media.films.probe import MAX_PIXELS as MAX_FRAME_PIXELS
 from upframe.media.films.reader import ClockMode, FilmReader
 from upframe.media.films.writer import FilmWriter
+from upframe.media.memory import require_memory
 from upframe.media.naming import Planned, may_be_several, plan_outputs, results_folder
 from upframe.media.naming import Target as OutputTarget
 from upframe.media.numbered import FrameNames
@@ -329,6 +330,7 @@ class _Job:
         self, item: Input, target: OutputTarget, upscaler: Upscaler, size: tuple[int, int], frames: int | None
     ) -> events.Started:
         height, width = self.settings.target.of(*size, upscaler.info.scale)
+        require_memory(3 * height * width, f"{item.path}, enlarged to {width}x{height}")
         return events.Started(
             str(item.path),
             str(target),

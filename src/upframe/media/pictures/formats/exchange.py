@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from upframe.errors import InputError
+from upframe.media.memory import require_memory
 from upframe.media.pictures.picture import Samples, Subsampling
 
 _UNSUPPORTED = re.compile(
@@ -38,6 +39,7 @@ class Source:
                 f"{self.path}: {width}x{height} is {width * height:,} pixels, more than the limit of {self.max_pixels:,}; "
                 f"if the file is to be trusted, raise it with --max-pixels {width * height}"
             )
+        require_memory(width * height, self.path)  # a byte for each pixel is the least there is
 
     def check_single(self, count: int, remedy: str) -> None:
         """Refuse a file of several pictures, so that none is lost in silence."""
