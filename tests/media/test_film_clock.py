@@ -10,8 +10,9 @@ import pytest
 from tests.media.film_fixtures import CLOCK, Film, Found, Sound, describe, enlarge, steady
 
 from upframe.errors import InputError
+from upframe.media.films.clock import ClockMode
 from upframe.media.films.film import CopiedPacket, RawFrame
-from upframe.media.films.reader import ClockMode, FilmReader
+from upframe.media.films.reader import FilmReader
 
 FRAMES = 25
 WRAP = 2**33

@@ -25,11 +25,12 @@ from upframe.engine.upscaler import Upscaler
 from upframe.errors import OutputError, UpframeError, as_upframe_error
 from upframe.media.atomic import atomic_output
 from upframe.media.files import Found, Input, search_inputs
+from upframe.media.films.clock import ClockMode
 from upframe.media.films.encoders import EncoderSettings
 from upframe.media.films.film import CopiedPacket, RawFrame
 from upframe.media.films.frames import FrameFolder
 from upframe.media.films.probe import MAX_PIXELS as MAX_FRAME_PIXELS
-from upframe.media.films.reader import ClockMode, FilmReader
+from upframe.media.films.reader import FilmReader
 from upframe.media.films.writer import FilmWriter
 from upframe.media.memory import require_memory
 from upframe.media.naming import Planned, may_be_several, plan_outputs, results_folder

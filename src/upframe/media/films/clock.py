@@ -5,10 +5,14 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from fractions import Fraction
+from typing import Literal
 
 from av.packet import Packet
 from av.stream import Stream
 
+ClockMode = Literal["join", "keep", "even"]
+"""What becomes of times that jump, as in joined recordings: the parts follow one another; times are kept as they are; or all
+frames are shown at the average rate, with the sound joined."""
 _AHEAD = Fraction(10)
 """Seconds a free-running clock may go ahead without being a jump: a weak signal leaves such gaps, which are kept."""
 _WAIT = Fraction(5)

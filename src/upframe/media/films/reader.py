@@ -17,7 +17,7 @@ from av.stream import Stream
 from av.video.frame import VideoFrame
 
 from upframe.errors import InputError
-from upframe.media.films.clock import Clock
+from upframe.media.films.clock import Clock, ClockMode
 from upframe.media.films.colour import unsupported_matrix
 from upframe.media.films.decoder import open_decoder
 from upframe.media.films.endings import NOTHING_LOST, find_cut
@@ -42,11 +42,6 @@ Changes = Literal["refuse", "follow", "stop"]
 _INTERLACED = (
     "the film is interlaced: its frames are enlarged as they are, combs included; deinterlace it first for a better result"
 )
-
-
-ClockMode = Literal["join", "keep", "even"]
-"""What becomes of times that jump, as in joined recordings: the parts follow one another; times are kept as they are; or all
-frames are shown at the average rate, with the sound joined."""
 
 
 def probe(path: Path | str, *, max_pixels: int = MAX_PIXELS) -> FilmInfo:
