@@ -7,6 +7,7 @@ is kept: another exception, a signal, more than the memory or the time that ther
 from __future__ import annotations
 
 import argparse
+import faulthandler
 import json
 import os
 import resource
@@ -80,6 +81,7 @@ def _child(made: Sequence[Sample], batch: Sequence[int], seed: int, writing: int
     pages = int(Path("/proc/self/statm").read_text(encoding="ascii").split()[0])
     resource.setrlimit(resource.RLIMIT_AS, (pages * resource.getpagesize() + MEMORY,) * 2)
     resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
+    faulthandler.disable()  # of a test runner: what ends the child is told by its parent
     warnings.simplefilter("ignore")
     signal.signal(signal.SIGALRM, signal.SIG_DFL)
     quiet = os.open(os.devnull, os.O_WRONLY)

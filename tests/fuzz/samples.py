@@ -7,19 +7,21 @@ import pickle
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from fractions import Fraction
+from importlib import resources
 from pathlib import Path
 from typing import Any
 
 import lmdb
 import numpy as np
 import torch
-from PIL import Image
+from PIL import Image, features
 from safetensors.torch import save_file
 from tests.media.film_fixtures import CLOCK, Film, Sound
 from tests.models.test_mindspore_files import written
 
 from upframe.data.lmdb_clips import LmdbClips
 from upframe.engine.backends import open_exported
+from upframe.engine.cuts import choose_cuts
 from upframe.engine.export.exporting import export_model
 from upframe.media import Picture, read_picture, write_picture
 from upframe.media.films.reader import FilmReader
@@ -68,6 +70,10 @@ def exported(path: Path) -> object:
     return open_exported(path)
 
 
+def cuts(path: Path) -> object:
+    return choose_cuts(path)
+
+
 def recipe(path: Path) -> object:
     return read_recipe(str(path))
 
@@ -109,6 +115,8 @@ def _pictures(folder: Path) -> Iterator[Sample]:
         yield _one(folder, f"tif {compression}", "a.tif", picture, lambda path, c=compression: image.save(path, compression=c))
     yield _one(folder, "gif", "a.gif", picture, lambda path: image.convert("P").save(path, interlace=1, transparency=3))
     yield _one(folder, "png of a palette", "a.png", picture, lambda path: image.convert("P").save(path, transparency=3))
+    if features.check("avif"):
+        yield _one(folder, "avif", "a.avif", picture, lambda path: image.save(path, speed=10))
     if importlib.util.find_spec("OpenEXR"):
         light = Picture(np.random.default_rng(3).random((12, 16, 3), dtype=np.float32))
         yield _one(folder, "exr", "a.exr", picture, lambda path: write_picture(path, light))
@@ -175,8 +183,8 @@ def _arrays(folder: Path) -> Iterator[Sample]:
 
 
 def _texts(folder: Path) -> Iterator[Sample]:
-    from importlib import resources
-
+    listed = "# the first frame of each shot\n0\n12\n250\n"
+    yield _one(folder, "cuts", "a.txt", cuts, lambda path: path.write_text(listed))
     for name in ("rt4ksr-small", "tecogan-small", "nsrr-small"):
         text = (resources.files("upframe.recipes") / f"{name}.yaml").read_text(encoding="utf-8")
         yield _one(folder, f"recipe {name}", "a.yaml", recipe, lambda path, text=text: path.write_text(text))
