@@ -11,6 +11,7 @@ import pytest
 from av.sidedata.sidedata import Type as SideDataType
 from tests.media.film_fixtures import Film, describe, enlarge, pattern, steady
 
+from upframe.errors import OutputError
 from upframe.media.films.colour import ColourCodes, Matrix, read_tags
 from upframe.media.films.encoders import EncoderSettings
 from upframe.media.films.film import ContentLight, HdrMetadata, MasteringDisplay, RawFrame
@@ -203,3 +204,10 @@ def test_an_interlaced_film_is_enlarged_with_a_warning(tmp_path: Path) -> None:
 def test_the_encoder_does_not_invent_side_data(tmp_path: Path) -> None:
     enlarge(Film(attributes=BT709).make(tmp_path / "film.mp4"), tmp_path / "large.mp4")
     assert set(describe(tmp_path / "large.mp4").side_data) <= {SideDataType.SEI_UNREGISTERED}
+
+
+def test_x265_refuses_frames_it_would_break_its_memory_with(tmp_path: Path) -> None:
+    source = Film(size=(16, 24)).make(tmp_path / "film.mp4")
+    with pytest.raises(OutputError, match=r"24x16 pixels are too few for x265: use --codec x264"):
+        enlarge(source, tmp_path / "large.mp4", EncoderSettings(codec="x265"))
+    enlarge(source, tmp_path / "large.mp4", EncoderSettings(codec="x264"))

@@ -27,18 +27,25 @@ def degrade(
         ),
     ],
     kind: Annotated[
-        Literal["bi", "bi-8bit", "bd", "bd-centred"],
+        Literal["bi", "bi-8bit", "bd", "bd-centred", "film", "photo"],
         typer.Option(
             "--kind",
             "-k",
             help="bi: MATLAB bicubic, rounded once. bi-8bit: as Set5's files, rounded after each pass. "
-            "bd: Gaussian 1.5, then every N-th pixel (TecoGAN). bd-centred: Gaussian 1.6 (TTVSR).",
+            "bd: Gaussian 1.5, then every N-th pixel (TecoGAN). bd-centred: Gaussian 1.6 (TTVSR). "
+            "film: reduced, at times blurred, noisy or sharpened, then through a video codec. photo: the same, then a JPEG.",
             show_default=False,
         ),
     ],
     scale: Annotated[
         int, typer.Option("--scale", "-s", min=2, metavar="N", help="How many times smaller.", show_default=False)
     ],
+    level: Annotated[
+        Literal["mild", "strong"], typer.Option("--level", help="How bad the faults of film and photo are.")
+    ] = "mild",
+    seed: Annotated[
+        int, typer.Option("--seed", min=0, metavar="N", help="Of the faults of film and photo, with each file's name.")
+    ] = 0,
     overwrite: Overwrite = False,
     as_json: AsJson = False,
     quiet: Quiet = False,
@@ -57,10 +64,11 @@ def degrade(
         from upframe.cli.report import reporter
         from upframe.data.degradation import named
         from upframe.data.degrading import Degrader
+        from upframe.data.film_degradation import FilmDegradation
         from upframe.engine.events import Failed, Note, summary_of
         from upframe.errors import UpframeError, as_upframe_error
 
-        degradation = named(kind)
+        degradation = FilmDegradation(kind, level, seed) if kind in ("film", "photo") else named(kind)
         failures = [Failed(name, str(error)) for name, error in found.refused]
         with reporter(as_json=as_json, quiet=quiet) as report:
             for failure in failures:

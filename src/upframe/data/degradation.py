@@ -7,7 +7,7 @@ score. High resolution is first cut to a multiple of the scale, at its bottom an
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
@@ -71,6 +71,10 @@ class Degradation:
         planes = torch.from_numpy(cut_to_multiple(pixels, scale).transpose(2, 0, 1).astype(np.float64))
         small = self._shrink(planes, scale, _to_codes(full) if full else lambda values: values)
         return np.ascontiguousarray(small.numpy().transpose(1, 2, 0)).astype(pixels.dtype)
+
+    def clip(self, frames: Iterable[Pixels], scale: int, name: str) -> Iterator[Pixels]:
+        """Each frame of a clip by itself, as :meth:`pixels`; the clip's ``name`` makes no difference."""
+        return (self.pixels(frame, scale) for frame in frames)
 
 
 def cut_to_multiple(pixels: Pixels, multiple: int) -> Pixels:

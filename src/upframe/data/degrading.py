@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Generator, Iterator, Sequence
+from collections import deque
+from collections.abc import Generator, Iterable, Iterator, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import NamedTuple
@@ -10,7 +11,9 @@ from typing import NamedTuple
 import torch
 
 from upframe.data.degradation import Degradation, Pixels
+from upframe.data.film_degradation import FilmDegradation
 from upframe.data.films import rgb_depth, rgb_of
+from upframe.data.pictures import eight_bits, read_rgb
 from upframe.errors import InputError, OutputError, ShapeError
 from upframe.media.atomic import atomic_output
 from upframe.media.files import Input
@@ -36,7 +39,7 @@ class Begun(NamedTuple):
 class Degrader:
     """Makes inputs smaller, one after the other. ``on_note`` is told in a line each what a user should know."""
 
-    def __init__(self, degradation: Degradation, scale: int, *, overwrite: bool, on_note: Notes) -> None:
+    def __init__(self, degradation: Degradation | FilmDegradation, scale: int, *, overwrite: bool, on_note: Notes) -> None:
         self.degradation, self.scale = degradation, scale
         self.overwrite = overwrite
         self._note = on_note
@@ -60,28 +63,31 @@ class Degrader:
         return self._pictures(item, (target,))
 
     def _pictures(self, item: Input, targets: Sequence[Path]) -> Generator[Begun | int, None, None]:
+        """Each by itself; by a film degradation numbered ones are a clip, whose frames are compressed together."""
         for target in targets:
             if target.exists() and not self.overwrite:
                 raise OutputError(f"{target}: exists already; write elsewhere, or replace it with --overwrite")
         if item.gaps:
             self._note(item.gaps)
+        degradation = self.degradation
+        if isinstance(degradation, FilmDegradation):
+            yield from self._clip_of_pictures(item, targets)
+            return
         for number, (path, target) in enumerate(zip(item.frames, targets, strict=True)):
             picture = read_picture(path, on_note=self._note)
-            small = self._smaller(picture, path)
+            small = _smaller(degradation, picture, self.scale, path)
             if number == 0:
                 yield Begun((picture.width, picture.height), (small.width, small.height), len(targets))
             write_picture(target, small, overwrite=self.overwrite, on_note=self._note)
             yield number
 
-    def _smaller(self, picture: Picture, path: Path) -> Picture:
-        alpha = None if picture.alpha is None else self._pixels(picture.alpha, path)
-        return replace(picture, pixels=self._pixels(picture.pixels, path), alpha=alpha)
-
-    def _pixels(self, pixels: Pixels, path: Path) -> Pixels:
-        try:
-            return self.degradation.pixels(pixels, self.scale)
-        except ShapeError as error:
-            raise InputError(f"{path}: {error}") from error
+    def _clip_of_pictures(self, item: Input, targets: Sequence[Path]) -> Iterator[Begun | int]:
+        height, width = read_rgb(item.frames[0]).shape[:2]
+        yield Begun((width, height), (width // self.scale, height // self.scale), len(targets))
+        frames = (read_rgb(path) for path in item.frames)
+        for number, (pixels, target) in enumerate(zip(self._clip(frames, item.path), targets, strict=True)):
+            write_picture(target, Picture(pixels), overwrite=self.overwrite, on_note=self._note)
+            yield number
 
     def _film(self, path: Path, target: Path | FrameNames) -> Generator[Begun | int, None, None]:
         with FilmReader(path, on_note=self._note) as reader:
@@ -100,26 +106,52 @@ class Degrader:
 
     def _film_to_pictures(self, reader: FilmReader, names: FrameNames) -> Iterator[int]:
         with atomic_output(names.folder, overwrite=self.overwrite, folder=True) as folder:
-            for item in reader:
-                if isinstance(item, RawFrame):
-                    pixels = self._pixels(rgb_of(item, reader.info), reader.path)
-                    write_picture(names.within(folder).path(item.index), Picture(pixels), on_note=self._note)
-                    yield item.index
+            frames = (rgb_of(item, reader.info) for item in reader if isinstance(item, RawFrame))
+            for index, pixels in enumerate(self._clip(frames, reader.path)):
+                write_picture(names.within(folder).path(index), Picture(pixels), on_note=self._note)
+                yield index
 
     def _film_to_film(self, reader: FilmReader, target: Path, small: tuple[int, int]) -> Iterator[int]:
         """RGB without loss, at the old times; sound and the rest pass by."""
-        settings = EncoderSettings(codec="ffv1", pix_fmt="gbrp" if rgb_depth(reader.info) == 8 else "gbrp16le")
+        eight_bits = rgb_depth(reader.info) == 8 or isinstance(self.degradation, FilmDegradation)
+        settings = EncoderSettings(codec="ffv1", pix_fmt="gbrp" if eight_bits else "gbrp16le")
+        waiting: deque[RawFrame] = deque()  # whose pictures are on their way: a codec gives none before it has all
         with (
             atomic_output(target, overwrite=self.overwrite) as temporary,
             FilmWriter(temporary, reader, small[::-1], settings, on_note=self._note, name=target) as writer,
         ):
-            for item in reader:
-                if isinstance(item, RawFrame):
-                    pixels = self._pixels(rgb_of(item, reader.info), reader.path)
-                    writer.write(replace(item, planes=_planes(pixels, writer)))
-                    yield item.index
-                else:
-                    writer.copy(item)
+
+            def frames() -> Iterator[Pixels]:
+                for item in reader:
+                    if isinstance(item, RawFrame):
+                        waiting.append(replace(item, planes=()))
+                        yield rgb_of(item, reader.info)
+                    else:
+                        writer.copy(item)
+
+            for pixels in self._clip(frames(), reader.path):
+                item = waiting.popleft()
+                writer.write(replace(item, planes=_planes(pixels, writer)))
+                yield item.index
+
+    def _clip(self, frames: Iterable[Pixels], path: Path) -> Iterator[Pixels]:
+        """Frames made smaller, in order. Raises InputError for frames that are too small."""
+        if isinstance(self.degradation, FilmDegradation):
+            self._note(f"{path}: {self.degradation}, seed {self.degradation.seed}: {self.degradation.faults(path.name)}")
+            frames = map(eight_bits, frames)
+        try:
+            yield from self.degradation.clip(frames, self.scale, path.name)
+        except ShapeError as error:
+            raise InputError(f"{path}: {error}") from error
+
+
+def _smaller(degradation: Degradation, picture: Picture, scale: int, path: Path) -> Picture:
+    """A picture with its alpha, both degraded. Raises InputError for one that is too small."""
+    try:
+        alpha = None if picture.alpha is None else degradation.pixels(picture.alpha, scale)
+        return replace(picture, pixels=degradation.pixels(picture.pixels, scale), alpha=alpha)
+    except ShapeError as error:
+        raise InputError(f"{path}: {error}") from error
 
 
 @torch.inference_mode()

@@ -60,3 +60,13 @@ def _as_shown(light: NDArray[Any]) -> NDArray[Any]:
     from upframe.ops.transfer import encode_linear
 
     return encode_linear(torch.from_numpy(light)).numpy()
+
+
+def eight_bits(pixels: NDArray[Any]) -> NDArray[np.uint8]:
+    """A frame of uint8, uint16 or float in [0, 1] as uint8, rounded; the same array where it is uint8 already."""
+    if pixels.dtype == np.uint8:
+        same: NDArray[np.uint8] = pixels
+        return same
+    full = 65535 if pixels.dtype == np.uint16 else 1
+    codes: NDArray[np.uint8] = (pixels.astype(np.float64) * (255 / full) + 0.5).clip(0, 255).astype(np.uint8)
+    return codes

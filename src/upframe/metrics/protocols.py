@@ -66,6 +66,13 @@ _ALL = [
         lpips_backbone="alex",
         averaging="clips",
     ),
+    Protocol(
+        name="film",
+        source="this project's own: ordinary video after compression, by a classifier that is small",
+        metrics=("psnr_y", "ssim_y", "lpips", "tof", "tlp"),
+        border="scale",
+        averaging="clips",
+    ),
     *_stssnet_modes(_STSSNET),
     *_stssnet_modes(_STSSNET_PUBLISHED),
     Protocol("nsrr", "Xiao et al. 2020: PSNR and SSIM of RGB", ("psnr_rgb", "ssim_rgb")),

@@ -11,7 +11,7 @@ import warnings
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING
 
 import torch
 import yaml
@@ -20,10 +20,11 @@ from upframe.data.training.sets import Loader, Numbered, Steps
 from upframe.errors import DeviceError, InputError, MissingExtra, OutputError, UpframeError
 from upframe.media import atomic_output
 from upframe.media.atomic import output_error
+from upframe.ops.convolution import channels_last
 from upframe.training.compiling import compile_networks, compiler_errors
 from upframe.training.events import Finished, Note, Report
 from upframe.training.files import require_files
-from upframe.training.recipe import Recipe
+from upframe.training.recipe import Recipe, Run
 from upframe.training.sole import sole_training
 from upframe.training.stopping import Stop
 from upframe.training.systems import objective_of, samples_of, save_weights
@@ -34,7 +35,6 @@ if TYPE_CHECKING:
     from lightning.pytorch.loggers import Logger
     from lightning.pytorch.strategies import Strategy
 
-_PRECISION: dict[str, Literal["32-true", "bf16-mixed"]] = {"fp32": "32-true", "bf16": "bf16-mixed"}
 _UNUSED = ("tecogan", "ttvsr")  # systems of which some parameters sit out some steps
 LAST = "last.ckpt"
 
@@ -61,7 +61,7 @@ def train(recipe: Recipe, output: Path, report: Report = lambda _: None, *, resu
     from upframe.training.module import Training
     from upframe.training.watch import Watch
 
-    samples = samples_of(recipe)
+    samples = samples_of(recipe, lambda text: report(Note(text)))
     epoch = math.ceil(len(samples) / recipe.batch)
     total = recipe.iterations or epoch * (recipe.epochs or 1)
     checkpoint = output / LAST
@@ -74,6 +74,8 @@ def train(recipe: Recipe, output: Path, report: Report = lambda _: None, *, resu
     if recipe.run.threads is not None:
         torch.set_num_threads(recipe.run.threads)
     objective = objective_of(recipe)
+    if not torch.backends.mps.is_available():  # where convolutions by channels are no faster
+        channels_last(objective.network)
     validator = None if recipe.validation is None else Validator(recipe, recipe.validation)
 
     def loader(rank: int, processes: int) -> Loader:
@@ -109,6 +111,14 @@ def _require_lightning() -> None:
         import lightning.pytorch  # noqa: F401  # to say so before anything is touched
     except ImportError as error:
         raise MissingExtra("lightning", "train", "training") from error
+
+
+def _in_bfloat16(run: Run) -> bool:
+    """Whether a run computes in bfloat16 where that is safe."""
+    if run.precision == "auto":
+        elsewhere = torch.cuda.is_available() or torch.backends.mps.is_available()
+        return (run.accelerator == "cpu" or (run.accelerator == "auto" and not elsewhere)) and _has_bfloat16()
+    return run.precision == "bf16"
 
 
 def _has_bfloat16() -> bool:
@@ -161,7 +171,7 @@ def _trainer(recipe: Recipe, output: Path, watch: Callback, step: int) -> Traine
             devices=run.devices,
             num_nodes=run.nodes,
             strategy=_strategy(recipe),
-            precision=_PRECISION[run.precision],
+            precision="bf16-mixed" if _in_bfloat16(run) else "32-true",
             sync_batchnorm=torch.cuda.is_available() and run.accelerator in ("auto", "cuda"),
             max_epochs=1,
             callbacks=[watch],

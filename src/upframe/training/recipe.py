@@ -9,9 +9,9 @@ from pathlib import Path
 from typing import Annotated, Any, Literal, get_args
 
 import yaml
-from pydantic import Field, TypeAdapter, ValidationError, model_validator
+from pydantic import Discriminator, Field, Tag, TypeAdapter, ValidationError, model_validator
 
-from upframe.data.training.settings import ClipData, PictureData, Positive, Probability, RenderedData, Section
+from upframe.data.training.settings import ClipData, FilmData, PictureData, Positive, Probability, RenderedData, Section
 from upframe.errors import InputError
 from upframe.metrics import PROTOCOLS
 from upframe.regular import refuse_irregular
@@ -82,13 +82,14 @@ class Run(Section):
     for less memory; losses that are no means over the samples are means over the parts, as over devices. ``compile``: the
     network, by ``torch.compile``. ``workers``: processes that read ahead. ``save_every`` and ``log_every``: in iterations.
     ``keep_every``: checkpoints that are not overwritten. ``minutes``: save and end after so many, to go on with ``--resume``.
-    ``threads``: of each process on a processor.
+    ``threads``: of each process on a processor. ``precision``: ``auto`` is bf16 on processors that have instructions for it,
+    fp32 elsewhere; losses and warps are computed in float32 either way.
     """
 
     accelerator: Literal["auto", "cpu", "cuda", "mps"] = "auto"
     devices: Positive | Literal["auto"] = "auto"
     nodes: Positive = 1
-    precision: Literal["fp32", "bf16"] = "fp32"
+    precision: Literal["auto", "fp32", "bf16"] = "auto"
     compile: bool = False
     accumulate: Positive = 1
     workers: Count = 2
@@ -140,13 +141,41 @@ def _check_features(losses: TecoGANLosses | NSRRLosses, network: str, file: str)
         )
 
 
+def _check_lpips(losses: RT4KSRLosses | FRVSRLosses | STSSNetLosses) -> None:
+    """Raise ValueError for an LPIPS loss without its weights."""
+    if losses.lpips and not losses.lpips_files:
+        raise ValueError("LPIPS needs its weights: losses.lpips_files=[FILE, ...]; or do without: losses.lpips=0")
+
+
+def _check_frames(data: PictureData | ClipData | FilmData, *, single: bool) -> None:
+    """Raise ValueError for film data of one frame where clips are trained on, and the other way round."""
+    if isinstance(data, FilmData) and (data.frames == 1) != single:
+        raise ValueError("data.frames must be 1, as pictures are trained on" if single else "data.frames must be 2 or more")
+
+
+def _kind_of_data(values: Any) -> str:
+    """Which of the two sections: ``film`` where it says so, else the system's own."""
+    kind = values.get("kind") if isinstance(values, dict) else getattr(values, "kind", None)
+    return "film" if kind == "film" else "own"
+
+
+_PictureOrFilm = Annotated[Annotated[PictureData, Tag("own")] | Annotated[FilmData, Tag("film")], Discriminator(_kind_of_data)]
+_ClipOrFilm = Annotated[Annotated[ClipData, Tag("own")] | Annotated[FilmData, Tag("film")], Discriminator(_kind_of_data)]
+
+
 class RT4KSRRecipe(Base):
     """RT4KSR and RTSRN."""
 
     system: Literal["rt4ksr"]
     model: RT4KSRModel
-    data: PictureData
+    data: _PictureOrFilm
     losses: RT4KSRLosses = RT4KSRLosses()
+
+    @model_validator(mode="after")
+    def _is_whole(self) -> RT4KSRRecipe:
+        _check_lpips(self.losses)
+        _check_frames(self.data, single=True)
+        return self
 
 
 class FRVSRRecipe(Base):
@@ -154,8 +183,14 @@ class FRVSRRecipe(Base):
 
     system: Literal["frvsr"]
     model: FRVSRModel
-    data: ClipData
+    data: _ClipOrFilm
     losses: FRVSRLosses = FRVSRLosses()
+
+    @model_validator(mode="after")
+    def _is_whole(self) -> FRVSRRecipe:
+        _check_lpips(self.losses)
+        _check_frames(self.data, single=False)
+        return self
 
 
 class TecoGANRecipe(Base):
@@ -164,12 +199,13 @@ class TecoGANRecipe(Base):
     system: Literal["tecogan"]
     model: FRVSRModel
     discriminator: DiscriminatorSettings = DiscriminatorSettings()
-    data: ClipData
+    data: _ClipOrFilm
     losses: TecoGANLosses = TecoGANLosses()
 
     @model_validator(mode="after")
     def _is_whole(self) -> TecoGANRecipe:
         _check_features(self.losses, "vgg19", "vgg19-dcbb9e9d.pth")
+        _check_frames(self.data, single=False)
         if self.data.crop % 16:
             raise ValueError(f"the discriminator needs data.crop to be a multiple of 16, not {self.data.crop}")
         if self.run.accumulate > 1:
@@ -185,11 +221,12 @@ class TTVSRRecipe(Base):
 
     system: Literal["ttvsr"]
     model: TTVSRModel
-    data: ClipData
+    data: _ClipOrFilm
     losses: TTVSRLosses = TTVSRLosses()
 
     @model_validator(mode="after")
     def _is_large_enough(self) -> TTVSRRecipe:
+        _check_frames(self.data, single=False)
         if self.data.crop < 256:
             raise ValueError(f"TTVSR takes 64x64 pixels or more: data.crop must be 256 at least, not {self.data.crop}")
         return self
@@ -219,8 +256,7 @@ class STSSNetRecipe(Base):
 
     @model_validator(mode="after")
     def _is_whole(self) -> STSSNetRecipe:
-        if self.losses.lpips and not self.losses.lpips_files:
-            raise ValueError("LPIPS needs its weights: losses.lpips_files=[FILE, ...]; or do without: losses.lpips=0")
+        _check_lpips(self.losses)
         return self
 
 
@@ -297,7 +333,9 @@ def _change(values: dict[str, Any], key: str, value: Any) -> None:
 def _line(problem: dict[str, Any]) -> str:
     """``data.crop: must be at least 1, not 0`` of one of pydantic's errors."""
     place = [
-        str(part) for part in problem["loc"] if part not in SYSTEMS and not str(part).startswith(("literal[", "constrained"))
+        str(part)
+        for part in problem["loc"]
+        if part not in (*SYSTEMS, "own", "film") and not str(part).startswith(("literal[", "constrained"))
     ]
     key, kind, message = ".".join(place), problem["type"], problem["msg"].removeprefix("Value error, ")
     if kind == "extra_forbidden":
@@ -315,6 +353,13 @@ def _line(problem: dict[str, Any]) -> str:
     return f"{key}: {message[0].lower()}{message[1:]}{given}" if key else message
 
 
+def _named_types(annotation: Any) -> list[type]:
+    """The classes in an annotation, at any depth."""
+    if isinstance(annotation, type) and not get_args(annotation):
+        return [annotation]
+    return [kind for part in get_args(annotation) for kind in _named_types(part)]
+
+
 def _keys() -> list[str]:
     """Every key a recipe may have, at any depth."""
     found: set[str] = set()
@@ -323,7 +368,5 @@ def _keys() -> list[str]:
         section = waiting.pop()
         for name, field in section.model_fields.items():
             found.add(name)
-            waiting += [
-                a for a in (field.annotation, *get_args(field.annotation)) if isinstance(a, type) and issubclass(a, Section)
-            ]
+            waiting += [kind for kind in _named_types(field.annotation) if issubclass(kind, Section)]
     return sorted(found)

@@ -11,10 +11,11 @@ import torch
 from torch import nn
 
 from upframe.data.training.clips import ClipCrops
+from upframe.data.training.film_crops import FilmCrops, Told, degradation_of, stored_clips
 from upframe.data.training.pictures import PictureCrops
 from upframe.data.training.rendered import RenderedCrops, RenderedFrames
 from upframe.data.training.sets import SampleSet
-from upframe.data.training.settings import ClipData, RenderedData
+from upframe.data.training.settings import ClipData, FilmData, RenderedData
 from upframe.data.training.stssnet_scenes import STSSNetScenes
 from upframe.errors import CheckpointError, InputError
 from upframe.media import atomic_output
@@ -110,13 +111,18 @@ def _begin_from(network: nn.Module, start: str) -> None:
     network.load_state_dict(other)
 
 
-def samples_of(recipe: Recipe) -> SampleSet:
-    """What a recipe trains on. Raises InputError for folders that are missing or empty."""
+def samples_of(recipe: Recipe, told: Told = lambda _: None) -> SampleSet:
+    """What a recipe trains on. Degraded clips that are yet to be made are made, and ``told`` of, a line each.
+
+    Raises InputError for folders that are missing or empty.
+    """
     data, scale = recipe.data, scale_of(recipe)
     if isinstance(data, RenderedData):
         return RenderedCrops(rendered_frames(recipe, data.scenes), data, recipe.seed)
     if data.crop % scale:
         raise InputError(f"data.crop: {data.crop} is no multiple of the scale, {scale}")
+    if isinstance(data, FilmData):
+        return FilmCrops(data, stored_clips(data, scale, told), recipe.seed)
     if isinstance(data, ClipData):
         return ClipCrops(data, scale, recipe.seed)
     return PictureCrops(data, scale, recipe.seed)
@@ -152,7 +158,13 @@ def save_weights(recipe: Recipe, network: nn.Module, path: Path, step: int) -> N
     """Write a network as a file that every command takes, in merged form where it has one. Raises OutputError."""
     if isinstance(network, Mergeable):
         network = network.merge()
-    degradation = recipe.data.degradation if recipe.data.kind != "rendered" else "rendered"
+    match recipe.data:
+        case RenderedData():
+            degradation = "rendered"
+        case FilmData():
+            degradation = str(degradation_of(recipe.data))
+        case _:
+            degradation = recipe.data.degradation
     info = replace(
         cast(ModelInfo, network.info),
         name=recipe.name,

@@ -13,9 +13,10 @@ from torch import Tensor, nn
 from upframe.data.degradation import DEGRADATIONS
 from upframe.data.training.camera import film_picture
 from upframe.data.training.chance import for_picture
+from upframe.data.training.film_crops import degradation_of
 from upframe.data.training.frames import DRAWN, Clip, Frame, open_clips, open_pictures
 from upframe.data.training.rendered import HOLES, TARGET
-from upframe.data.training.settings import RenderedData
+from upframe.data.training.settings import FilmData, RenderedData
 from upframe.errors import InputError
 from upframe.media import Picture, write_picture
 from upframe.metrics import LPIPS, ClipScorer, Protocol, average, find_protocol, load_lpips
@@ -57,9 +58,10 @@ class Validator:
         if isinstance(recipe.data, RenderedData):
             self._rendered = rendered_frames(recipe, settings.sources)
         else:
-            self._degradation = recipe.data.degradation
+            self._data = recipe.data
             opened = open_pictures(settings.sources) if self._kind == "pictures" else _clips(settings)
             self._clips = opened[: settings.limit]
+            self._single = recipe.system == "rt4ksr"
 
     def __call__(self, objective: Objective, network: nn.Module, device: torch.device, samples: Path) -> dict[str, float]:
         """The protocol's result of ``network``; writes a picture for the first clips into ``samples``."""
@@ -91,8 +93,15 @@ class Validator:
         for clip in self._clips:
             frames = [_middle(clip.read(i), side, clip.name) for i in range(min(len(clip), self.settings.frames))]
             high = torch.from_numpy(np.stack(frames).transpose(0, 3, 1, 2)).float() / 255
-            low = DEGRADATIONS[self._degradation.lower()].tensor(high, self._scale)
-            yield HeldOut(clip.name, ({"low": low if self._kind == "pictures" else low[None]},), low, high)
+            low = self._low(clip, frames, high)
+            yield HeldOut(clip.name, ({"low": low if self._single else low[None]},), low, high)
+
+    def _low(self, clip: Clip, frames: list[Frame], high: Tensor) -> Tensor:
+        """(t, 3, h, w) in [0, 1], degraded as the training's data are; of a film degradation the first variant."""
+        if isinstance(self._data, FilmData):
+            small = list(degradation_of(self._data).clip(frames, self._scale, Path(clip.name).name))
+            return torch.from_numpy(np.stack(small).transpose(0, 3, 1, 2)).float() / 255
+        return DEGRADATIONS[self._data.degradation.lower()].tensor(high, self._scale)
 
     def _rendered_clips(self) -> Iterator[HeldOut]:
         """The first frames of the scenes, ``limit`` times ``frames`` of them, each by itself."""

@@ -11,9 +11,9 @@ from typing import Protocol, TypeVar
 import numpy as np
 from numpy.typing import NDArray
 
-from upframe.data.frames import read_rgb
 from upframe.data.held_out import HeldOut
 from upframe.data.lmdb_clips import LmdbClips
+from upframe.data.pictures import eight_bits, read_rgb
 from upframe.data.published_folders import films_in, pictures_in, subfolders
 from upframe.data.training.drawing import draw_picture
 from upframe.data.training.films import SoughtFilm
@@ -57,7 +57,7 @@ class FileClip:
         return len(self.paths)
 
     def read(self, index: int) -> Frame:
-        return _eight_bits(read_rgb(self.paths[index]))
+        return eight_bits(read_rgb(self.paths[index]))
 
 
 @dataclass(frozen=True, eq=False)
@@ -71,7 +71,7 @@ class FilmClip:
         return len(self.frames)
 
     def read(self, index: int) -> Frame:
-        return _eight_bits(self.frames.read(index))
+        return eight_bits(self.frames.read(index))
 
 
 @dataclass(frozen=True, eq=False)
@@ -103,13 +103,6 @@ class DrawnPicture:
 
     def read(self, index: int) -> Frame:
         return draw_picture(self.number + index)
-
-
-def _eight_bits(pixels: NDArray[np.generic]) -> Frame:
-    if pixels.dtype == np.uint8:
-        return pixels.view(np.uint8)
-    full = 65535 if pixels.dtype == np.uint16 else 1
-    return (pixels.astype(np.float64) * (255 / full) + 0.5).clip(0, 255).astype(np.uint8)
 
 
 def open_pictures(sources: Sequence[str], held_out: HeldOut | None = None) -> list[Clip]:

@@ -1,4 +1,4 @@
-"""Low resolution made of high, on whatever device it lies, and the border that takes.
+"""Low resolution made of high, on whatever device it lies, and the border that takes; or pairs that were made beforehand.
 
 ``BD`` as TecoGAN trains: blurred without padding, not rounded. ``BI``: MATLAB's bicubic, rounded to 8 bits as files are; the
 published trainings read such files. Either way no pixel depends on what lies outside the crop that was read.
@@ -11,6 +11,7 @@ from typing import Literal
 from torch import Tensor
 
 from upframe.data.degradation import DEGRADATIONS
+from upframe.data.training.sets import Batch
 from upframe.ops.blur import SIGMA, downscale_bd
 
 Kind = Literal["BI", "BD"]
@@ -20,6 +21,14 @@ _REACH = 4  # of bicubic shrinking, in pixels of low resolution, more than enoug
 def border(kind: Kind, scale: int) -> int:
     """How many pixels of high resolution are read on each side of a crop, and cut after it was made smaller."""
     return int(3 * SIGMA) if kind == "BD" else _REACH * scale
+
+
+def pair_of(batch: Batch, kind: Kind, scale: int) -> dict[str, Tensor]:
+    """``low`` and ``high`` of a batch, float32 in [0, 1]: those that it holds, or made of ``high`` by :func:`pair`."""
+    if "low" in batch:
+        return {key: batch[key].float().div_(255) for key in ("low", "high")}
+    low, high = pair(batch["high"], kind, scale)
+    return {"low": low, "high": high}
 
 
 def pair(high: Tensor, kind: Kind, scale: int) -> tuple[Tensor, Tensor]:

@@ -6,6 +6,8 @@ from typing import Annotated, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
+from upframe.data.film_degradation import Level, Material
+
 Probability = Annotated[float, Field(ge=0, le=1)]
 Positive = Annotated[int, Field(ge=1)]
 Flips = Literal["all", "thirds", "none"]
@@ -70,6 +72,42 @@ class ClipData(Source):
 
     @model_validator(mode="after")
     def _has_a_source(self) -> ClipData:
+        if not self.clips and not self.photographs:
+            raise ValueError("name what to train on: data.clips=[FOLDER], or data.photographs=[FOLDER], or both")
+        return self
+
+
+class FilmData(Source):
+    """Crops of clips and photographs, and of what a film degradation made of them beforehand.
+
+    ``clips``, ``photographs``: as of :class:`ClipData`; a photograph is a clip of one frame. ``material``, ``level`` and
+    ``degradation_seed``: see :mod:`upframe.data.film_degradation`. ``variants``: how many forms of each clip are made; they
+    take the ``sizes`` (the truth is made smaller by them first) in turn. ``store``: the folder they are kept in, which
+    trainings may share. ``frames`` of a sample: 1 for networks of single pictures.
+    """
+
+    kind: Literal["film"]
+    clips: tuple[str, ...] = ()
+    photographs: tuple[str, ...] = ()
+    material: Material = "film"
+    level: Level = "mild"
+    degradation_seed: Annotated[int, Field(ge=0)] = 0
+    variants: Positive = 4
+    sizes: Annotated[tuple[Annotated[float, Field(gt=0, le=1)], ...], Field(min_length=1)] = (1.0,)
+    store: str = "runs/degraded"
+    frames: Positive = 1
+    crop: Positive
+    choices: Positive = 1
+    reversal: Probability = 0.5
+    flips: Flips = "all"
+
+    @property
+    def degradation(self) -> Literal["BI"]:
+        """Where samples lie: in the middle of their cells, as those of BI do."""
+        return "BI"
+
+    @model_validator(mode="after")
+    def _has_a_source(self) -> FilmData:
         if not self.clips and not self.photographs:
             raise ValueError("name what to train on: data.clips=[FOLDER], or data.photographs=[FOLDER], or both")
         return self

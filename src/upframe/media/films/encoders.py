@@ -68,9 +68,9 @@ class _Encoder:
     """An encoder of PyAV.
 
     packed: others of the same codec, and the formats without a plane for each component, by which they take a layout. crf:
-    default and largest. even: subsampled sizes must be. smallest: width and height. carries_hdr: HDR10 metadata goes into its
-    stream. instead_of: the encoder on the processor that writes the same codec, for one of a GPU; such a one is never chosen
-    unless it is asked for.
+    default and largest. even: subsampled sizes must be. smallest: width and height. block: one side at least must be as long.
+    carries_hdr: HDR10 metadata goes into its stream. instead_of: the encoder on the processor that writes the same codec, for
+    one of a GPU; such a one is never chosen unless it is asked for.
     """
 
     codec: str
@@ -81,6 +81,7 @@ class _Encoder:
     preset: str | None = None
     even: bool = False
     smallest: int = 1
+    block: int = 1
     carries_hdr: bool = False
     instead_of: str | None = None
 
@@ -104,6 +105,7 @@ _ENCODERS = {
         preset="fast",
         even=True,
         smallest=16,
+        block=64,  # smaller frames make it write beyond its memory
         carries_hdr=True,
     ),
     "av1": _Encoder(
@@ -244,7 +246,7 @@ def _layout(name: str) -> PixelLayout:
 def _fits(word: str, layout: PixelLayout, size: tuple[int, int]) -> bool:
     encoder, (height, width) = _ENCODERS[word], size
     odd = (width % (1 << layout.sub_x)) or (height % (1 << layout.sub_y))
-    return min(size) >= encoder.smallest and not (encoder.even and odd)
+    return min(size) >= encoder.smallest and max(size) >= encoder.block and not (encoder.even and odd)
 
 
 def _cost(layout: PixelLayout, wanted: PixelLayout) -> tuple[int, ...]:
@@ -283,6 +285,9 @@ def _tell(
 def _no_choice(
     words: tuple[str, ...], container: FilmContainer, wanted: PixelLayout, size: tuple[int, int], settings: EncoderSettings
 ) -> str:
+    encoders = [_ENCODERS[word] for word in words]
+    if min(size) < max(encoder.smallest for encoder in encoders) or max(size) < max(encoder.block for encoder in encoders):
+        return f"{size[1]}x{size[0]} pixels are too few for {' or '.join(words)}: use --codec x264, or make it larger"
     if settings.pix_fmt is None or not any(wanted.name in _formats(word) for word in words):
         takers = [word for word in container.encoders if wanted.name in _formats(word)]
         formats = " ".join(sorted({name for word in words for name in _formats(word)}))

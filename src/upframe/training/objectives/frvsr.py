@@ -15,12 +15,12 @@ import torch
 from pydantic import Field
 from torch import Tensor, nn
 
-from upframe.data.training.pairs import pair
+from upframe.data.training.pairs import pair_of
 from upframe.data.training.sets import Batch
 from upframe.data.training.settings import Positive, Section
 from upframe.models.frvsr import FRVSR, ClipResult, ResidualBlock, State
 from upframe.ops.warp import warp
-from upframe.training.objectives.losses import charbonnier
+from upframe.training.objectives.losses import charbonnier, lpips_networks
 from upframe.training.objectives.objective import Groups, Turn
 
 EPSILON = 1e-6
@@ -45,10 +45,12 @@ class FRVSRModel(Section):
 
 
 class FRVSRLosses(Section):
-    """The weight of each term."""
+    """The weight of each term; ``lpips`` needs ``lpips_files`` (see :func:`upframe.metrics.load_lpips`)."""
 
     pixel: Weight = 1.0
     warping: Weight = 1.0
+    lpips: Weight = 0.0
+    lpips_files: tuple[str, ...] = ()
 
 
 def new_network(model: FRVSRModel, degradation: Literal["BI", "BD"]) -> FRVSR:
@@ -99,13 +101,13 @@ class FRVSRObjective(nn.Module):
     def __init__(self, network: FRVSR, losses: FRVSRLosses) -> None:
         super().__init__()
         self.network, self.losses = network, losses
+        self._lpips = lpips_networks(losses.lpips, losses.lpips_files)
 
     def groups(self) -> dict[str, Groups]:
         return {"network": [{"params": list(self.network.parameters())}]}
 
     def prepare(self, batch: Batch) -> dict[str, Tensor]:
-        low, high = pair(batch["high"], self.network.degradation, self.network.scale)
-        return {"low": low, "high": high}
+        return pair_of(batch, self.network.degradation, self.network.scale)
 
     def turns(self, batch: dict[str, Tensor], step: int) -> Iterator[Turn]:
         result = self.network.clip(batch["low"])
@@ -113,10 +115,14 @@ class FRVSRObjective(nn.Module):
 
     def terms(self, result: ClipResult, high: Tensor) -> dict[str, Tensor]:
         """The weighted terms of a clip's outputs."""
-        return {
+        terms = {
             "pixel": self.losses.pixel * pixel_loss(result.output, high),
             "warping": self.losses.warping * warping_loss(result),
         }
+        for network in self._lpips:
+            distance = network.to(high.device)(result.output.flatten(0, 1).float(), high.flatten(0, 1))
+            terms["lpips"] = self.losses.lpips * distance.mean()
+        return terms
 
     def enlarge(self, network: nn.Module, low: dict[str, Tensor]) -> Tensor:
         return run_clip(cast(FRVSR, network), low["low"])

@@ -2,14 +2,31 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from pathlib import Path
+
 import torch
 from torch import Tensor
 from torch.nn import functional as F
+
+from upframe.metrics.perceptual import LPIPS, load_lpips
+from upframe.ops.convolution import channels_last
 
 
 def charbonnier(result: Tensor, reference: Tensor, epsilon: float) -> Tensor:
     """Mean of ``sqrt(d**2 + epsilon)``: L1 with a rounded tip. TecoGAN's edition has 1e-6 inside the root, TTVSR 1e-12."""
     return (result - reference).square().add(epsilon).sqrt().mean()
+
+
+def lpips_networks(weight: float, files: Sequence[str]) -> list[LPIPS]:
+    """LPIPS as a loss: one network, or none where it has no weight or no file.
+
+    A list, as what an objective holds in one is neither trained nor kept in checkpoints. Raises CheckpointError for files that
+    do not fit.
+    """
+    if not weight or not files:
+        return []
+    return [channels_last(load_lpips(*(Path(file).expanduser() for file in files)))]
 
 
 def cosine_distance(result: Tensor, reference: Tensor) -> Tensor:

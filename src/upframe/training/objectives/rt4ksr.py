@@ -13,13 +13,13 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from upframe.data.training.pairs import pair
+from upframe.data.training.pairs import pair_of
 from upframe.data.training.sets import Batch
 from upframe.data.training.settings import Positive, Section
 from upframe.models.rt4ksr import RT4KSR, BlockKind, Design, HighFrequency
 from upframe.models.rt4ksr_blocks import Activation
 from upframe.training.objectives.frvsr import Weight
-from upframe.training.objectives.losses import charbonnier
+from upframe.training.objectives.losses import charbonnier, lpips_networks
 from upframe.training.objectives.objective import Groups, Turn
 
 Distance = Literal["l1", "l2", "charbonnier"]
@@ -54,10 +54,14 @@ class RT4KSRModel(Section):
 
 
 class RT4KSRLosses(Section):
-    """``pixel``: the distance. ``gradient``: the weight of the L1 distance of the differences between neighbours."""
+    """``pixel``: the distance. The weights of what is added to it: ``gradient``, the L1 distance of the differences between
+    neighbours; ``lpips``, which needs ``lpips_files`` (see :func:`upframe.metrics.load_lpips`).
+    """
 
     pixel: Distance = "l1"
     gradient: Weight = 0.0
+    lpips: Weight = 0.0
+    lpips_files: tuple[str, ...] = ()
 
 
 def new_network(model: RT4KSRModel) -> RT4KSR:
@@ -88,19 +92,21 @@ class RT4KSRObjective(nn.Module):
     def __init__(self, network: RT4KSR, losses: RT4KSRLosses, degradation: Literal["BI", "BD"]) -> None:
         super().__init__()
         self.network, self.losses, self.degradation = network, losses, degradation
+        self._lpips = lpips_networks(losses.lpips, losses.lpips_files)
 
     def groups(self) -> dict[str, Groups]:
         return {"network": [{"params": list(self.network.parameters())}]}
 
     def prepare(self, batch: Batch) -> dict[str, Tensor]:
-        low, high = pair(batch["high"], self.degradation, self.network.scale)
-        return {"low": low, "high": high}
+        return pair_of(batch, self.degradation, self.network.scale)
 
     def turns(self, batch: dict[str, Tensor], step: int) -> Iterator[Turn]:
         output = self.network(batch["low"]).float()
         terms = {"pixel": pixel_loss(output, batch["high"], self.losses.pixel)}
         if self.losses.gradient:
             terms["gradient"] = self.losses.gradient * gradient_loss(output, batch["high"])
+        for network in self._lpips:
+            terms["lpips"] = self.losses.lpips * network.to(output.device)(output, batch["high"]).mean()
         yield Turn("network", terms)
 
     def enlarge(self, network: nn.Module, low: dict[str, Tensor]) -> Tensor:

@@ -9,7 +9,6 @@ Published training adds a rectangle to the holes of every frame, so that the net
 from __future__ import annotations
 
 from collections.abc import Iterator
-from pathlib import Path
 from typing import cast
 
 from torch import Tensor, nn
@@ -18,9 +17,9 @@ from torch.nn import functional as F
 from upframe.data.training.rendered import TARGET
 from upframe.data.training.sets import Batch
 from upframe.data.training.settings import Section
-from upframe.metrics.perceptual import LPIPS, load_lpips
 from upframe.models.stssnet import STSSNet
 from upframe.training.objectives.frvsr import Weight
+from upframe.training.objectives.losses import lpips_networks
 from upframe.training.objectives.objective import Groups, Turn
 
 ARGUMENTS = ("colour", "features", "mask", "history")
@@ -57,9 +56,7 @@ class STSSNetObjective(nn.Module):
     def __init__(self, network: STSSNet, losses: STSSNetLosses) -> None:
         super().__init__()
         self.network, self.losses = network, losses
-        self._lpips: list[LPIPS] = []  # in a list: it is not trained, and in no checkpoint
-        if losses.lpips and losses.lpips_files:
-            self._lpips.append(load_lpips(*(Path(file).expanduser() for file in losses.lpips_files)))
+        self._lpips = lpips_networks(losses.lpips, losses.lpips_files)
 
     def groups(self) -> dict[str, Groups]:
         return {"network": [{"params": list(self.network.parameters())}]}

@@ -13,7 +13,7 @@ from pydantic import Field
 from torch import Tensor, nn
 from torch.utils.checkpoint import checkpoint
 
-from upframe.data.training.pairs import pair
+from upframe.data.training.pairs import pair_of
 from upframe.data.training.sets import Batch
 from upframe.data.training.settings import Positive, Section
 from upframe.errors import CheckpointError
@@ -94,8 +94,7 @@ class TTVSRObjective(nn.Module):
         return {"network": [{"params": others}, {"params": flow, "rate": self.losses.flow_rate}]}
 
     def prepare(self, batch: Batch) -> dict[str, Tensor]:
-        low, high = pair(batch["high"], self.degradation, SCALE)
-        return {"low": low, "high": high}
+        return pair_of(batch, self.degradation, SCALE)
 
     def turns(self, batch: dict[str, Tensor], step: int) -> Iterator[Turn]:
         self.network.spynet.requires_grad_(step >= self.losses.flow_frozen)
