@@ -211,7 +211,7 @@ def test_a_training_whose_time_is_over_goes_on_exactly(tmp_path: Path, trained: 
 def test_bfloat16_where_it_is_slow_is_told(trained: Trained, monkeypatch: pytest.MonkeyPatch) -> None:
     recipe = tiny("rt4ksr-small", "iterations=1", "run.precision=bf16")
     for fast in (True, False):
-        monkeypatch.setattr("upframe.training.loop._has_bfloat16", lambda fast=fast: fast)
+        monkeypatch.setattr("upframe.training.loop.has_bfloat16", lambda fast=fast: fast)
         notes = [event.text for event in trained(recipe, f"run{fast}") if isinstance(event, Note)]
         assert any("10 to 100 times slower" in note for note in notes) != fast
 

@@ -92,7 +92,7 @@ def train(recipe: Recipe, output: Path, report: Report = lambda _: None, *, resu
             report(Note(text))
         if resume and not step:
             report(Note(f"{checkpoint}: there is no checkpoint yet: the training begins at its first step"))
-        if recipe.run.precision == "bf16" and trainer.strategy.root_device.type == "cpu" and not _has_bfloat16():
+        if recipe.run.precision == "bf16" and trainer.strategy.root_device.type == "cpu" and not has_bfloat16():
             report(Note("run.precision=bf16: this processor computes bfloat16 10 to 100 times slower than fp32"))
         with _named_errors(recipe, output):
             if recipe.run.compile:
@@ -117,11 +117,11 @@ def _in_bfloat16(run: Run) -> bool:
     """Whether a run computes in bfloat16 where that is safe."""
     if run.precision == "auto":
         elsewhere = torch.cuda.is_available() or torch.backends.mps.is_available()
-        return (run.accelerator == "cpu" or (run.accelerator == "auto" and not elsewhere)) and _has_bfloat16()
+        return (run.accelerator == "cpu" or (run.accelerator == "auto" and not elsewhere)) and has_bfloat16()
     return run.precision == "bf16"
 
 
-def _has_bfloat16() -> bool:
+def has_bfloat16() -> bool:
     """Whether the processor has instructions for it: AVX-512, AMX or those of 64-bit ARM."""
     found = torch.cpu._is_avx512_bf16_supported() or torch.cpu._is_amx_tile_supported()
     return found or platform.machine().lower() in ("arm64", "aarch64")
