@@ -33,9 +33,7 @@ def enlarge_picture(picture: Picture, upscaler: Upscaler, target: Target, on_not
         return replace(picture, pixels=colour, alpha=alpha)
     parts = take_apart(picture.pixels, picture.alpha)
     colour, cover = upscaler.upscale_layers(parts.colour, parts.alpha, target, linear=picture.linear)
-    light = None
-    if parts.light is not None:
-        light = where_lit(upscaler.upscale_layers(parts.light, None, target, linear=picture.linear)[0], parts.light)
+    light = None if parts.light is None else _interpolated(parts.light, colour.shape[:2])
     return _joined(picture, colour, cover, light)
 
 
@@ -96,9 +94,11 @@ def _joined(picture: Picture, colour: Pixels, cover: Pixels | None, light: Pixel
 
 
 def _interpolated(light: Pixels, size: tuple[int, ...]) -> Pixels:
+    """Light without cover, (h, w, c), enlarged without a network, which would sharpen its edges; none is invented."""
     tensor = torch.from_numpy(light).permute(2, 0, 1)[None]
     enlarged: Pixels = resize(tensor, (size[0], size[1]))[0].permute(1, 2, 0).numpy()
-    return where_lit(enlarged, light)
+    low, high = light.min(axis=(0, 1)), light.max(axis=(0, 1))
+    return where_lit(enlarged.clip(np.minimum(low, 0), high), light)
 
 
 def _finite(picture: Picture, on_note: Callable[[str], None]) -> Picture:
