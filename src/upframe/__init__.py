@@ -11,6 +11,8 @@ from __future__ import annotations
 from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
+from upframe.offline import go_offline
+
 if TYPE_CHECKING:
     from upframe.engine.supersampler import Supersampler
     from upframe.engine.upscaler import Upscaler
@@ -30,6 +32,8 @@ _HOMES = {
     "Upscaler": "upframe.engine.upscaler",
     "load": "upframe.models.catalog",
 }
+
+go_offline()
 
 
 def __getattr__(name: str) -> Any:

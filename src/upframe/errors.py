@@ -9,7 +9,14 @@ import errno
 
 
 class UpframeError(Exception):
-    """Base of all errors Upframe raises on purpose; ``str(error)`` is fit for a user's eyes."""
+    """Base of all errors Upframe raises on purpose; ``str(error)`` is fit for a user's eyes.
+
+    ``steps``: what to do, where that takes more than a line; they follow the message on lines of their own.
+    """
+
+    def __init__(self, message: str = "", *, steps: str = "") -> None:
+        super().__init__(f"{message}\n{steps}" if steps else message)
+        self.steps = steps
 
 
 class InputError(UpframeError):

@@ -15,6 +15,8 @@ import runpy
 import sys
 from typing import Any
 
+from upframe.offline import go_offline
+
 IMPORTED = ("torch", "av", "PIL.Image", "cv2", "lightning.pytorch", "upframe.engine", "upframe.evaluation", "upframe.training")
 
 
@@ -35,6 +37,7 @@ def enter(wanted: dict[str, Any]) -> None:
     os.chdir(wanted["cwd"])
     os.environ.clear()
     os.environ.update(wanted["environment"])
+    go_offline()  # as the command does when it is started by itself
     new = os.O_WRONLY | os.O_CREAT | os.O_TRUNC
     for stream, path, flags in ((0, os.devnull, os.O_RDONLY), (1, wanted["out"], new), (2, wanted["err"], new)):
         os.dup2(os.open(path, flags), stream)

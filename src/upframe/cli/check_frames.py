@@ -11,6 +11,7 @@ import typer
 
 from upframe.cli.errors import FAILED, one_line
 from upframe.cli.options import AsJson, Debug, Overwrite
+from upframe.cli.printing import console, printable
 from upframe.errors import OutputError
 
 if TYPE_CHECKING:
@@ -73,17 +74,18 @@ def check_frames(
 
 
 def _print(capture: Capture, report: Report) -> None:
-    from rich.console import Console
     from rich.markup import escape
 
-    console = Console(soft_wrap=True)
+    screen = console(soft_wrap=True)
+    name = escape(printable(capture.name))
     verdict = f"[bold red]{len(report.mistakes)} wrong[/]" if report.mistakes else "[green]passed[/]"
-    console.print(
-        f"[bold]{escape(capture.name)}[/]  {report.frames} frames, {report.pairs} compared: {verdict}", highlight=False
+    screen.print(
+        f"[bold]{name}[/]  {report.frames} frames, {report.pairs} compared: {verdict}",
+        highlight=False,
     )
     for finding in report.findings:
         mark = "[red]wrong[/]" if finding.kind == "mistake" else "[yellow]note[/] "
-        console.print(f"  {mark} {escape(_words(finding))}", highlight=False)
+        screen.print(f"  {mark} {escape(printable(_words(finding)))}", highlight=False)
 
 
 def _words(finding: Finding) -> str:

@@ -12,6 +12,7 @@ import typer
 
 from upframe.cli.errors import one_line
 from upframe.cli.options import AsJson, Debug
+from upframe.cli.printing import cell, console, write_line
 from upframe.errors import InputError
 
 app = typer.Typer(
@@ -44,17 +45,15 @@ def list_sets(as_json: AsJson = False, debug: Debug = False) -> None:
                 folder = folder_of(entry)
                 print(json.dumps(entry.as_dict() | {"folder": None if folder is None else str(folder)}))
             return
-        from rich.console import Console
         from rich.table import Table
-        from rich.text import Text
 
         table = Table(box=None, header_style="bold")
         for heading in ("name", "here", "for", "licence", ""):
             table.add_column(heading, overflow="fold", no_wrap=heading in ("name", "here", "for"))
         for entry in entries():
             here = "yes" if folder_of(entry) else "-"
-            table.add_row(*map(Text, (entry.name, here, entry.use, entry.licence, entry.title)))
-        Console().print(table)
+            table.add_row(*map(cell, (entry.name, here, entry.use, entry.licence, entry.title)))
+        console().print(table)
 
 
 @app.command("show")
@@ -69,15 +68,16 @@ def show(name: Name, as_json: AsJson = False, debug: Debug = False) -> None:
         if as_json:
             print(json.dumps(entry.as_dict() | {"folder": None if folder is None else str(folder)}))
             return
-        print(entry.title)
-        print(f"For:      {entry.use}")
-        print(f"Licence:  {entry.licence}")
-        print(f"Size:     {entry.size}")
-        print(f"Page:     {entry.page}")
-        print(f"Here:     {folder or f'not in {data_folder()}'}")
-        print(entry.instructions())
+        write_line(entry.title)
+        write_line(f"For:      {entry.use}")
+        write_line(f"Licence:  {entry.licence}")
+        write_line(f"Size:     {entry.size}")
+        write_line(f"Page:     {entry.page}")
+        write_line(f"Here:     {folder or f'not in {data_folder()}'}")
+        for line in entry.instructions().splitlines():
+            write_line(line)
         if entry.prepare:
-            print(f"Prepare it for training: upframe data prepare {entry.name} FOLDER OUT")
+            write_line(f"Prepare it for training: upframe data prepare {entry.name} FOLDER OUT")
 
 
 @app.command("fetch")
@@ -94,7 +94,7 @@ def fetch(name: Name, as_json: AsJson = False, debug: Debug = False) -> None:
         entry = named_entry(name)
         with _progress(quiet=as_json) as on_progress:
             folder = fetch_set(entry, data_folder(), on_progress)
-        print(json.dumps({"name": entry.name, "folder": str(folder)}) if as_json else f"{entry.name}: {folder}")
+        write_line(json.dumps({"name": entry.name, "folder": str(folder)}) if as_json else f"{entry.name}: {folder}")
 
 
 @app.command("prepare")
@@ -121,7 +121,7 @@ def prepare(
         regroup = entry.prepare == "regroup-reds"
         done = sum(1 for _ in (regroup_reds(folder, output) if regroup else subimages(folder, output, size=size, step=step)))
         what = "clips" if regroup else "pictures"
-        print(json.dumps({"output": str(output), what: done}) if as_json else f"{output}: {done} {what}")
+        write_line(json.dumps({"output": str(output), what: done}) if as_json else f"{output}: {done} {what}")
 
 
 @contextmanager

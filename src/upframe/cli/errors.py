@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 
 import typer
 
+from upframe.cli.printing import write_error
 from upframe.cli.start import exit_code, tell_interrupted, was_interrupted
 from upframe.errors import UpframeError, as_upframe_error
 
@@ -25,7 +25,7 @@ def one_line(*, debug: bool) -> Iterator[None]:
     except UpframeError as error:
         if debug:
             raise
-        print(f"upframe: {error}", file=sys.stderr)
+        write_error(error)
         raise typer.Exit(FAILED) from None
     except BrokenPipeError:
         raise typer.Exit(FAILED) from None
@@ -34,5 +34,5 @@ def one_line(*, debug: bool) -> Iterator[None]:
             raise typer.Exit(exit_code()) from None
         if debug:
             raise
-        print(f"upframe: {as_upframe_error(error)}", file=sys.stderr)
+        write_error(as_upframe_error(error))
         raise typer.Exit(FAILED) from None

@@ -29,6 +29,7 @@ from upframe.cli.options import (
     Quiet,
     ReportFolder,
 )
+from upframe.cli.printing import write_error
 from upframe.cli.scores import deliver, refuse_existing, split_metrics, telling
 from upframe.cli.start import INTERRUPTED
 from upframe.errors import OutputError
@@ -191,5 +192,5 @@ def _resumable(journal: Journal) -> Iterator[None]:
         if not count:
             raise
         words = "1 clip of a model is" if count == 1 else f"{count} clips of models are"
-        print(f"upframe: interrupted; {words} finished and kept: the same command with --resume does the rest", file=sys.stderr)
+        write_error(f"interrupted; {words} finished and kept: the same command with --resume does the rest")
         sys.exit(INTERRUPTED)

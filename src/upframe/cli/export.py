@@ -10,6 +10,7 @@ import typer
 
 from upframe.cli.errors import one_line
 from upframe.cli.options import AsJson, Debug, ModelName, Overwrite
+from upframe.cli.printing import write_line
 
 
 def export(
@@ -57,9 +58,9 @@ def export(
             print(json.dumps(exported.as_dict()))
             return
         for path in exported.files:
-            print(f"{path}  {path.stat().st_size / 1e6:.1f} MB")
+            write_line(f"{path}  {path.stat().st_size / 1e6:.1f} MB")
         for checked in exported.checked:
-            print(
+            write_line(
                 f"  {checked.width}x{checked.height}: differs from PyTorch by {checked.largest:.1g} at most, "
                 f"{checked.rms:.1g} in the mean"
             )

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Annotated, Any
 
 import typer
@@ -23,7 +25,21 @@ from upframe.cli import (
     train,
     upscale,
 )
+from upframe.cli.printing import printable
 from upframe.cli.start import main  # noqa: F401  # where an installed command may look for it
+
+_UsageError: Any = typer.BadParameter.__bases__[0]  # of click, or of typer's own edition of it
+
+
+@contextmanager
+def _printable_usage() -> Iterator[None]:
+    """What is said of wrong usage quotes the words that were given, which may be names of files."""
+    try:
+        yield
+    except _UsageError as error:
+        if (plain := printable(error.message)) == error.message:
+            raise
+        raise _UsageError(plain, error.ctx) from None
 
 
 class _Commands(TyperGroup):
@@ -32,7 +48,12 @@ class _Commands(TyperGroup):
     def parse_args(self, ctx: Any, args: list[str]) -> list[str]:
         if "" in args:
             raise typer.BadParameter("one of the arguments is empty; write '.' for this folder", ctx=ctx)
-        return super().parse_args(ctx, args)
+        with _printable_usage():
+            return super().parse_args(ctx, args)
+
+    def invoke(self, ctx: Any) -> Any:
+        with _printable_usage():
+            return super().invoke(ctx)
 
 
 app = typer.Typer(

@@ -13,6 +13,7 @@ import typer
 
 from upframe.cli.errors import one_line
 from upframe.cli.options import AsJson, Debug, Overwrite
+from upframe.cli.printing import cell, console, printable, write_line
 from upframe.errors import InputError, OutputError
 
 if TYPE_CHECKING:
@@ -88,11 +89,12 @@ def _list_published(*, as_json: bool) -> None:
             f"x{entry.scale}",
             entry.degradation,
             entry.licence,
+            entry.verified_by or "-",
             entry.summary if entry.address else f"{entry.summary} By hand, from {entry.page}",
         )
         for entry in PUBLISHED
     ]
-    _print_table(("name", "scale", "trained for", "licence", ""), rows)
+    _print_table(("name", "scale", "trained for", "licence", "verified by", ""), rows)
 
 
 @app.command("show")
@@ -117,18 +119,17 @@ def show(
             print(json.dumps(model.info.as_dict() | {"found": model.found}))
             return
 
-        from rich.console import Console
         from rich.markdown import Markdown
 
-        console = Console()
+        screen = console()
         for key, value in model.info.as_dict().items():
-            console.print(f"{key:12} {value}", highlight=False, markup=False, soft_wrap=True)
+            screen.print(f"{key:12} {printable(value)}", highlight=False, markup=False, soft_wrap=True)
         for sentence in model.found:
-            console.print(f"{'found':12} {sentence}", highlight=False, markup=False, soft_wrap=True)
+            screen.print(f"{'found':12} {printable(sentence)}", highlight=False, markup=False, soft_wrap=True)
         text = card_text(model.info.name)
         if text:
-            console.print()
-            console.print(Markdown(text))
+            screen.print()
+            screen.print(Markdown(text))
 
 
 @app.command("import")
@@ -186,7 +187,10 @@ def fetch(
     as_json: AsJson = False,
     debug: Debug = False,
 ) -> None:
-    """Download a published checkpoint, verify it, and import it. A download that broke off goes on where it was."""
+    """Download a published checkpoint, verify it where its digest is known, and import it.
+
+    A download that broke off goes on where it was.
+    """
     with one_line(debug=debug):
         from upframe.models import catalog
         from upframe.models.published import published_name
@@ -234,13 +238,13 @@ def _tell(model: Model, target: Path, what: str, *, as_json: bool) -> None:
     if as_json:
         print(json.dumps(model.info.as_dict() | {"path": str(target), "found": model.found}))
         return
-    print(f"{what}: {target}")
+    write_line(f"{what}: {target}")
     for sentence in model.found:
-        print(f"  {sentence}")
+        write_line(f"  {sentence}")
     if model.info.caution:
-        print(f"  {model.info.caution}")
-    print(f"  trained for {model.info.degradation}, licence {model.info.licence}")
-    print(f"  SHA-256 {model.info.sha256}")
+        write_line(f"  {model.info.caution}")
+    write_line(f"  trained for {model.info.degradation}, licence {model.info.licence}")
+    write_line(f"  SHA-256 {model.info.sha256}")
 
 
 @contextmanager
@@ -254,13 +258,11 @@ def _progress(name: str, *, quiet: bool) -> Iterator[Callable[[int, int | None],
 
 def _print_table(headings: tuple[str, ...], rows: Iterable[tuple[str, ...]]) -> None:
     """Print a table whose last column alone is broken where the terminal is narrow."""
-    from rich.console import Console
     from rich.table import Table
-    from rich.text import Text
 
     table = Table(box=None, header_style="bold")
     for heading in headings:
         table.add_column(heading, overflow="fold", no_wrap=bool(heading))
     for row in rows:
-        table.add_row(*map(Text, row))
-    Console().print(table)
+        table.add_row(*map(cell, row))
+    console().print(table)

@@ -11,6 +11,7 @@ import typer
 
 from upframe.cli.errors import one_line
 from upframe.cli.options import AsJson, Debug, Overwrite
+from upframe.cli.printing import write_line
 
 
 def monitor(
@@ -51,4 +52,4 @@ def monitor(
                 print(json.dumps({"event": "written", "output": str(path), "runs": states}), flush=True)
             else:
                 told = ", ".join(f"{record.name} {record.step:,}" for record in records)
-                print(f"{path}: {told}" + (f" at {time.strftime('%H:%M:%S')}" if follow else ""), flush=True)
+                write_line(f"{path}: {told}" + (f" at {time.strftime('%H:%M:%S')}" if follow else ""))

@@ -12,6 +12,7 @@ import typer
 
 from upframe.cli.errors import one_line
 from upframe.cli.options import AsJson, Debug, Overwrite
+from upframe.cli.printing import write_line
 from upframe.errors import InputError
 from upframe.regular import refuse_irregular
 
@@ -41,7 +42,7 @@ def pack(
             done = {"output": str(output), "clips": packed.clips, "frames": packed.frames, "bytes": packed.size}
             print(json.dumps(done))
         else:
-            print(f"{output}: {packed.clips} clips, {packed.frames} frames, {packed.size / 1e6:,.1f} MB")
+            write_line(f"{output}: {packed.clips} clips, {packed.frames} frames, {packed.size / 1e6:,.1f} MB")
 
 
 def _names(only: Path | None) -> list[str]:

@@ -24,6 +24,7 @@ from upframe.cli.options import (
     Quiet,
     Seed,
 )
+from upframe.cli.printing import console, printable
 
 if TYPE_CHECKING:
     from upframe.cli.report import Report
@@ -177,17 +178,17 @@ def _play(
 
 
 def _print_times(played: Played, record: Path | None) -> None:
-    from rich.console import Console
     from rich.markup import escape
     from rich.table import Table
 
-    console = Console()
+    screen = console()
     table = Table.grid(padding=(0, 2))
     table.add_column()
     table.add_column(justify="right", style="bold")
     for stage, milliseconds in played.median_ms.items():
         table.add_row(STAGES[stage], f"{milliseconds:,.1f} ms")
-    film = f" -> {escape(str(record))}" if record else ""
-    console.print(f"[bold]{escape(played.input)}[/]{film}  {played.frames} frames, {played.fps:.1f} fps", highlight=False)
-    console.print(table)
-    console.print(f"limited by: {STAGES[played.limited_by]}", highlight=False)
+    film = f" -> {escape(printable(record))}" if record else ""
+    name = escape(printable(played.input))
+    screen.print(f"[bold]{name}[/]{film}  {played.frames} frames, {played.fps:.1f} fps", highlight=False)
+    screen.print(table)
+    screen.print(f"limited by: {STAGES[played.limited_by]}", highlight=False)

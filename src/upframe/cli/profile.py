@@ -9,6 +9,7 @@ import typer
 
 from upframe.cli.errors import one_line
 from upframe.cli.options import AsJson, Debug, Device, ModelName, Precision, Threads
+from upframe.cli.printing import cell, console, printable
 
 if TYPE_CHECKING:
     from upframe.engine.profile import Profile
@@ -56,7 +57,6 @@ def profile(
 
 
 def _print_table(result: Profile) -> None:
-    from rich.console import Console
     from rich.markup import escape
     from rich.table import Table
 
@@ -65,16 +65,16 @@ def _print_table(result: Profile) -> None:
     table.add_column(justify="right", style="bold")
     table.add_column(overflow="fold")
     for row in _rows(result):
-        table.add_row(*map(escape, row))
-    console = Console()
+        table.add_row(*map(cell, row))
+    screen = console()
     sizes = f"{result.width}x{result.height} -> {result.width * result.scale}x{result.height * result.scale}"
     frames = f", a frame of {result.frames}" if result.frames > 1 else ""
     threads = f", threads: {result.threads}" if result.device == "cpu" else ""
-    console.print(
-        f"[bold]{escape(result.model)}[/]  {sizes}{frames}, {escape(result.device)}, {result.precision}{threads}",
+    screen.print(
+        f"[bold]{escape(printable(result.model))}[/]  {sizes}{frames}, {escape(result.device)}, {result.precision}{threads}",
         highlight=False,
     )
-    console.print(table)
+    screen.print(table)
 
 
 def _rows(result: Profile) -> list[tuple[str, str, str]]:

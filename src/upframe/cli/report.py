@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import json
-import sys
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 
 from rich.markup import escape
 
+from upframe.cli.printing import write_error
 from upframe.cli.terminal import Terminal, counted, terminal
 from upframe.engine import events
 from upframe.engine.events import Event
@@ -36,7 +36,7 @@ def _print_json(event: Event) -> None:
 
 def _print_failure(event: Event) -> None:
     if isinstance(event, events.Failed):
-        print(f"upframe: {event.message}", file=sys.stderr)
+        write_error(event.message)
 
 
 def _show(screen: Terminal, event: Event) -> None:

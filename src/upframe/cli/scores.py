@@ -8,6 +8,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from upframe.cli.printing import cell, console, printable, write_line
 from upframe.errors import InputError, OutputError
 
 if TYPE_CHECKING:
@@ -79,18 +80,17 @@ def deliver(
         return
     _print_table(evaluation)
     for path in written.values():
-        print(path)
+        write_line(path)
 
 
 def _print_table(evaluation: Evaluation) -> None:
-    from rich.console import Console
     from rich.markup import escape
     from rich.table import Table
     from rich.text import Text
 
     from upframe.evaluation.results import heading, written
 
-    console = Console()
+    screen = console()
     timed = any(one.subject.milliseconds for one in evaluation.scored)
     table = Table(box=None, header_style="bold")
     table.add_column("", overflow="fold")
@@ -101,14 +101,14 @@ def _print_table(evaluation: Evaluation) -> None:
     for one in evaluation.scored:
         median = one.subject.median_milliseconds
         cells = [_cell(evaluation, one, metric) for metric in evaluation.metrics]
-        table.add_row(Text(one.subject.name), *cells, *([Text("" if median is None else f"{median:.1f}")] if timed else []))
+        table.add_row(cell(one.subject.name), *cells, *([Text("" if median is None else f"{median:.1f}")] if timed else []))
         for part, values in evaluation.parts(one).items():
             means = [written(metric, values[metric]) if metric in values else "-" for metric in evaluation.metrics]
-            table.add_row(Text(f"  {part}"), *means, style="dim")
-    console.print(f"[bold]{escape(evaluation.title)}[/]", highlight=False, soft_wrap=True)
-    console.print(table)
+            table.add_row(cell(f"  {part}"), *means, style="dim")
+    screen.print(f"[bold]{escape(printable(evaluation.title))}[/]", highlight=False, soft_wrap=True)
+    screen.print(table)
     counted = evaluation.scored[0].frames
-    console.print(f"[dim]{counted} frame{'s' * (counted != 1)}. {escape(str(evaluation.protocol))}[/]", highlight=False)
+    screen.print(f"[dim]{counted} frame{'s' * (counted != 1)}. {escape(str(evaluation.protocol))}[/]", highlight=False)
 
 
 def _cell(evaluation: Evaluation, one: Any, metric: Any) -> Any:

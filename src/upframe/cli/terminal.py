@@ -19,6 +19,8 @@ from rich.progress import (
 )
 from rich.text import Text
 
+from upframe.cli.printing import console, printable
+
 
 class _FramesPerSecond(ProgressColumn):
     def render(self, task: Task) -> Text:
@@ -45,16 +47,17 @@ class Terminal:
 
     def say(self, text: str) -> None:
         """A line, above the bar."""
-        self._console.print(text, highlight=False, soft_wrap=True)
+        self._console.print(printable(text), highlight=False, soft_wrap=True)
 
     def begin(self, description: str, total: int | None, done: int = 0) -> None:
         """A new bar in the place of the last; ``total`` is None where it is not known."""
         self.end()
-        self._bar = self._progress.add_task(description, total=total, completed=done)
+        self._bar = self._progress.add_task(printable(description), total=total, completed=done)
 
     def move(self, done: int, total: int | None = None, *, description: str | None = None, fps: float = 0.0) -> None:
         """How far it is; ``total`` and ``description`` where they are others by now."""
-        self._progress.update(self._bar, completed=done, total=total, description=description, visible=True, fps=fps)
+        words = None if description is None else printable(description)
+        self._progress.update(self._bar, completed=done, total=total, description=words, visible=True, fps=fps)
 
     def end(self) -> None:
         """No bar any more."""
@@ -64,7 +67,7 @@ class Terminal:
 @contextmanager
 def terminal(columns: tuple[ProgressColumn, ...], *, quiet: bool = False) -> Iterator[Terminal]:
     """A terminal whose bar is followed by ``columns``. No bar is drawn if ``quiet``, nor into a file or a pipe."""
-    console = Console(stderr=True, quiet=quiet)
+    screen = console(stderr=True, quiet=quiet)
     drawn = TextColumn("{task.description}"), BarColumn(), *columns
-    with Progress(*drawn, console=console, transient=True, disable=quiet or not console.is_terminal) as progress:
-        yield Terminal(console, progress)
+    with Progress(*drawn, console=screen, transient=True, disable=quiet or not screen.is_terminal) as progress:
+        yield Terminal(screen, progress)

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import os
-import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -14,6 +13,7 @@ import typer
 
 from upframe.cli.errors import one_line
 from upframe.cli.options import AsJson, Debug
+from upframe.cli.printing import write_error
 from upframe.cli.start import INTERRUPTED
 
 if TYPE_CHECKING:
@@ -49,7 +49,7 @@ def train(
         with _reporter(as_json=as_json) as report:
             finished = carry_out(read, output or Path("runs") / read.name, report, resume=resume)
     if finished.interrupted and _is_first():
-        print(f"upframe: interrupted after step {finished.step}, which is saved; --resume goes on", file=sys.stderr)
+        write_error(f"interrupted after step {finished.step}, which is saved; --resume goes on")
         raise typer.Exit(INTERRUPTED)
 
 

@@ -67,7 +67,7 @@ def open_set(
     except InputError as error:
         if entry is None:
             raise
-        raise InputError(f"{error}\n{entry.instructions()}") from error
+        raise InputError(str(error), steps=entry.instructions()) from error
     return replace(found, name=entry.name) if entry else found
 
 

@@ -31,7 +31,7 @@ def fetch(entry: Entry, root: Path, on_progress: Progress) -> Path:
     """
     folder = root / entry.folders[0]
     if not entry.archives:
-        raise InputError(f"{entry.name}: cannot be downloaded by a program.\n{entry.instructions()}")
+        raise InputError(f"{entry.name}: cannot be downloaded by a program.", steps=entry.instructions())
     made_writable(root, DATA)
     try:
         for archive in entry.archives:
@@ -64,7 +64,7 @@ def _download(archive: Archive, entry: Entry, root: Path, on_progress: Progress)
         )
     except InputError as error:
         steps = "\n".join(entry.numbered_steps())
-        raise InputError(f"{entry.name}: {error}.\nBy hand, into {root / entry.folders[0]}:\n{steps}") from error
+        raise InputError(f"{entry.name}: {error}.", steps=f"By hand, into {root / entry.folders[0]}:\n{steps}") from error
 
 
 def unpack(packed: Path, folder: Path, *, inside: str = "") -> None:

@@ -30,7 +30,7 @@ def locate(place: str | Path) -> tuple[Path, Entry | None]:
         raise InputError(f"{place}: no such folder or file, and no data set of this name: see `upframe data list`")
     folder = folder_of(entry)
     if folder is None:
-        raise InputError(f"{entry.name}: not found in {data_folder()} (the folder UPFRAME_DATA).\n{entry.instructions()}")
+        raise InputError(f"{entry.name}: not found in {data_folder()} (the folder UPFRAME_DATA).", steps=entry.instructions())
     return folder, entry
 
 

@@ -32,6 +32,7 @@ from upframe.models.published import PUBLISHED, Published, published_file, publi
 from upframe.models.recognition import found_in, network_in
 
 _ENDINGS = re.compile(r"(\.(pth|pt|pkl|ckpt|tar|bin|safetensors))+$", re.IGNORECASE)
+_UNVERIFIED = "no digest of it is known, so that nothing has been verified but the kind and size of the network"
 
 
 @runtime_checkable
@@ -107,8 +108,8 @@ def load_file(path: Path, *, merge: bool = True, settings: Mapping[str, Any] | N
     if entry is None or entry.family != info.family or entry.scale != info.scale:
         info = info if taken.verdict.sure else replace(info, experimental=True, summary=f"{taken.verdict.words}.")
         return Model(network, info, found)
-    how = "SHA-256" if entry.sha256 else "name"
-    found = (*found, f"{entry.name} as its authors published it, known by its {how}")
+    known = "as its authors published it, by its SHA-256" if entry.sha256 else f"by its name alone: {_UNVERIFIED}"
+    found = (*found, f"{entry.name}, {known}")
     return Model(network, _with_card(info, entry), found, published=entry.name)
 
 
@@ -121,7 +122,7 @@ def _with_card(info: ModelInfo, card: ModelInfo | Published) -> ModelInfo:
 
 
 def fetch(name: str, on_progress: Progress) -> tuple[Path, Model]:
-    """Download a published checkpoint into the folder of models, verify it, and load it in its training form.
+    """Download a published checkpoint into the folder of models, verify it where its digest is known, and load it for training.
 
     Returns the file as it was published, which is the caller's to remove, and the model with its name and card. Raises
     CheckpointError for a name that is not known, for a file that cannot be had by a program or is not what it should be, and
@@ -145,7 +146,13 @@ def fetch(name: str, on_progress: Progress) -> tuple[Path, Model]:
     model = load_file(path, merge=False)
     if (model.info.family, model.info.scale) != (entry.family, entry.scale):
         raise CheckpointError(f"{path}: is a {model.info.family} x{model.info.scale}, and {name} was expected")
-    return path, replace(model, info=_with_card(model.info, entry), published=name)
+    known = (
+        f"{name}, verified by its {entry.verified_by}"
+        if entry.verified_by
+        else f"{name}, as its address gave it: {_UNVERIFIED}"
+    )
+    found = (*(sentence for sentence in model.found if not sentence.startswith(f"{name}, ")), known)
+    return path, replace(model, info=_with_card(model.info, entry), found=found, published=name)
 
 
 def name_for(model: Model, name: str | None) -> str:

@@ -37,9 +37,14 @@ class Published:
     md5: str | None = None
     summary: str = ""
 
+    @property
+    def verified_by(self) -> str:
+        """The digest that a file of it can be verified by: "SHA-256" or "MD5"; empty where none is known."""
+        return "SHA-256" if self.sha256 else "MD5" if self.md5 else ""
+
     def as_dict(self) -> dict[str, Any]:
         """Plain values, as ``--json`` prints them."""
-        return asdict(self)
+        return asdict(self) | {"verified_by": self.verified_by or None}
 
 
 def _rt4ksr(scale: int, size: int, sha256: str) -> Published:

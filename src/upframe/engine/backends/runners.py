@@ -28,6 +28,7 @@ def onnxruntime_runner(path: Path) -> tuple[Run, dict[str, str]]:
         import onnxruntime
     except ImportError as error:
         raise MissingExtra("onnxruntime", "export", "running an ONNX file") from error
+    onnxruntime.disable_telemetry_events()  # also where it was imported before Upframe was
     options = onnxruntime.SessionOptions()
     options.intra_op_num_threads = torch.get_num_threads()
     options.log_severity_level = 3  # errors
