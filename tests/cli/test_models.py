@@ -163,6 +163,7 @@ def test_a_published_checkpoint_is_fetched_resumed_verified_and_imported(site: S
     assert outcome.code == 0, outcome.err
     assert [asked.get("Range") for asked in site.asked] == [None, "bytes=3000-"]
     assert "imported as offered" in outcome.out
+    assert "offered, verified by its SHA-256" in outcome.out
     assert [path.name for path in folder.iterdir()] == ["offered.safetensors"]
     info = load("offered").info
     assert (info.licence, info.degradation) == ("MIT", "BI")
@@ -176,6 +177,16 @@ def test_what_was_fetched_before_is_not_fetched_again(site: Site) -> None:
     assert len(site.asked) == taken
     assert run("fetch", "offered", "--overwrite").code == 0
     assert len(site.asked) == taken + 1
+
+
+def test_a_file_without_a_known_digest_is_never_called_verified(site: Site, monkeypatch: pytest.MonkeyPatch) -> None:
+    offer(monkeypatch, sha256=None, size=None)
+    outcome = run("fetch", "offered")
+    assert outcome.code == 0, outcome.err
+    assert "no digest of it is known, so that nothing has been verified" in " ".join(outcome.out.split())
+    assert "verified by" not in outcome.out
+    (entry,) = run("list", "--published", "--json").events
+    assert entry["verified_by"] is None
 
 
 def test_another_file_than_was_published_is_not_imported(site: Site, folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
