@@ -66,7 +66,7 @@ def test_colours_of_ours_pass_and_those_of_names_do_not() -> None:
     table = Table(box=None)
     table.add_column("name")
     table.add_row(cell(EVIL))
-    screen.print(f"[red]{EVIL.replace(chr(10), '')}[/]")
+    screen.print(f"[red]{EVIL.replace(chr(10), '')}[/]", highlight=False)
     screen.print(table)
     text = file.getvalue()
     assert text.startswith("\x1b[31ma\\x1b")
