@@ -4,6 +4,9 @@ Set5 and clips are looked for in the folder of reference data (``UPFRAME_SHARED`
 which is no part of it; what is not there is left out and named. Rendered clips are made on the fly, unless a folder of them
 is given. The model cards' scores come from the results.
 
+With ``--short``: a few frames of each clip, their middle, and every model on both: low resolution by bicubic, as that of
+ordinary films, and by blur and every scale-th pixel. Networks for either then stand in one table; it takes minutes.
+
 What is finished is kept in ``build/quality``, for as long as nothing of the sources changes: a run that was cut off goes on.
 """
 
@@ -18,13 +21,18 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 from _report import ROOT, write
 
+from upframe.data.films import FilmFrames
+from upframe.data.frames import PictureFrames
 from upframe.data.rendered_clips import clips_in
 from upframe.errors import DeviceError, MissingExtra
 from upframe.evaluation import Asked, Evaluation, Scored, Wish, evaluate
 from upframe.evaluation.models import trained_for
+from upframe.media import Picture, write_picture
 from upframe.models.cards import shipped
 from upframe.models.catalog import load
 from upframe.rendering.clip import RenderedClip
@@ -32,6 +40,7 @@ from upframe.rendering.job import SETS, render_clip
 
 SHARED = Path(os.environ.get("UPFRAME_SHARED") or ROOT.parent / "shared")
 BUILD = ROOT / "build" / "quality"
+SHORT_FRAMES, SHORT_SIZE = 8, (384, 512)  # (height, width) at most
 SCALES = (2, 3, 4)
 OF = {"pictures": ("image",), "rendered": ("rendered",)}
 """The kinds of models that are run on a layout; on the others those for pictures and for video."""
@@ -59,6 +68,22 @@ SAMPLES = (
     Sample("bigbuckbunny", SHARED / "media/bigbuckbunny.mp4", "films", "vid4-y", film=True),
     Sample("phone_dog", SHARED / "media/phone_dog.mp4", "films", "vid4-y", film=True),
 )
+
+
+def short_samples() -> Iterator[Sample]:
+    """A few frames of every clip, the middle of them, as pictures."""
+    for sample in SAMPLES:
+        if sample.layout != "pictures" and sample.place.exists():
+            name = sample.name.partition(",")[0]
+            folder = BUILD / "short" / name.replace(" ", "_")
+            frames = FilmFrames(sample.place) if sample.film else PictureFrames(sorted(sample.place.iterdir()))
+            for index in range(SHORT_FRAMES):
+                pixels = frames.read(index)
+                height, width = (min(side - side % 16, most) for side, most in zip(pixels.shape[:2], SHORT_SIZE, strict=True))
+                top, left = (pixels.shape[0] - height) // 2, (pixels.shape[1] - width) // 2
+                middle = np.ascontiguousarray(pixels[top : top + height, left : left + width])
+                write_picture(folder / f"{index:03d}.png", Picture(middle), overwrite=True)
+            yield replace(sample, name=f"{name}, short", place=folder, layout="clip", film=False, scales=(2, 4))
 
 
 def rendered_samples(folder: Path | None) -> Iterator[Sample]:
@@ -120,6 +145,14 @@ def runs(samples: list[Sample], *, films: bool) -> Iterator[tuple[Sample, int, s
                     yield sample, scale, degradation, names
 
 
+def short_runs() -> Iterator[tuple[Sample, int, str, list[str]]]:
+    """Every model on both ways to make low resolution."""
+    for sample in short_samples():
+        for scale in sample.scales:
+            names = [name for together in models(sample, scale).values() for name in together if not name.endswith(".pth")]
+            yield from ((sample, scale, degradation, names) for degradation in ("bi", "bd"))
+
+
 def scored(sample: Sample, scale: int, degradation: str, names: list[str]) -> Evaluation:
     """One evaluation."""
     print(f"{sample.name} x{scale}: {', '.join(Path(name).stem for name in names)}", file=sys.stderr)
@@ -170,16 +203,20 @@ def _values(one: Scored) -> dict[str, Any]:
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--short", action="store_true", help="a few frames, every model on both ways to make them small")
     parser.add_argument("--without-films", action="store_true", help="leave the films out, which take the most time")
     parser.add_argument("--rendered", type=Path, metavar="FOLDER", help="rendered clips, instead of those made on the fly")
     arguments = parser.parse_args()
-    samples = [*SAMPLES, *rendered_samples(arguments.rendered)]
+    if arguments.short:
+        work = short_runs()
+    else:
+        work = runs([*SAMPLES, *rendered_samples(arguments.rendered)], films=not arguments.without_films)
     found: dict[str, dict[str, Any]] = {}
-    for sample, scale, degradation, names in runs(samples, films=not arguments.without_films):
+    for sample, scale, degradation, names in work:
         name = sample.name if degradation == "bi" else f"{sample.name}, {degradation}"
         found.setdefault(name, {})[f"x{scale}"] = figures(scored(sample, scale, degradation, names))
     if found:
-        write("quality", found)
+        write("quality_short" if arguments.short else "quality", found)
 
 
 if __name__ == "__main__":

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Annotated
+from typing import Annotated, Literal
 
 import typer
 
@@ -63,6 +63,15 @@ def compare(
             rich_help_panel=NUMBERS,
         ),
     ] = 1,
+    sampling: Annotated[
+        Literal["centre", "corner"],
+        typer.Option(
+            "--sampling",
+            help="Where the pixels lay that were enlarged. Of corner, as `upframe degrade --kind bd` makes them, a result that "
+            "something else has put in the centre is moved back by (scale - 1) / 2 pixels.",
+            rich_help_panel=NUMBERS,
+        ),
+    ] = "centre",
     align: Annotated[
         bool,
         typer.Option("--align", help="Leave out frames and files that one side has alone.", rich_help_panel=NUMBERS),
@@ -90,6 +99,7 @@ def compare(
             reference,
             Asked(protocol, split_metrics(metrics), mode, tuple(lpips_weights or ())),
             scale=scale,
+            sampling=sampling,
             align=align,
             holes=holes,
             device=device,

@@ -16,6 +16,12 @@ if TYPE_CHECKING:
     from upframe.media.naming import Planned
 
 
+CORNER = (
+    "each pixel is the first of its cell, not its middle: enlarge the result with `upframe upscale --sampling corner`, or it "
+    "comes out displaced"
+)
+
+
 def degrade(
     inputs: Inputs,
     output: Annotated[

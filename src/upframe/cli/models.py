@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
 
@@ -140,6 +140,10 @@ def import_file(
     degradation: Annotated[
         str | None, typer.Option(help="How the small pictures of its training were made: BI, BD, rendered, ...")
     ] = None,
+    sampling: Annotated[
+        Literal["centre", "corner"] | None,
+        typer.Option(help="Where they had their samples. Without it: corner for BD, else centre.", show_default=False),
+    ] = None,
     licence: Annotated[str | None, typer.Option(help="What it may be used for.")] = None,
     settings: Annotated[
         list[str] | None,
@@ -156,12 +160,14 @@ def import_file(
     """Write a weights file as safetensors with its card, so that its name works wherever a model is asked for."""
     with one_line(debug=debug):
         from upframe.models.catalog import load_file, name_for
+        from upframe.ops.sampling import sampling_of
 
         model = load_file(file, merge=False, settings=_settings(settings or []))
         info = replace(
             model.info,
             name=name_for(model, name),
             degradation=degradation or model.info.degradation,
+            sampling=sampling or (sampling_of(degradation) if degradation else model.info.sampling),
             licence=licence or model.info.licence,
         )
         _keep(replace(model, info=info), file, output, overwrite=overwrite, as_json=as_json)
@@ -243,7 +249,7 @@ def _tell(model: Model, target: Path, what: str, *, as_json: bool) -> None:
         write_line(f"  {sentence}")
     if model.info.caution:
         write_line(f"  {model.info.caution}")
-    write_line(f"  trained for {model.info.degradation}, licence {model.info.licence}")
+    write_line(f"  trained for {model.info.degradation}, samples at the {model.info.sampling}, licence {model.info.licence}")
     write_line(f"  SHA-256 {model.info.sha256}")
 
 

@@ -35,6 +35,15 @@ Precision = Annotated[
         rich_help_panel=RUNNING,
     ),
 ]
+Sampled = Annotated[
+    Literal["centre", "corner"],
+    typer.Option(
+        "--sampling",
+        help="Where the pixels of the input lie in the cells they stand for: centre, as in any film or picture, or corner, in "
+        "test data of `upframe degrade --kind bd`.",
+        rich_help_panel=RUNNING,
+    ),
+]
 Threads = Annotated[
     int | None,
     typer.Option("--threads", min=1, help="Processor threads for the model.", show_default=False, rich_help_panel=RUNNING),

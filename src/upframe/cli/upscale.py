@@ -20,6 +20,7 @@ from upframe.cli.options import (
     Overwrite,
     Precision,
     Quiet,
+    Sampled,
     Threads,
 )
 
@@ -81,6 +82,7 @@ def upscale(
             "--tile", metavar="auto|N", help="Side of a tile in input pixels; the result is the same.", rich_help_panel=RUNNING
         ),
     ] = "auto",
+    sampling: Sampled = "centre",
     cuts: Cuts = "auto",
     threads: Threads = None,
     compiled: Annotated[
@@ -221,6 +223,7 @@ def upscale(
             precision=precision,
             backend=backend,
             tile="auto" if tile == "auto" else int(tile),
+            sampling=sampling,
             cuts=cuts,
             threads=threads,
             compile=compiled,

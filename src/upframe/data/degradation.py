@@ -20,6 +20,7 @@ from torch.nn import functional as F
 from upframe.errors import InputError, ShapeError
 from upframe.ops.blur import downscale_bd
 from upframe.ops.resize import downscale, resize
+from upframe.ops.sampling import Sampling, sampling_of
 
 Kind = Literal["BI", "BD"]
 Pixels = NDArray[Any]
@@ -44,6 +45,11 @@ class Degradation:
 
     def __str__(self) -> str:
         return f"{self.kind}, {self.summary}"
+
+    @property
+    def sampling(self) -> Sampling:
+        """Where a sample lies in its cell."""
+        return sampling_of(self.name)
 
     def tensor(self, images: Tensor, scale: int, *, levels: int | None = 255) -> Tensor:
         """Images (..., h, w) in [0, 1], floating point, any device -> (..., h // scale, w // scale), same type.

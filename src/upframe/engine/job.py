@@ -39,6 +39,7 @@ from upframe.media.numbered import FrameNames
 from upframe.media.pictures.file import MAX_PIXELS, read_picture, write_picture
 from upframe.media.pictures.picture import Picture
 from upframe.models.cards import default_model
+from upframe.ops.sampling import Sampling
 
 QUEUE = 6  # frames and packets that wait between two threads: enough for an encoder's uneven pace
 
@@ -55,6 +56,7 @@ class Settings:
     precision: Precision = "auto"
     backend: Backend | None = None
     tile: int | Literal["auto"] = "auto"
+    sampling: Sampling = "centre"
     cuts: str = "auto"
     threads: int | None = None
     compile: bool = False
@@ -144,6 +146,7 @@ class _Job:
                 precision=settings.precision,
                 backend=settings.backend,
                 tile=settings.tile,
+                sampling=settings.sampling,
                 compile=settings.compile,
                 graphs=settings.graphs,
                 on_note=self._notes.append,

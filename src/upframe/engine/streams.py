@@ -21,6 +21,7 @@ from upframe.models.info import ModelInfo
 from upframe.models.ttvsr import LOOK_AHEAD, TTVSR
 from upframe.models.ttvsr import State as Trajectories
 from upframe.ops.resize import resize
+from upframe.ops.shift import centred
 
 WARM_UP = 5  # frames, reflected, that the published evaluation of FRVSR runs before the first
 CHUNK = 20  # results of TTVSR at a time
@@ -120,13 +121,15 @@ class ChunkStream:
 
 
 class FittedStream:
-    """A stream for frames of any size and type: each is made to fit the network, its result cut back and resized.
+    """A stream for frames of any size and type: each is made to fit the network, its result cut back, moved and resized.
 
+    ``offset``: how far samples lie from where the network has them, right and down, in pixels before enlargement. Only what is
+    given back is moved: what the network remembers stays where the network has put it.
     Results are float32, (1, 3, height, width) as ``target`` says. Raises DeviceError where the memory runs out.
     """
 
-    def __init__(self, stream: Stream, info: ModelInfo, dtype: torch.dtype, target: Target) -> None:
-        self._stream, self._info, self._dtype, self._target = stream, info, dtype, target
+    def __init__(self, stream: Stream, info: ModelInfo, dtype: torch.dtype, target: Target, offset: float = 0.0) -> None:
+        self._stream, self._info, self._dtype, self._target, self._offset = stream, info, dtype, target, offset
         self._size = (0, 0)
 
     @torch.inference_mode()
@@ -152,7 +155,8 @@ class FittedStream:
 
     def _cut(self, result: Tensor) -> Tensor:
         size = self._target.of(*self._size, self._info.scale)
-        whole = cut_back(result, *self._size, self._info)
+        placed = centred(result, self._info.scale, (self._offset, self._offset))  # what lies beyond the border is at hand here
+        whole = cut_back(placed, *self._size, self._info)
         return whole if size == tuple(whole.shape[-2:]) else resize(whole, size)
 
 

@@ -30,11 +30,14 @@ from upframe.models.catalog import Model, load
 from upframe.models.interpolation import Interpolation
 from upframe.ops.alpha import bleed
 from upframe.ops.resize import resize
+from upframe.ops.sampling import Sampling, sample_offset
+from upframe.ops.shift import centred, shift
 from upframe.ops.transfer import decode_linear, encode_linear
 
 Given = TypeVar("Given", Pixels, Image.Image)
 
 BAND_PIXELS = 2**22  # of a picture that are enlarged at a time
+MOVED = 2  # pixels of the input that a result which is moved looks further: half a cell, and two of the large pixels
 
 
 def _nothing(_: str) -> None:
@@ -48,9 +51,11 @@ class Upscaler:
     written. ``backend``: what computes the network, ``torch`` by default; ``onnxruntime`` and ``openvino`` compute on the CPU
     and export it first. An exported file runs in the backend it was made for. ``tile``: ``"auto"``, the side of a
     tile in input pixels, or None for whole pictures. ``scale``: the enlargement of the results where it is not the model's;
-    the model's result is resized to it. ``compile``: by torch's compiler, which takes up to minutes at first. ``graphs``: on
-    CUDA, recorded once for each size and replayed (:mod:`upframe.engine.acceleration`). ``on_note`` is told what a user
-    should know, such as smaller tiles for want of memory.
+    the model's result is resized to it. ``sampling``: where the pixels of what is handed in lie in the cells they stand for
+    (:mod:`upframe.ops.sampling`): in the ``centre``, or, of test data made as "BD", at the ``corner``. Results have theirs in
+    the centre, whatever the model was trained with. ``compile``: by torch's compiler, which takes up to minutes at first.
+    ``graphs``: on CUDA, recorded once for each size and replayed (:mod:`upframe.engine.acceleration`). ``on_note`` is told
+    what a user should know, such as smaller tiles for want of memory.
     Raises CheckpointError, DeviceError and MissingExtra, and InputError for a network that needs more than pictures, or that
     the backend does not run.
     """
@@ -64,6 +69,7 @@ class Upscaler:
         backend: Backend | None = None,
         tile: int | Literal["auto"] | None = "auto",
         scale: float | None = None,
+        sampling: Sampling = "centre",
         compile: bool = False,  # noqa: A002  # torch's own word for it
         graphs: bool = False,
         on_note: Callable[[str], None] = _nothing,
@@ -76,6 +82,8 @@ class Upscaler:
                 f"{self.info.name}: enlarges rendered frames, from their depth and motion; it is for upframe.Supersampler"
             )
         self.target = Target(scale=scale)
+        self.sampling = sampling
+        self._offset = sample_offset(sampling, self.info.scale) - sample_offset(self.info.sampling, self.info.scale)
         self.backend: Backend = "torch" if exported is None else exported.backend
         self.device = choose_device(device if exported is None or device != "auto" else "cpu")
         self.dtype = choose_dtype(precision, self.device, self.info.half)
@@ -105,8 +113,10 @@ class Upscaler:
             stream = self._video_stream(target)
             return torch.cat(stream.feed(rgb) + stream.finish())
         if isinstance(self.network, Interpolation):  # one step to any size
-            return resize(rgb, (height, width), kernel=self.network.kernel)
-        enlarged = self._tiler(rgb.to(self.dtype)).float()
+            enlarged = resize(rgb, (height, width), kernel=self.network.kernel)
+            factors = (max(large / small, 1) for large, small in ((width, rgb.shape[-1]), (height, rgb.shape[-2])))
+            return shift(enlarged, *(-factor * sample_offset(self.sampling, factor) for factor in factors))
+        enlarged = centred(self._tiler(rgb.to(self.dtype)).float(), self.info.scale, (self._offset, self._offset))
         return enlarged if enlarged.shape[-2:] == (height, width) else resize(enlarged, (height, width))
 
     @overload
@@ -178,7 +188,8 @@ class Upscaler:
         if step >= height or radius is None or size != (height * scale, width * scale):
             yield slice(0, height), slice(0, size[0]), slice(0, size[0])
             return
-        for span in spans(height, step, math.ceil(radius / multiple) * multiple):
+        reach = radius + MOVED if self.sampling != self.info.sampling else radius
+        for span in spans(height, step, math.ceil(reach / multiple) * multiple):
             first = (span.start - span.halo_start) * scale
             rows = slice(span.start * scale, span.stop * scale)
             yield slice(span.halo_start, span.halo_stop), rows, slice(first, first + rows.stop - rows.start)
@@ -192,7 +203,7 @@ class Upscaler:
     def _video_stream(self, target: Target | None) -> Stream:
         network = self.network
         stream = RecurrentStream(network) if isinstance(network, ExportedRecurrent) else video_stream(cast(nn.Module, network))
-        return FittedStream(stream, self.info, self.dtype, target or self.target)
+        return FittedStream(stream, self.info, self.dtype, target or self.target, self._offset)
 
     def stream(self, frames: Iterable[Given], target: Target | None = None, *, cuts: str | Path = "auto") -> Iterator[Given]:
         """Enlarge the frames of a clip one after the other; images as for :meth:`upscale`, all of the same kind.

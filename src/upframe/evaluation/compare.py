@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 import torch
+from torch import Tensor
 
 from upframe.engine.device import choose_device
 from upframe.errors import InputError
@@ -19,21 +20,26 @@ from upframe.evaluation.protocols import PLAIN, Asked, choose_protocol
 from upframe.evaluation.provenance import provenance
 from upframe.evaluation.results import Evaluation, Subject, scored
 from upframe.metrics import LPIPS, TEMPORAL, ClipScorer, ClipScores, Protocol, frame_tensor
-from upframe.metrics.frames import unit
+from upframe.metrics.frames import sampled, unit
+from upframe.ops.sampling import Sampling, sample_offset
+from upframe.ops.shift import centred
 
 
 @dataclass(frozen=True, slots=True)
 class Comparison:
     """What is to be compared: two pictures, films, folders, or a film and a folder of frames; and how.
 
-    scale: that of the result, for protocols that cut as many pixels as the scale. align: leave out what one side has alone.
-    holes: pictures that are white where a pixel counts. exhibits: whether pictures are gathered for a page.
+    scale: that of the result, for protocols that cut as many pixels as the scale. sampling: where the samples lay that the
+    result was made of, by something that puts them in the middle of their cells: of ``corner`` it is moved to where they were.
+    align: leave out what one side has alone. holes: pictures that are white where a pixel counts. exhibits: whether pictures
+    are gathered for a page.
     """
 
     result: str
     reference: str
     asked: Asked = field(default_factory=Asked)
     scale: int = 1
+    sampling: Sampling = "centre"
     align: bool = False
     holes: str | None = None
     device: str = "auto"
@@ -55,6 +61,8 @@ def compare(
             notes.append(text)
             on_note(text)
 
+    if wanted.sampling == "corner" and wanted.scale == 1:
+        raise InputError("samples at the corner of their cells: say how many times the result was enlarged, with --scale")
     device = choose_device(wanted.device)
     protocol, lpips = choose_protocol(wanted.asked, PLAIN, device, note)
     if protocol.mask == "hole" and wanted.holes is None:
@@ -110,6 +118,7 @@ class _Work:
             for index, pair in enumerate(pairs):
                 self._check_sizes(pair)
                 result, reference = (frame_tensor(pixels).to(self._device) for pixels in (pair.result, pair.reference))
+                result = self._placed(result)
                 hole = None if pair.hole is None else unit(frame_tensor(pair.hole))[0]
                 scorer.add(result, reference, hole=hole, index=index)
                 if not plan.empty:
@@ -119,6 +128,14 @@ class _Work:
                 self._on_step(Step(self.done, self._total, self._wanted.result, clip.name))
             scores = scorer.finish()
         return scores, Showing(clip.name, names, {RESULT: watcher.finish()})
+
+    def _placed(self, result: Tensor) -> Tensor:
+        """A frame (3, h, w) moved to where its samples were, of the same type."""
+        offset = sample_offset(self._wanted.sampling, self._wanted.scale)
+        if offset == 0:
+            return result
+        moved = centred(unit(result)[None], self._wanted.scale, (offset, offset))[0]
+        return sampled(moved, "round") if result.dtype is torch.uint8 else moved
 
     def _watcher(self, number: int, clip: PairedClip) -> tuple[Watcher, Plan]:
         few = self._wanted.exhibits and number < WINDOWS

@@ -22,16 +22,18 @@ from upframe.evaluation.clips import Clip, CutClip, common_multiple
 from upframe.evaluation.exhibits import PLAIN_FAMILY, Exhibit, Showing, crops_told, gather
 from upframe.evaluation.gallery import LOOKED_AT, WINDOWS, Place, Plan, Watcher
 from upframe.evaluation.journal import Item, Journal
-from upframe.evaluation.models import listed, load_models, sampling_offset, usual_degradation, warn
+from upframe.evaluation.models import listed, load_models, usual_degradation, warn
 from upframe.evaluation.protocols import Asked, choose_protocol, default_protocol
 from upframe.evaluation.provenance import provenance
 from upframe.evaluation.results import Evaluation, Subject, scored
 from upframe.evaluation.runs import Enlarged, Run, RunSettings, make_run
+from upframe.evaluation.sampling import sampling_in
 from upframe.media.pictures.file import write_picture
 from upframe.media.pictures.picture import Picture
 from upframe.metrics import LPIPS, ClipScorer, Protocol, frame_tensor
 from upframe.models.info import ModelInfo
 from upframe.ops.resize import upscale
+from upframe.ops.sampling import Sampling
 from upframe.ops.shift import centred
 
 
@@ -95,11 +97,13 @@ def evaluate(
     dataset = _open(wish, infos)
     protocol, lpips = choose_protocol(wish.asked, default_protocol(dataset, infos), device, note)
     warn(infos, dataset, note)
-    settings = RunSettings(wish.device, wish.precision, wish.cuts, wish.far, sampling_offset(dataset))
+    sampling = sampling_in(dataset)
+    settings = RunSettings(wish.device, wish.precision, wish.cuts, wish.far, sampling)
     runs = [make_run(model, dataset.clips, settings) for model in models]
     multiple = 1 if dataset.kind == "rendered" else wish.multiple or common_multiple(infos)
     clips: Sequence[Clip] = dataset.clips if multiple == 1 else [CutClip(c, dataset.scale, multiple) for c in dataset.clips]
-    work = _Work(wish, dataset, protocol, lpips, on_step, multiple=multiple, total=dataset.frames * len(runs))
+    total = dataset.frames * len(runs)
+    work = _Work(wish, dataset, protocol, lpips, on_step, sampling=sampling, multiple=multiple, total=total)
     items = [work.clip(number, clip, runs) for number, clip in enumerate(clips)]
     subjects = [_subject(run.info, [row[column] for row in items]) for column, run in enumerate(runs)]
     for subject in subjects:
@@ -111,7 +115,7 @@ def evaluate(
         scored=tuple(
             scored(subject, tuple(row[column].scores for row in items), protocol) for column, subject in enumerate(subjects)
         ),
-        about=_about(dataset, multiple) | crops_told(len(clips) if wish.exhibits else 0),
+        about=_about(dataset, sampling, multiple) | crops_told(len(clips) if wish.exhibits else 0),
         notes=tuple(notes),
         made=provenance(device),
     )
@@ -143,12 +147,13 @@ def _open(wish: Wish, infos: Sequence[ModelInfo]) -> EvaluationSet:
     return dataset
 
 
-def _about(dataset: EvaluationSet, multiple: int) -> dict[str, str | int]:
+def _about(dataset: EvaluationSet, sampling: Sampling, multiple: int) -> dict[str, str | int]:
     return {
         "set": dataset.name,
         "kind": dataset.kind,
         "scale": dataset.scale,
         "low resolution": dataset.low_source,
+        "samples": f"at the {sampling} of their cells",
         "high resolution": "targets"
         if dataset.kind == "rendered"
         else f"cut to a multiple of {dataset.crop_multiple * multiple}",
@@ -177,11 +182,12 @@ class _Work:
         lpips: LPIPS | None,
         on_step: Callable[[Step], None],
         *,
+        sampling: Sampling,
         multiple: int,
         total: int,
     ) -> None:
         self._wish, self._set, self._protocol, self._lpips = wish, dataset, protocol, lpips
-        self._multiple, self._journal = multiple, Journal(wish.journal)
+        self._sampling, self._multiple, self._journal = sampling, multiple, Journal(wish.journal)
         self._on_step, self._done, self._total = on_step, 0, total
 
     def clip(self, number: int, clip: Clip, runs: Sequence[Run]) -> list[Item]:
@@ -221,6 +227,7 @@ class _Work:
             "set": str(Path(wish.place).resolve()) if Path(wish.place).exists() else wish.place,
             "low": self._set.low_source if wish.low is None else str(wish.low.resolve()),
             "degradation": self._set.degradation,
+            "sampling": [self._sampling, run.info.sampling],
             "clip": clip.name,
             "frames": list(clip.frame_names),
             "scored": list(clip.scored),

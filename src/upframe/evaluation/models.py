@@ -11,6 +11,7 @@ from upframe.data.rendered_clips import AS_RENDERED
 from upframe.errors import InputError
 from upframe.evaluation.exhibits import PLAIN_FAMILY
 from upframe.evaluation.gallery import LOW, REFERENCE, RESULT
+from upframe.evaluation.sampling import made_by
 from upframe.models.catalog import Model, load
 from upframe.models.info import ModelInfo
 
@@ -76,23 +77,8 @@ def warn(infos: Iterable[ModelInfo], dataset: EvaluationSet, note: Callable[[str
             note(f"{info.name} makes odd frames without their colour; other models are given the colour of every frame")
 
 
-def sampling_offset(dataset: EvaluationSet) -> float:
-    """How far pixels of low resolution lie from the middle of the cells they stand for, right and down, in such pixels.
-
-    BD takes the first pixel of each cell, unless it is centred; whatever does not know that puts it in the middle.
-    """
-    if dataset.degradation != "BD" or _made_by(dataset) is DEGRADATIONS["bd-centred"]:
-        return 0.0
-    return (1 / dataset.scale - 1) / 2
-
-
-def _made_by(dataset: EvaluationSet) -> Degradation | None:
-    """What low resolution is made with, where there are no files of it."""
-    return next((degradation for degradation in DEGRADATIONS.values() if str(degradation) == dataset.low_source), None)
-
-
 def _name_of(dataset: EvaluationSet) -> str:
-    made = _made_by(dataset)
+    made = made_by(dataset)
     return made.name.upper() if made is not None and made.kind == "BD" else str(dataset.degradation)
 
 
@@ -100,7 +86,7 @@ def _fits(trained: Degradation, dataset: EvaluationSet) -> bool:
     """Whether low resolution is as in training, as far as is known. The ways to make BI differ by a rounding alone."""
     if dataset.kind == "rendered":
         return False
-    made = _made_by(dataset)
+    made = made_by(dataset)
     if made is not None and made.kind == trained.kind == "BD":
         return made is trained
     return dataset.degradation in (None, trained.kind)

@@ -27,6 +27,7 @@ from upframe.evaluation.clips import Clip
 from upframe.models.catalog import Model
 from upframe.models.info import ModelInfo
 from upframe.models.stssnet import STSSNet
+from upframe.ops.sampling import Sampling, sample_offset
 from upframe.ops.shift import centred
 from upframe.rendering.frame import RenderedFrame
 
@@ -59,21 +60,21 @@ class Run(Protocol):
 class RunSettings(NamedTuple):
     """How models are run: ``cuts`` as :func:`upframe.engine.cuts.choose_cuts`, the others as :class:`upframe.Supersampler`.
 
-    offset: how far the pixels of low resolution lie from the middle of what they stand for, right and down, in such pixels.
+    sampling: where the pixels of low resolution lie in the cells they stand for.
     """
 
     device: str
     precision: Precision
     cuts: str
     far: float | None
-    offset: float = 0.0
+    sampling: Sampling = "centre"
 
 
 def make_run(model: Model, clips: Sequence[Clip], settings: RunSettings) -> Run:
     """A model made ready for the clips of a set. Raises InputError where it wants frames of another kind."""
-    device, precision, cuts, far, offset = settings
+    device, precision, cuts, far, sampling = settings
     if model.info.kind != "rendered":
-        return UpscalerRun(Upscaler(model, device=device, precision=precision), cuts, offset)
+        return UpscalerRun(Upscaler(model, device=device, precision=precision, sampling=sampling), cuts)
     if all(isinstance(clip, RenderedEvaluationClip) for clip in clips):
         return RenderedRun(model, Supersampler(model, device=device, precision=precision, far=far))
     if not all(isinstance(clip, StoredClip) for clip in clips):
@@ -86,11 +87,10 @@ def make_run(model: Model, clips: Sequence[Clip], settings: RunSettings) -> Run:
 
 
 class UpscalerRun:
-    """Models for pictures and video. ``cuts`` and ``offset`` as :class:`RunSettings`; results are moved by the offset."""
+    """Models for pictures and video; ``cuts`` as :class:`RunSettings`. Results of jittered frames are moved to the pixels."""
 
-    def __init__(self, upscaler: Upscaler, cuts: str, offset: float = 0.0) -> None:
+    def __init__(self, upscaler: Upscaler, cuts: str) -> None:
         self.upscaler, self.info, self.device = upscaler, upscaler.info, upscaler.device
-        self._offset, self._knows = offset, upscaler.info.degradation == "BD"  # it was trained with such an offset
         self._cuts = choose_cuts(cuts)
         self._sizes: set[torch.Size] = set()
 
@@ -110,16 +110,12 @@ class UpscalerRun:
             share = clock.share(len(ready))
             for (picture,) in ready:
                 done, low = waiting.popleft()
-                offset, unknown = self._offset_of(clip, done)
-                yield Enlarged(done, centred(picture, self.info.scale, unknown)[0], low, share, offset)
+                jitter = clip.jitter(done) if isinstance(clip, RenderedEvaluationClip) else (0.0, 0.0)
+                offset = sample_offset(self.upscaler.sampling, self.info.scale)
+                offsets = offset + jitter[0], offset + jitter[1]
+                yield Enlarged(done, centred(picture, self.info.scale, jitter)[0], low, share, offsets)
         if not drawn:
             raise InputError(f"{clip.name}: none of its frames has a colour, which {self.info.name} enlarges")
-
-    def _offset_of(self, clip: Clip, index: int) -> tuple[tuple[float, float], tuple[float, float]]:
-        """Of a frame's pixels, and that part of it which the model does not know from its training."""
-        if isinstance(clip, RenderedEvaluationClip):
-            return clip.jitter(index), clip.jitter(index)
-        return (self._offset, self._offset), ((0.0, 0.0) if self._knows else (self._offset, self._offset))
 
     @torch.inference_mode()
     def _warm_up(self, frame: Tensor) -> None:

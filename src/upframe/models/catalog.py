@@ -115,7 +115,7 @@ def load_file(path: Path, *, merge: bool = True, settings: Mapping[str, Any] | N
 
 def _with_card(info: ModelInfo, card: ModelInfo | Published) -> ModelInfo:
     """What no tensor tells, from a card: how it was trained and what it may be used for. All else is read off the tensors."""
-    info = replace(info, licence=card.licence, summary=card.summary)
+    info = replace(info, licence=card.licence, summary=card.summary, sampling=card.sampling)
     if isinstance(card, ModelInfo):
         info = replace(info, experimental=card.experimental, half=card.half)
     return info if card.degradation == "unknown" else replace(info, degradation=card.degradation)

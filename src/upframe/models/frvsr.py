@@ -23,6 +23,7 @@ from upframe.errors import CheckpointError, ShapeError
 from upframe.models.info import ModelInfo
 from upframe.ops.convolution import narrow_conv
 from upframe.ops.enlarge import Degradation, enlarge, enlarge_bilinear
+from upframe.ops.sampling import sampling_of
 from upframe.ops.shuffle import space_to_depth
 from upframe.ops.warp import warp
 
@@ -228,6 +229,7 @@ class FRVSR(nn.Module):
             past=1,
             parameters=sum(p.numel() for p in self.parameters()),
             degradation=self.degradation,
+            sampling=sampling_of(self.degradation),
         )
 
     @property

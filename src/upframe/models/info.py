@@ -7,6 +7,8 @@ from collections.abc import Mapping
 from dataclasses import asdict, dataclass, fields, replace
 from typing import Any, Literal, Self
 
+from upframe.ops.sampling import SAMPLINGS, Sampling, sampling_of
+
 Kind = Literal["image", "video", "rendered"]
 METADATA_KEY = "upframe"  # of a safetensors file; holds ModelInfo and the configuration as one JSON object
 
@@ -21,9 +23,10 @@ class ModelInfo:
     to the border: networks pad with zeros inside, which darkens it. ``past`` and ``future``: frames it wants around the
     current one. ``degradation``: how the small pictures of its training were made, ``BI`` (MATLAB bicubic), ``BD``
     (Gaussian, then every scale-th pixel), ``rendered`` (small by themselves), ``none`` (nothing was trained) or
-    ``unknown``. ``half``: the half precisions, the best first, in which results on CUDA stay within 0.05 dB, as
-    ``scripts/gpu/check.py`` finds out: words of ``fp16`` and ``bf16``; ``none`` where neither does, empty where it was not
-    checked. ``sha256``: of the file, empty where there is none.
+    ``unknown``. ``sampling``: where its samples lie in their cells (:mod:`upframe.ops.sampling`): films and pictures have
+    theirs in the ``centre``, a network for BD expects them at the ``corner``. ``half``: the half precisions, the best first,
+    in which results on CUDA stay within 0.05 dB, as ``scripts/gpu/check.py`` finds out: words of ``fp16`` and ``bf16``;
+    ``none`` where neither does, empty where it was not checked. ``sha256``: of the file, empty where there is none.
     """
 
     name: str
@@ -39,6 +42,7 @@ class ModelInfo:
     future: int = 0
     parameters: int = 0
     degradation: str = "unknown"
+    sampling: Sampling = "centre"
     half: str = ""
     licence: str = "unknown"
     sha256: str = ""
@@ -60,13 +64,20 @@ class ModelInfo:
 
     @classmethod
     def from_dict(cls, values: Mapping[str, Any]) -> Self:
-        """From :meth:`as_dict`; unknown keys, of a later version, are left out. Raises TypeError for values of another type."""
+        """From :meth:`as_dict`; unknown keys, of a later version, are left out.
+
+        A card that does not say where its samples lie, of an earlier version, has them where its degradation puts them. Raises
+        TypeError for values of another type, ValueError for a sampling that is not known.
+        """
         known = {f.name for f in fields(cls)}
         given = {key: value for key, value in values.items() if key in known}
         example = cls(name="", family="", kind="image", scale=1)
         for key, value in given.items():
             if key not in ("inputs", "radius") and type(value) is not type(getattr(example, key)):
                 raise TypeError(f"{key} is no {type(getattr(example, key)).__name__}")
+        given.setdefault("sampling", sampling_of(given.get("degradation", "unknown")))
+        if given["sampling"] not in SAMPLINGS:
+            raise ValueError(f"{given['sampling']!r} is no sampling")
         return cls(**given | {"inputs": tuple(given.get("inputs", ("rgb",)))})
 
 

@@ -10,6 +10,7 @@ from dataclasses import asdict, dataclass
 from typing import Any
 
 from upframe.errors import CheckpointError
+from upframe.ops.sampling import Sampling, sampling_of
 
 _RT4KSR = "https://raw.githubusercontent.com/eduardzamfir/RT4KSR/f8b80dd3006788e5f78e5b75bb438403e0173010/code/checkpoints"
 _STSSNET = "https://raw.githubusercontent.com/ryanhe312/STSSNet-AAAI2024/0eca7383a8a808878f6161cdfe010e9afb0df8ff/checkpoints"
@@ -44,7 +45,12 @@ class Published:
 
     def as_dict(self) -> dict[str, Any]:
         """Plain values, as ``--json`` prints them."""
-        return asdict(self) | {"verified_by": self.verified_by or None}
+        return asdict(self) | {"sampling": self.sampling, "verified_by": self.verified_by or None}
+
+    @property
+    def sampling(self) -> Sampling:
+        """Where its samples lie, as in ModelInfo: its degradation says it."""
+        return sampling_of(self.degradation)
 
 
 def _rt4ksr(scale: int, size: int, sha256: str) -> Published:

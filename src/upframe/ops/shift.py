@@ -6,7 +6,6 @@ import math
 
 import torch
 from torch import Tensor
-from torch.nn import functional as F
 
 from upframe.ops.enlarge import cubic_taps
 
@@ -25,7 +24,8 @@ def shift(image: Tensor, x: float, y: float) -> Tensor:
 def centred(result: Tensor, scale: int, offset: tuple[float, float]) -> Tensor:
     """A result where its pixels are: (n, c, scale*h, scale*w), enlarged from samples that lay beside the middle of theirs.
 
-    offset: of the samples, right and down, in pixels before enlargement; the jitter of a rendered frame.
+    offset: of the samples, right and down, in pixels before enlargement, less what the network knows of it: the jitter of a
+    rendered frame, or the difference of two samplings (:mod:`upframe.ops.sampling`).
     """
     return shift(result, *(-scale * distance for distance in offset))
 
@@ -34,8 +34,11 @@ def _along(image: Tensor, distance: float, axis: int) -> Tensor:
     if distance == 0:
         return image
     whole = math.floor(distance)
-    channels, size = image.shape[-3], image.shape[axis]
+    size = image.shape[axis]
     positions = torch.arange(-1, size + 2, device=image.device).add_(whole).clamp_(0, size - 1)
-    taps = image.new_tensor(cubic_taps(distance - whole, A))
-    kernel = taps.view(1, 1, 1, 4) if axis == -1 else taps.view(1, 1, 4, 1)
-    return F.conv2d(image.index_select(axis, positions), kernel.expand(channels, 1, -1, -1), groups=channels)
+    extended = image.index_select(axis, positions)
+    first, *others = cubic_taps(distance - whole, A)
+    moved = extended.narrow(axis, 0, size) * first
+    for start, weight in enumerate(others, start=1):
+        moved.add_(extended.narrow(axis, start, size), alpha=weight)
+    return moved

@@ -26,6 +26,7 @@ from upframe.models.rt4ksr import RT4KSR
 from upframe.models.stssnet import STSSNet
 from upframe.models.tecogan import SpatioTemporalDiscriminator
 from upframe.models.ttvsr import SCALE as TTVSR_SCALE
+from upframe.ops.sampling import sampling_of
 from upframe.training import recipe as recipes
 from upframe.training.objectives import frvsr, nsrr, rt4ksr, ttvsr
 from upframe.training.objectives.nsrr import NSRRObjective
@@ -169,6 +170,7 @@ def save_weights(recipe: Recipe, network: nn.Module, path: Path, step: int) -> N
         cast(ModelInfo, network.info),
         name=recipe.name,
         degradation=degradation,
+        sampling=sampling_of(degradation),
         licence=recipe.licence,
         summary=f"Trained by the recipe {recipe.name}, {step:,} iterations.",
     )

@@ -21,6 +21,8 @@ from upframe.errors import InputError
 from upframe.media import Picture, write_picture
 from upframe.metrics import LPIPS, ClipScorer, Protocol, average, find_protocol, load_lpips
 from upframe.ops.resize import upscale
+from upframe.ops.sampling import sample_offset, sampling_of
+from upframe.ops.shift import centred
 from upframe.training.objectives.objective import Objective
 from upframe.training.recipe import Recipe, Validation
 from upframe.training.systems import rendered_frames, scale_of
@@ -57,8 +59,10 @@ class Validator:
         self._scale, self._kind = scale_of(recipe), recipe.data.kind
         if isinstance(recipe.data, RenderedData):
             self._rendered = rendered_frames(recipe, settings.sources)
+            self._offset = 0.0
         else:
             self._data = recipe.data
+            self._offset = sample_offset(sampling_of(recipe.data.degradation), self._scale)
             opened = open_pictures(settings.sources) if self._kind == "pictures" else _clips(settings)
             self._clips = opened[: settings.limit]
             self._single = recipe.system == "rt4ksr"
@@ -75,7 +79,7 @@ class Validator:
                     scorer.add(frame.clamp(0, 1), reference, hole=None if held_out.holes is None else held_out.holes[index])
                 scored.append(scorer.finish())
             if number < PICTURES:
-                _write_sample(samples.with_name(f"{samples.name}-{number}.png"), held_out, result, self._scale)
+                _write_sample(samples.with_name(f"{samples.name}-{number}.png"), held_out, result, self._scale, self._offset)
         network.train(was_training)
         return {str(metric): value for metric, value in average(scored, self.protocol).result.items()}
 
@@ -168,9 +172,13 @@ def _middle(frame: Frame, side: int, name: str) -> Frame:
     return frame[y : y + side, x : x + side]
 
 
-def _write_sample(path: Path, held_out: HeldOut, result: Tensor, scale: int) -> None:
-    """The middle frame: enlarged by bicubic interpolation, by the network, and as it was; side by side."""
+def _write_sample(path: Path, held_out: HeldOut, result: Tensor, scale: int, offset: float) -> None:
+    """The middle frame: enlarged by bicubic interpolation, by the network, and as it was; side by side.
+
+    offset: how far samples lie from the middle of their cells, which bicubic does not know.
+    """
     middle = len(result) // 2
-    views = (upscale(held_out.shown[middle], scale), result[middle], held_out.high[middle])
+    plain = centred(upscale(held_out.shown[middle], scale)[None], scale, (offset, offset))[0]
+    views = (plain, result[middle], held_out.high[middle])
     pixels = torch.cat(views, dim=-1).clamp(0, 1).mul(255).round().byte().permute(1, 2, 0).numpy()
     write_picture(path, Picture(np.ascontiguousarray(pixels)), overwrite=True)

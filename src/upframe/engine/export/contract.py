@@ -13,6 +13,7 @@ from typing import Any, Literal, Self
 
 from upframe.errors import CheckpointError, ShapeError
 from upframe.models.info import ModelInfo, from_metadata, to_metadata
+from upframe.ops.sampling import Sampling
 
 CONTRACT_KEY = "upframe_contract"  # of a file's metadata, beside the ModelInfo
 Form = Literal["picture", "recurrent", "clip", "rendered"]
@@ -50,7 +51,8 @@ class Contract:
 
     ``state``: inputs that carry the past, each with the name of the tensor, an input or an output, whose value of this step
     it is given at the next. ``begin``: what they hold for the first frame of a shot. ``multiple``, ``minimum``: of the sides
-    of a frame. ``size``: the only (height, width) the file takes, None where it takes any.
+    of a frame. ``sampling``: where the network has its samples (:mod:`upframe.ops.sampling`); where that is the ``corner`` its
+    host moves the results of ordinary frames. ``size``: the only (height, width) the file takes, None where it takes any.
     """
 
     form: Form
@@ -60,6 +62,7 @@ class Contract:
     begin: str = ""
     multiple: int = 1
     minimum: int = 1
+    sampling: Sampling = "centre"
     size: tuple[int, int] | None = None
 
     def check_size(self, name: str, height: int, width: int) -> None:

@@ -14,6 +14,7 @@ from __future__ import annotations
 import copy
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from functools import partial
 
 import torch
 from torch import Tensor, nn
@@ -22,11 +23,13 @@ from upframe.engine.export.contract import Contract, TensorSpec
 from upframe.errors import InputError
 from upframe.models.catalog import Model
 from upframe.models.frvsr import FRVSR
+from upframe.models.info import ModelInfo
 from upframe.models.interpolation import Interpolation
 from upframe.models.nsrr import NSRR
 from upframe.models.stssnet import FEATURES, STSSNet
 from upframe.models.ttvsr import SCALE as TTVSR_SCALE
 from upframe.models.ttvsr import TTVSR
+from upframe.ops.sampling import sample_offset
 from upframe.rendering.history import accumulate_motion
 
 FRAMES = 7  # of a TTVSR clip, unless it is said
@@ -93,8 +96,22 @@ def step_of(model: Model, *, frames: int = FRAMES) -> Step:
         case _:
             step = _picture(network, model.info.scale)
     step.module.eval().requires_grad_(False)
-    contract = replace(step.contract, multiple=model.info.multiple, minimum=max(step.contract.minimum, model.info.minimum))
+    contract = replace(
+        step.contract,
+        outputs=tuple(map(partial(_placed, info=model.info), step.contract.outputs)),
+        multiple=model.info.multiple,
+        minimum=max(step.contract.minimum, model.info.minimum),
+        sampling=model.info.sampling,
+    )
     return replace(step, contract=contract)
+
+
+def _placed(spec: TensorSpec, info: ModelInfo) -> TensorSpec:
+    """The result, with a word on where its pixels lie where that is not on those of ordinary pictures."""
+    beside = info.scale * (sample_offset("centre", info.scale) - sample_offset(info.sampling, info.scale))
+    if spec.name != "output" or beside == 0:
+        return spec
+    return replace(spec, holds=f"{spec.holds}; of ordinary pictures, read it at p - {beside:g} to have it in place")
 
 
 def _large(scale: int) -> tuple[int | str, ...]:
