@@ -54,8 +54,9 @@ def test_the_published_files_of_set5_come_out(upframe: Command, tmp_path: Path, 
 def test_json_is_one_object_a_line_and_nothing_else(upframe: Command, tmp_path: Path) -> None:
     put(tmp_path / "a.png", 16, 24)
     outcome = upframe("degrade", "a.png", "small.png", "--kind", "bd", "--scale", 4, "--json")
-    assert [event["event"] for event in outcome.events] == ["started", "finished"]
-    started, finished = outcome.events
+    assert [event["event"] for event in outcome.events] == ["started", "finished", "note"]
+    started, finished, note = outcome.events
+    assert "upframe upscale --sampling corner" in note["text"], "or what is made of it comes out displaced"
     assert (started["size"], started["output_size"], started["model"]) == ([24, 16], [6, 4], "bd x4")
     assert (finished["output"], finished["frames"]) == ("small.png", 1)
 

@@ -132,10 +132,9 @@ def test_another_size_is_no_displacement_either(target: Target) -> None:
 def test_frames_alpha_and_single_pictures_are_moved_alike() -> None:
     upscaler, small = Upscaler(small_frvsr(), device="cpu"), downscale(film(1)[0], 4)
     with_alpha = np.concatenate((arrays([small])[0], arrays([small])[0][..., :1]), axis=2)
-    result = upscaler.upscale(with_alpha)
     large = upscale(small, 4)
-    assert furthest(tensors([result[..., :3], result[..., 3:]]), [large, large[:, :1]]) < ALLOWED
-    assert np.array_equal(result, next(upscaler.stream([with_alpha], cuts="off")))
+    for result in (upscaler.upscale(with_alpha), next(upscaler.stream([with_alpha], cuts="off"))):
+        assert furthest(tensors([result[..., :3], result[..., 3:]]), [large, large[:, :1]]) < ALLOWED
 
 
 @pytest.mark.parametrize("scale", [2, 4])

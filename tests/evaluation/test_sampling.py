@@ -81,7 +81,13 @@ def test_bd_is_scored_as_the_network_itself_leaves_it(tmp_path: Path, recurrent:
     for number, frame in enumerate(frames):
         save(tmp_path / "clip" / f"{number}.png", frame)
     wish = Wish(
-        (str(recurrent),), str(tmp_path / "clip"), degradation="bd", layout="clip", device="cpu", keep=tmp_path / "kept"
+        (str(recurrent),),
+        str(tmp_path / "clip"),
+        Asked("vid4-y"),
+        degradation="bd",
+        layout="clip",
+        device="cpu",
+        keep=tmp_path / "kept",
     )
     evaluation, _ = evaluate(wish)
     assert evaluation.about["samples"] == "at the corner of their cells"

@@ -92,6 +92,8 @@ def degrade(
                         raise
                     failures.append(Failed(name, str(as_upframe_error(error, name))))
                     report(failures[-1])
+            if degradation.sampling == "corner" and len(failures) < len(tasks) + len(found.refused):
+                report(Note(output, CORNER))
             for event in summary_of(len(tasks) + len(found.refused), failures, found):
                 report(event)
     if failures:
