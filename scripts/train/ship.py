@@ -26,6 +26,7 @@ RT4KSR (Zamfir et al., CVPR Workshops 2023) x{scale}, trained by the Upframe pro
 |---|---|
 | Input | RGB in [0, 1], any size (made even by repeating the last row and column) |
 | Degradation | BI: MATLAB bicubic with antialiasing, rounded to 8 bits |
+| Samples | in the middle of their cells, as those of any film and picture |
 | Configuration | {channels} channels, {blocks} blocks, GELU, `residual`, bilinear `skip`, no layer normalisation |
 | Data | {data} |
 | Training | {training} |

@@ -23,7 +23,7 @@ from upframe.models.catalog import load, load_file
 from upframe.models.info import ModelInfo, to_metadata
 from upframe.training.recipe import Recipe, read_recipe
 
-RESULTS = Path(__file__).resolve().parents[2] / "benchmarks" / "results" / "quality.json"
+RESULTS = [Path(__file__).resolve().parents[2] / "benchmarks/results" / name for name in ("quality.json", "quality_short.json")]
 SCORES = "<!-- scores -->"
 TITLES = {
     "frvsr": "FRVSR (Sajjadi et al., CVPR 2018, in the form of TecoGAN, ACM TOG 2020)",
@@ -47,6 +47,10 @@ DEGRADATIONS = {
     "BI": "BI: MATLAB bicubic, rounded to 8 bits",
     "rendered": "none: rendered small, one sample a pixel",
 }
+SAMPLES = {
+    "centre": "in the middle of their cells, as those of any film and picture",
+    "corner": "on the first pixel of their cells; results of ordinary films are moved to the middle: docs/conventions.md",
+}
 CARD = """# {name}
 
 {title} x{scale}, trained by the Upframe project. {parameters:,} parameters.{experimental}
@@ -55,6 +59,7 @@ CARD = """# {name}
 |---|---|
 | Input | {input} |
 | Degradation | {degradation} |
+| Samples | {samples} |
 | Network | {network} |
 | Data | {data}. No test clip is among them |
 | Licence of the weights | Apache-2.0 |
@@ -122,6 +127,7 @@ def ship(
         experimental=f"\n\n**Experimental.** {experimental}" if experimental else "",
         input=INPUTS[info.kind],
         degradation=DEGRADATIONS[info.degradation],
+        samples=SAMPLES[info.sampling],
         network=described(recipe) + (", stored in float16" if half else ""),
         data=DATA[recipe.data.kind].format(set=dataset, clips=clips),
         time=time,
@@ -136,7 +142,9 @@ def ship(
 
 def scores() -> None:
     """Write the measured scores into the cards of the models for video and rendered frames."""
-    figures = json.loads(RESULTS.read_text(encoding="utf-8"))["figures"]
+    figures: dict[str, Any] = {}
+    for results in RESULTS:
+        figures |= json.loads(results.read_text(encoding="utf-8"))["figures"]
     for info in shipped():
         card = weights_folder() / f"{info.name}.md"
         if info.kind == "image" or not card.is_file():

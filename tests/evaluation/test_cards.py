@@ -13,7 +13,7 @@ from upframe.models import load
 from upframe.models.cards import card_text, shipped
 from upframe.models.info import ModelInfo
 
-RESULTS = Path(__file__).resolve().parents[2] / "benchmarks" / "results" / "quality.json"
+RESULTS = Path(__file__).resolve().parents[2] / "benchmarks" / "results"
 TRAINED = [info for info in shipped() if info.degradation != "none"]
 
 
@@ -26,7 +26,9 @@ def table(name: str) -> dict[str, dict[str, str]]:
 
 @pytest.fixture(scope="module")
 def measured() -> dict[str, Any]:
-    figures: dict[str, Any] = json.loads(RESULTS.read_text())["figures"]
+    figures: dict[str, Any] = {}
+    for name in ("quality.json", "quality_short.json"):
+        figures |= json.loads((RESULTS / name).read_text())["figures"]
     return figures
 
 
