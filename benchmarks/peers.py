@@ -5,8 +5,8 @@
 The small clips are made from the first frames of FILE (by default the bundled sample), in turn by bicubic (bi) and by blur
 and every scale-th pixel (bd), and stored as H.264 without loss. Every contender reads one, makes it x2 or x4 and writes H.264
 of the same settings; the luma of the results is compared with that of the frames the clips were made from. Frames a second
-are of the whole, once the models are loaded. Samples of bd lie on the first pixel of each cell: who was not made for that is
-off by half a pixel at x2, by one and a half at x4, and the figures show it.
+are of the whole, once the models are loaded. Samples of bd lie on the first pixel of each cell: Upframe is told so (as by
+``--sampling corner``), and who cannot be told is off by half a pixel at x2, by one and a half at x4, and the figures show it.
 
 realesrgan-ncnn-py and pyanime4k are no part of Upframe. They are run by --peers-python, a Python that has them (and libomp,
 and for --device 0 a Vulkan or OpenCL driver), behind our reader and writer; what is missing is told and left out. ffmpeg is
@@ -47,6 +47,7 @@ from upframe.media.films.writer import FilmWriter
 from upframe.metrics.signal_to_noise import planes_psnr
 from upframe.metrics.structural import planes_ssim
 from upframe.ops.colour import rgb_to_planes
+from upframe.ops.sampling import sampling_of
 
 SCALES, KINDS = (2, 4), ("bi", "bd")
 BORDER = 8  # pixels of the result that are not compared
@@ -56,8 +57,8 @@ SLOW = 5.0  # seconds: who takes longer runs once with each degradation
 PACKAGES = ("realesrgan-ncnn-py", "pyanime4k")
 CODEC = ("libx264", "veryfast", "16")  # what Upframe writes by default
 
-Run = Callable[[Path, Path, int], None]
-"""A small film, the large one, the scale."""
+Run = Callable[[Path, Path, int, str], None]
+"""A small film, the large one, the scale, and how the small one was made."""
 
 
 @dataclass(slots=True)
@@ -138,8 +139,9 @@ def compare(result: Path, original: Path, frames: int) -> dict[str, float]:
 
 
 def upframe(model: str) -> Run:
-    def run(small: Path, large: Path, scale: int) -> None:
-        settings = Settings(model=model, target=Target(scale=scale), device="cpu", overwrite=True)
+    def run(small: Path, large: Path, scale: int, kind: str) -> None:
+        target, sampling = Target(scale=scale), sampling_of(kind)
+        settings = Settings(model=model, target=target, device="cpu", sampling=sampling, overwrite=True)
         for event in upscale_files([str(small)], str(large), settings):
             assert type(event).__name__ != "Failed", event
 
@@ -149,7 +151,7 @@ def upframe(model: str) -> Run:
 def ffmpeg(program: str, kernel: str) -> Run:
     codec, preset, crf = CODEC
 
-    def run(small: Path, large: Path, scale: int) -> None:
+    def run(small: Path, large: Path, scale: int, _: str) -> None:
         scaler = f"scale=iw*{scale}:ih*{scale}:flags={kernel}+accurate_rnd"
         encoder = ["-c:v", codec, "-preset", preset, "-crf", crf]
         command = [program, "-v", "error", "-y", "-i", small, "-vf", scaler, *encoder, large]
@@ -190,7 +192,7 @@ class Peer:
         shape = (height * self.scale, width * self.scale, 3)
         return np.frombuffer(bytearray(self._received.read(math.prod(shape))), np.uint8).reshape(shape)
 
-    def __call__(self, small: Path, large: Path, scale: int) -> None:
+    def __call__(self, small: Path, large: Path, scale: int, _: str) -> None:
         """A film to a film: read, enlarged and written at once, as Upframe does."""
         height, width = self.size
         with (
@@ -253,7 +255,7 @@ def measure(found: list[Contender], original: Path, frames: int, rounds: int, fo
             if number >= len(KINDS) and one.seconds[0] > SLOW:
                 continue
             begun = time.perf_counter()
-            one.run(clips[kind, one.scale], large, one.scale)
+            one.run(clips[kind, one.scale], large, one.scale, kind)
             one.seconds.append(time.perf_counter() - begun)
             if kind not in one.scores:
                 one.scores[kind] = compare(large, original, frames)
