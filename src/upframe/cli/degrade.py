@@ -73,6 +73,7 @@ def degrade(
         from upframe.data.film_degradation import FilmDegradation
         from upframe.engine.events import Failed, Note, summary_of
         from upframe.errors import UpframeError, as_upframe_error
+        from upframe.ops.sampling import sampling_of
 
         degradation = FilmDegradation(kind, level, seed) if kind in ("film", "photo") else named(kind)
         failures = [Failed(name, str(error)) for name, error in found.refused]
@@ -92,7 +93,7 @@ def degrade(
                         raise
                     failures.append(Failed(name, str(as_upframe_error(error, name))))
                     report(failures[-1])
-            if degradation.sampling == "corner" and len(failures) < len(tasks) + len(found.refused):
+            if sampling_of(kind) == "corner" and len(failures) < len(tasks) + len(found.refused):
                 report(Note(output, CORNER))
             for event in summary_of(len(tasks) + len(found.refused), failures, found):
                 report(event)
