@@ -34,9 +34,10 @@ def onnxruntime_runner(path: Path) -> tuple[Run, dict[str, str]]:
     options.log_severity_level = 3  # errors
     try:
         session = onnxruntime.InferenceSession(path, options, providers=["CPUExecutionProvider"])
-    except Exception as error:  # one kind for each fault, without another base
+        names = [output.name for output in session.get_outputs()]
+        metadata = dict(session.get_modelmeta().custom_metadata_map)
+    except Exception as error:  # one kind for each fault, without another base; names and metadata may be no text
         raise _unreadable(path, error) from error
-    names = [output.name for output in session.get_outputs()]
 
     def run(tensors: Mapping[str, Tensor]) -> dict[str, Tensor]:
         try:
@@ -47,7 +48,7 @@ def onnxruntime_runner(path: Path) -> tuple[Run, dict[str, str]]:
             raise
         return {name: torch.from_numpy(result) for name, result in zip(names, results, strict=True)}
 
-    return run, dict(session.get_modelmeta().custom_metadata_map)
+    return run, metadata
 
 
 def openvino_runner(path: Path) -> tuple[Run, dict[str, str]]:
