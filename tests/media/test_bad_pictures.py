@@ -350,3 +350,19 @@ def test_a_missing_package_is_named_with_the_command_that_installs_it(
     with pytest.raises(MissingExtra):
         write_picture(tmp_path / f"b{suffix}", Picture(noise()))
     assert not (tmp_path / f"b{suffix}").exists()
+
+
+def test_a_tiff_whose_pages_lead_back_is_damaged(tmp_path: Path) -> None:
+    """The list of pages is a chain of offsets: one that leads back has no end."""
+    path = tmp_path / "endless.tif"
+    page = Image.new("L", (8, 8), 7)
+    page.save(path, save_all=True, append_images=[page])
+    content = bytearray(path.read_bytes())
+    first = int.from_bytes(content[4:8], "little")
+    second_at = first + 2 + 12 * int.from_bytes(content[first : first + 2], "little")
+    second = int.from_bytes(content[second_at : second_at + 4], "little")
+    last_at = second + 2 + 12 * int.from_bytes(content[second : second + 2], "little")
+    content[last_at : last_at + 4] = second.to_bytes(4, "little")
+    path.write_bytes(content)
+    with pytest.raises(InputError, match="list of pages leads back into itself"):
+        read_picture(path)

@@ -7,7 +7,6 @@ supersampling, EDSR-PyTorch, BasicSR, PFNL, SelfExSR and VRT; MD5 digests from T
 from __future__ import annotations
 
 from upframe.data.catalogue import Archive, Entry
-from upframe.data.held_out import REDS4
 
 _DIV2K = "https://data.vision.ee.ethz.ch/cvl/DIV2K/"
 _EDSR = "https://cv.snu.ac.kr/research/EDSR/"
@@ -15,6 +14,8 @@ _GTA5 = "https://download.visinf.tu-darmstadt.de/data/from_games/"
 _TECOGAN = "https://github.com/skycrapers/TecoGAN-PyTorch"
 _REDS = "https://seungjunnah.github.io/Datasets/reds.html"
 _UNKNOWN = "unknown"
+REDS4 = ("000", "011", "015", "020")
+"""Clips of REDS' training part that are held out for testing."""
 
 
 def _drive(identifier: str, file: str, md5: str) -> Archive:

@@ -15,12 +15,10 @@ from itertools import pairwise
 from pathlib import Path
 from typing import TypeVar
 
+from upframe.data.catalogue_entries import REDS4
 from upframe.errors import InputError
 from upframe.media.files import FILM_SUFFIXES
 from upframe.media.pictures.picture import PICTURE_SUFFIXES
-
-REDS4 = ("000", "011", "015", "020")
-"""Clips of REDS' training part."""
 
 _T = TypeVar("_T")
 _SUFFIXES = PICTURE_SUFFIXES | FILM_SUFFIXES

@@ -11,7 +11,8 @@ from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
 
-from upframe.data.held_out import REDS4, HeldOut
+from upframe.data.catalogue_entries import REDS4
+from upframe.data.held_out import HeldOut
 from upframe.data.published_folders import child, pictures_in, subfolders
 from upframe.errors import InputError
 from upframe.media.atomic import atomic_output, refuse_filled

@@ -74,7 +74,8 @@ def make_run(model: Model, clips: Sequence[Clip], settings: RunSettings) -> Run:
     """A model made ready for the clips of a set. Raises InputError where it wants frames of another kind."""
     device, precision, cuts, far, sampling = settings
     if model.info.kind != "rendered":
-        return UpscalerRun(Upscaler(model, device=device, precision=precision, sampling=sampling), cuts)
+        bare = replace(model, info=replace(model.info, border=0))  # frames as they are: published numbers are made so
+        return UpscalerRun(Upscaler(bare, device=device, precision=precision, sampling=sampling), cuts)
     if all(isinstance(clip, RenderedEvaluationClip) for clip in clips):
         return RenderedRun(model, Supersampler(model, device=device, precision=precision, far=far))
     if not all(isinstance(clip, StoredClip) for clip in clips):

@@ -6,6 +6,7 @@ import logging
 import lzma
 import struct
 import zlib
+from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -22,7 +23,7 @@ from upframe.media.pictures.formats.ffmpeg import decode_16_bit
 from upframe.media.pictures.picture import Origin, Picture, PictureEncoding, PictureMetadata, Samples
 
 if TYPE_CHECKING:
-    from tifffile import TiffFile, TiffFrame, TiffPage
+    from tifffile import TiffFile, TiffPage
 
 _WHITE_IS_ZERO, _BLACK_IS_ZERO, _RGB, _PALETTE, _SEPARATED, _YCBCR = 0, 1, 2, 3, 5, 6
 _COLOURS = {_WHITE_IS_ZERO: 1, _BLACK_IS_ZERO: 1, _RGB: 3, _PALETTE: 1, _SEPARATED: 4, _YCBCR: 3}
@@ -58,7 +59,7 @@ def read(source: Source) -> Picture:
 
 
 def _only_page(source: Source, file: TiffFile) -> TiffPage:
-    pages = [page for page in map(_whole_page, file.pages) if not page.subfiletype & (_REDUCED | _MASK)]
+    pages = [page for page in _pages(file) if not page.subfiletype & (_REDUCED | _MASK)]
     if not pages:
         raise InputError(
             f"{source.path}: holds a preview and no other picture that is read, as raw files of cameras do (DNG, NEF, ARW), "
@@ -68,8 +69,14 @@ def _only_page(source: Source, file: TiffFile) -> TiffPage:
     return pages[0]
 
 
-def _whole_page(page: TiffPage | TiffFrame) -> TiffPage:
-    return page.aspage()
+def _pages(file: TiffFile) -> Iterator[TiffPage]:
+    """Every page in turn. Raises ValueError for a list of pages that leads back into itself, which would have no end."""
+    seen: set[int] = set()
+    for page in file.pages:
+        if page.offset in seen:
+            raise ValueError("its list of pages leads back into itself")
+        seen.add(page.offset)
+        yield page.aspage()
 
 
 def _check(source: Source, page: TiffPage) -> None:
