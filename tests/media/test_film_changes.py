@@ -21,6 +21,7 @@ from upframe.engine.job import Settings, upscale_files
 from upframe.engine.size import Target
 from upframe.media.films.encoders import EncoderSettings
 from upframe.media.films.film import RawFrame
+from upframe.media.films.headers import SequenceHeaders
 from upframe.media.films.reader import FilmReader
 from upframe.media.pictures.file import read_picture
 
@@ -98,6 +99,39 @@ def test_a_film_can_end_where_its_pictures_change_size(tmp_path: Path) -> None:
     notes = upscaled(source, tmp_path / "large.mkv", size_change="stop")
     assert len(describe(tmp_path / "large.mkv").frames) == 5
     assert "the pictures change after 0.2 s (frame 5): the film ends there (--size-change)" in notes
+
+
+@pytest.mark.parametrize("codec", ["mpeg1video", "mpeg2video", "mpeg4"])
+def test_no_frame_is_lost_where_a_decoder_starts_again(tmp_path: Path, codec: str) -> None:
+    films = [
+        Film(
+            codec=codec, size=size, times=range(50 + 8 * index, 58 + 8 * index), time_base=Fraction(1, 25), options={"bf": "2"}
+        )
+        for index, size in enumerate([(48, 64), (96, 128), (48, 64)])
+    ]
+    parts = [film.make(tmp_path / f"{index}.ts") for index, film in enumerate(films)]
+    (tmp_path / "film.ts").write_bytes(b"".join(path.read_bytes() for path in parts))
+    frames = raw_frames(tmp_path / "film.ts")
+    assert [frame.pts - frames[0].pts for frame in frames] == [_STEP * index for index in range(24)]
+    alone = [frame for path in parts for frame in raw_frames(path)]
+    for frame, expected in zip(frames, alone, strict=True):
+        for plane, other in zip(frame.planes, expected.planes, strict=True):
+            np.testing.assert_array_equal(plane, other)
+
+
+def raw_frames(path: Path) -> list[RawFrame]:
+    with FilmReader(path, changes="follow", threads=1) as reader:
+        return [item for item in reader if isinstance(item, RawFrame)]
+
+
+@pytest.mark.parametrize("pix_fmt", ["yuv420p", "yuv422p"])
+def test_only_another_coding_lets_a_decoder_start_again(tmp_path: Path, pix_fmt: str) -> None:
+    first = Film(codec="mpeg2video", times=range(4), time_base=Fraction(1, 25)).make(tmp_path / "first.ts")
+    other = Film(codec="mpeg2video", pix_fmt=pix_fmt, times=range(4), time_base=Fraction(1, 25), rate=Fraction(30))
+    with av.open(str(first)) as film, av.open(str(other.make(tmp_path / "other.ts"))) as following:
+        headers = SequenceHeaders(film.streams.video[0].codec_context)
+        changes = [headers.change(packet) for each in (film, following) for packet in each.demux(video=0) if packet.size]
+    assert changes == [False] * 4 + [pix_fmt == "yuv422p"] + [False] * 3
 
 
 def test_pixels_that_change_their_shape_keep_it_on_the_screen(tmp_path: Path) -> None:
@@ -219,4 +253,5 @@ def test_numbered_pictures_of_a_plain_film_say_nothing_of_shape(tmp_path: Path) 
 def test_the_changing_films_people_handed_in(shared: Path, tmp_path: Path, name: str, boxes: tuple[int, int]) -> None:
     upscaled(shared / "cases" / "video" / name, tmp_path / "large.mkv")
     pictures = shown(tmp_path / "large.mkv")
+    assert len(pictures) == 100
     assert [int(np.flatnonzero(pictures[index].max(axis=(1, 2)) > 60)[0]) for index in (10, 70)] == pytest.approx(boxes, abs=2)

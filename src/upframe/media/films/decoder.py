@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from av.codec.context import CodecContext
 from av.video.codeccontext import VideoCodecContext
+from av.video.frame import VideoFrame
 from av.video.stream import VideoStream
 
 
@@ -22,3 +23,11 @@ def open_decoder(stream: VideoStream, threads: int | None, max_pixels: int) -> V
     context.thread_type = "AUTO"
     context.thread_count = threads or 0
     return context
+
+
+def drain(context: VideoCodecContext) -> list[VideoFrame]:
+    """The frames that a decoder still holds back; it is then ready for a stream that begins. Raises av.FFmpegError."""
+    try:
+        return context.decode(None)
+    finally:
+        context.flush_buffers()

@@ -18,12 +18,12 @@ from av.video.frame import VideoFrame
 
 from upframe.errors import InputError
 from upframe.media.films.clock import Clock, ClockMode
-from upframe.media.films.colour import unsupported_matrix
-from upframe.media.films.decoder import open_decoder
+from upframe.media.films.decoder import drain, open_decoder
 from upframe.media.films.endings import NOTHING_LOST, find_cut
 from upframe.media.films.film import CopiedPacket, FilmDamaged, FilmInfo, FrameKind, Notes, Plane, RawFrame, no_notes
 from upframe.media.films.frame_times import FrameTimes
 from upframe.media.films.gaps import Gaps
+from upframe.media.films.headers import SequenceHeaders
 from upframe.media.films.kinds import FrameKinds
 from upframe.media.films.length import shortfall
 from upframe.media.films.planes import read_planes
@@ -37,11 +37,9 @@ from upframe.media.films.probe import (
     is_still,
     open_film,
 )
+from upframe.media.films.remarks import INTERLACED, remarks_on
 
 Changes = Literal["refuse", "follow", "stop"]
-_INTERLACED = (
-    "the film is interlaced: its frames are enlarged as they are, combs included; deinterlace it first for a better result"
-)
 
 
 def probe(path: Path | str, *, max_pixels: int = MAX_PIXELS) -> FilmInfo:
@@ -109,6 +107,7 @@ class FilmReader:
             self._times = FrameTimes(name, even=clock == "even")
             self._container_aspect = container_aspect(self.stream)
             self._length = shortfall(self.path, self.container, self.stream)
+            self._headers = SequenceHeaders(self.stream.codec_context)
             self._decoder = open_decoder(self.stream, threads, max_pixels)
             self.info = self._open_at_first_frame()
             self._kinds = FrameKinds(self.info, self.stream, self._decoder, on_note if changes == "follow" else no_notes)
@@ -121,7 +120,8 @@ class FilmReader:
         except BaseException:
             self.close()
             raise
-        self._tell_about_film()
+        for remark in remarks_on(self.info):
+            self._note_once(remark)
 
     def __iter__(self) -> Iterator[RawFrame | CopiedPacket]:
         """The items from where the last iteration stopped: there is one pass through a film."""
@@ -172,21 +172,6 @@ class FilmReader:
                 return describe_film(self.path, self.container, self.stream, item, self._container_aspect)
         raise InputError(f"{self.path}: no picture in it can be decoded; the file is damaged or cut short")
 
-    def _tell_about_film(self) -> None:
-        info = self.info
-        guess = info.colour.describe_guess(info.width, info.height)
-        if guess:
-            self._note_once(guess)
-        matrix = unsupported_matrix(info.colour.colorspace) if info.colour.matrix not in ("rgb", "grey") else None
-        if matrix:
-            self._note_once(
-                f"colours are {matrix}: the network sees them through the {info.colour.matrix} matrix; they are kept"
-            )
-        if info.interlaced:
-            self._note_once(_INTERLACED)
-        if info.source_format in ("yuv411p", "yuvj411p", "uyyvyy411", "yuv410p"):
-            self._note_once(f"{info.source_format} pictures are read as {info.layout}")
-
     def _packets(self) -> Iterator[Packet[Stream]]:
         """Packets in file order, by one clock, until the end, an error of reading, or ``close``."""
         demuxed = self.container.demux()
@@ -213,6 +198,8 @@ class FilmReader:
             if packet.stream_index != self._index:
                 yield CopiedPacket(packet.stream_index, packet)
             elif packet.size and not self._drop(packet):
+                if self._headers.change(packet):
+                    yield from self._decode_packet(None)
                 yield from self._decode_packet(packet)
         yield from self._decode_packet(None)
 
@@ -228,7 +215,7 @@ class FilmReader:
             if self._closed:
                 return []
             try:
-                frames = self._decoder.decode(packet)
+                frames = drain(self._decoder) if packet is None else self._decoder.decode(packet)
                 for frame in frames:
                     frame.pts = self._times.stamp(frame)
                 return frames
@@ -328,7 +315,7 @@ class FilmReader:
         self._last_is_repaired = frame.is_corrupt
         self._repaired += frame.is_corrupt
         if frame.interlaced_frame:
-            self._note_once(_INTERLACED)
+            self._note_once(INTERLACED)
         for kind in side_data:
             if kind in NOT_KEPT:
                 self._note_once(f"{NOT_KEPT[kind]} cannot be kept")
