@@ -12,7 +12,8 @@ from torch import Tensor
 
 from upframe.engine.backends.archive import read_archive
 from upframe.engine.backends.graph import Graph
-from upframe.errors import CheckpointError, MissingExtra
+from upframe.engine.backends.one_file import read_onnx, read_openvino
+from upframe.errors import CheckpointError, MissingExtra, UpframeError
 
 Backend = Literal["torch", "onnxruntime", "openvino"]
 Run = Callable[[Mapping[str, Tensor]], dict[str, Tensor]]
@@ -22,7 +23,7 @@ Run = Callable[[Mapping[str, Tensor]], dict[str, Tensor]]
 def onnxruntime_runner(path: Path) -> tuple[Run, dict[str, str]]:
     """An ONNX file in ONNX Runtime, with as many threads as torch has; and the file's metadata.
 
-    Raises MissingExtra, and CheckpointError for a file that cannot be read.
+    Raises MissingExtra, and CheckpointError for a file that cannot be read or needs anything beside it.
     """
     try:
         import onnxruntime
@@ -32,10 +33,13 @@ def onnxruntime_runner(path: Path) -> tuple[Run, dict[str, str]]:
     options = onnxruntime.SessionOptions()
     options.intra_op_num_threads = torch.get_num_threads()
     options.log_severity_level = 3  # errors
+    options.add_session_config_entry("session.load_model_format", "ONNX")  # else it looks for itself what the bytes could be
     try:
-        session = onnxruntime.InferenceSession(path, options, providers=["CPUExecutionProvider"])
+        content, metadata = read_onnx(path)
+        session = onnxruntime.InferenceSession(content, options, providers=["CPUExecutionProvider"])
         names = [output.name for output in session.get_outputs()]
-        metadata = dict(session.get_modelmeta().custom_metadata_map)
+    except UpframeError:
+        raise
     except Exception as error:  # one kind for each fault, without another base; names and metadata may be no text
         raise _unreadable(path, error) from error
 
@@ -54,16 +58,23 @@ def onnxruntime_runner(path: Path) -> tuple[Run, dict[str, str]]:
 def openvino_runner(path: Path) -> tuple[Run, dict[str, str]]:
     """An OpenVINO model (.xml), or an ONNX file, in OpenVINO; and the metadata.
 
-    Raises MissingExtra, and CheckpointError for a file that cannot be read.
+    Raises MissingExtra, and CheckpointError for a file that cannot be read or needs any but the .bin beside an .xml.
     """
     try:
         import openvino
     except ImportError as error:
         raise MissingExtra("openvino", "openvino", "running a model with OpenVINO") from error
     core = openvino.Core()
+    metadata: dict[str, str] | None = None
     try:
-        model = core.read_model(path)
-    except RuntimeError as error:
+        if path.suffix.lower() == ".xml":
+            model = core.read_model(*read_openvino(path))
+        else:
+            content, metadata = read_onnx(path)
+            model = core.read_model(content)
+    except UpframeError:
+        raise
+    except Exception as error:  # of protobuf, of OpenVINO and of the system
         raise _unreadable(path, error) from error
     # Left to itself it computes in bfloat16 on processors that have it.
     settings = {"INFERENCE_NUM_THREADS": torch.get_num_threads(), "INFERENCE_PRECISION_HINT": "f32"}
@@ -75,7 +86,7 @@ def openvino_runner(path: Path) -> tuple[Run, dict[str, str]]:
         request.infer({name: tensor.contiguous().numpy() for name, tensor in tensors.items()}, share_inputs=True)
         return {name: torch.from_numpy(request.get_tensor(name).data.copy()) for name in names}
 
-    return run, _openvino_metadata(model) if path.suffix == ".xml" else _onnx_metadata(path)
+    return run, _openvino_metadata(model) if metadata is None else metadata
 
 
 def _openvino_metadata(model: Any) -> dict[str, str]:
@@ -83,14 +94,6 @@ def _openvino_metadata(model: Any) -> dict[str, str]:
         return {}
     found = json.loads(model.get_rt_info("upframe_metadata").astype(str))
     return found if isinstance(found, dict) else {}
-
-
-def _onnx_metadata(path: Path) -> dict[str, str]:
-    try:
-        import onnx
-    except ImportError as error:
-        raise MissingExtra("onnx", "export", "reading an ONNX file") from error
-    return {entry.key: entry.value for entry in onnx.load(path, load_external_data=False).metadata_props}
 
 
 def torch_runner(path: Path) -> tuple[Run, dict[str, str]]:
@@ -123,5 +126,6 @@ def torch_runner(path: Path) -> tuple[Run, dict[str, str]]:
 def _unreadable(path: Path, error: Exception) -> CheckpointError:
     if not path.exists():
         return CheckpointError(f"{path}: no such file")
-    reason = (str(error).strip() or type(error).__name__).splitlines()[0]
+    lines = [line for line in str(error).splitlines() if line.strip() and not line.startswith("Exception from ")]
+    reason = lines[0] if lines else type(error).__name__
     return CheckpointError(f"{path}: cannot be read as an exported model: {reason}")
