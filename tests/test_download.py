@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import multiprocessing
+import os
 import socket
 from collections.abc import Iterator
 from multiprocessing.synchronize import Event
@@ -236,3 +237,41 @@ def test_a_place_that_cannot_be_written_is_named(site: Site, tmp_path: Path) -> 
         download(f"{site.address}/file.bin", tmp_path / "file" / "file.bin")
     with pytest.raises(OutputError, match="is a folder"):
         download(f"{site.address}/file.bin", tmp_path)
+
+
+@pytest.mark.parametrize("name", ["file.bin.part", "file.bin.part.json"])
+def test_nothing_is_written_through_a_link(name: str, site: Site, tmp_path: Path) -> None:
+    private = tmp_path / "private"
+    private.write_bytes(b"mine")
+    for place in (private, tmp_path / "nowhere"):
+        (tmp_path / name).symlink_to(place)
+        with pytest.raises(OutputError, match=rf"{name}: is a link, .* remove it"):
+            download(f"{site.address}/file.bin", tmp_path / "file.bin")
+        (tmp_path / name).unlink()
+    assert private.read_bytes() == b"mine"
+    assert only(tmp_path) == ["private"]
+    assert not site.asked
+
+
+def test_a_link_that_comes_meanwhile_is_not_followed(site: Site, tmp_path: Path) -> None:
+    private, partial = tmp_path / "private", tmp_path / "file.bin.part"
+    private.write_bytes(b"mine")
+    site.break_after, site.etag = [40_000], None
+
+    def put_link(done: int, _total: int | None) -> None:
+        if done and not partial.is_symlink():  # between two attempts
+            partial.unlink()
+            partial.symlink_to(private)
+
+    with pytest.raises(OutputError, match=r"file.bin: cannot be written"):
+        download(f"{site.address}/file.bin", tmp_path / "file.bin", sha256=SHA256, on_progress=put_link)
+    assert private.read_bytes() == b"mine"
+
+
+@pytest.mark.parametrize("name", ["file.bin", "file.bin.part", "file.bin.part.json"])
+def test_pipes_are_neither_waited_for_nor_replaced(name: str, site: Site, tmp_path: Path) -> None:
+    os.mkfifo(tmp_path / name)
+    with pytest.raises(OutputError, match=rf"{name}: is a pipe"):
+        download(f"{site.address}/file.bin", tmp_path / "file.bin")
+    assert (tmp_path / name).is_fifo()
+    assert only(tmp_path) == [name]

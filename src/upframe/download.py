@@ -10,8 +10,10 @@ import errno
 import hashlib
 import http.client
 import json
+import os
 import re
 import shutil
+import stat
 import sys
 import time
 import urllib.error
@@ -25,6 +27,7 @@ from pathlib import Path
 from typing import IO, Any, NoReturn
 
 from upframe.errors import InputError, OutputError
+from upframe.regular import refuse_irregular
 
 if sys.platform != "win32":
     import fcntl
@@ -35,6 +38,7 @@ ATTEMPTS = 4
 PAUSE = 0.5  # seconds before the second attempt, doubled with each further one
 REDIRECTS = 5
 _CHUNK = 2**18
+_NO_LINK = getattr(os, "O_NOFOLLOW", 0) | getattr(os, "O_NONBLOCK", 0)
 _HERE = ("localhost", "127.0.0.1", "::1")
 _BUSY = (408, 425, 429, 500, 502, 503, 504)  # HTTP states that pass
 
@@ -103,10 +107,12 @@ def download(
 
     Only ``https`` is spoken, and ``http`` with this machine itself; redirections are held to the same. Raises InputError for
     an address that is refused or cannot be reached, for a file that is missing there, larger than ``limit`` bytes, not the
-    expected one, or a web page in its place; OutputError when it cannot be written here.
+    expected one, or a web page in its place; OutputError when it cannot be written here, also where a pipe, a device or a link
+    has the name of the partial file: nothing is written through them.
     """
     _check_address(url)
     target, expected = Path(target), _Expected(size, sha256, md5, limit)
+    refuse_irregular(target, OutputError)
     if expected.certain and target.is_file() and not expected.fault(target):
         return target
     if target.is_dir():
@@ -160,6 +166,8 @@ class _Download:
 
     def run(self) -> None:
         """Take the file in as many attempts as are allowed, and give it its name."""
+        for path in (self.partial, self.state):
+            _check_ours(path)
         with self._alone():
             try:
                 for attempt in range(ATTEMPTS):
@@ -231,7 +239,8 @@ class _Download:
         if version.startswith("W/"):  # says that two files mean the same, not that they are the same bytes
             version = ""
         self.partial.unlink(missing_ok=True)
-        self.state.write_text(json.dumps({"url": self.url, "version": version}), encoding="utf-8")
+        with open(self.state, "wb", opener=_ours) as file:
+            file.write(json.dumps({"url": self.url, "version": version}).encode())
         return 0
 
     def _receive(self, response: Any, done: int) -> None:
@@ -240,7 +249,7 @@ class _Download:
             self.expected.check_length(self.url, total)
             if shutil.disk_usage(self.target.parent).free < total - done:
                 raise OSError(errno.ENOSPC, "no room for what is to come")
-        with self.partial.open("ab") as file:
+        with open(self.partial, "ab", opener=_ours) as file:
             self.on_progress(done, total)
             while chunk := _read(response):
                 done += len(chunk)
@@ -283,13 +292,32 @@ class _Download:
     @contextmanager
     def _alone(self) -> Iterator[None]:
         """Keep other processes from writing the same partial file. Raises InputError when one is at it."""
-        with self.state.open("ab") as file:
+        with open(self.state, "ab", opener=_ours) as file:
             if sys.platform != "win32":
                 try:
                     fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
                 except BlockingIOError:
                     raise InputError(f"{self.target}: is being downloaded already, by another program") from None
             yield
+
+
+def _check_ours(path: Path) -> None:
+    """Raise OutputError where a file in the making has the name of something that is no regular file."""
+    refuse_irregular(path, OutputError)
+    if path.is_symlink() or (path.exists() and not path.is_file()):
+        words = "a link" if path.is_symlink() else "a folder"
+        raise OutputError(
+            f"{path}: is {words}, and what is being downloaded is kept under this name: remove it and run it again"
+        )
+
+
+def _ours(path: str, flags: int) -> int:
+    """Open a file in the making, but nothing else that came under its name meanwhile: no link, and no pipe to wait for."""
+    opened = os.open(path, flags | _NO_LINK, 0o666)
+    if stat.S_ISREG(os.fstat(opened).st_mode):
+        return opened
+    os.close(opened)
+    raise OSError(errno.EINVAL, "is not a regular file", path)
 
 
 def _announced(response: Any) -> int | None:
