@@ -12,6 +12,8 @@ from av.stream import Stream
 from av.video.codeccontext import VideoCodecContext
 from av.video.stream import VideoStream
 
+from upframe.media.films.spliced import Spliced, flv_parts
+
 # FFmpeg's readers that take all they need from one file. Left out are those that go on to open what a file names (playlists
 # and manifests: hls, dash, concat, sdp, imf, rtsp, webm_dash_manifest; image2; vobsub; mlv, whose further parts lie beside
 # it), that run a script (avisynth, vapoursynth, lavfi, libopenmpt), and devices. A new one is added here when it has been
@@ -72,8 +74,14 @@ def is_known(stream: Stream) -> bool:
 
 
 def _open(path: Path, options: dict[str, str]) -> InputContainer:
+    options = _OPTIONS | options
     # The prefix keeps a colon in a name from being read as a protocol.
-    return av.open(f"file:{path}", metadata_errors="surrogateescape", container_options=_OPTIONS | options)
+    container = av.open(f"file:{path}", metadata_errors="surrogateescape", container_options=options)
+    parts = flv_parts(path) if container.format.name == "flv" else []
+    if len(parts) < 2:
+        return container
+    container.close()
+    return av.open(Spliced(path, parts), "r", format="flv", metadata_errors="surrogateescape", container_options=options)
 
 
 def names_other_files(head: bytes) -> bool:

@@ -19,7 +19,7 @@ from av.video.frame import VideoFrame
 from upframe.errors import InputError
 from upframe.media.films.clock import Clock, ClockMode
 from upframe.media.films.decoder import drain, open_decoder
-from upframe.media.films.endings import NOTHING_LOST, find_cut
+from upframe.media.films.endings import NOTHING_LOST, find_cut, find_joined
 from upframe.media.films.film import CopiedPacket, FilmDamaged, FilmInfo, FrameKind, Notes, Plane, RawFrame, no_notes
 from upframe.media.films.frame_times import FrameTimes
 from upframe.media.films.gaps import Gaps
@@ -120,7 +120,7 @@ class FilmReader:
         except BaseException:
             self.close()
             raise
-        for remark in remarks_on(self.info):
+        for remark in remarks_on(self.info, find_joined(self.path, name)):
             self._note_once(remark)
 
     def __iter__(self) -> Iterator[RawFrame | CopiedPacket]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from upframe.media.films.colour import unsupported_matrix
+from upframe.media.films.endings import Joined
 from upframe.media.films.film import FilmInfo
 
 INTERLACED = (
@@ -12,8 +13,10 @@ INTERLACED = (
 )
 
 
-def remarks_on(info: FilmInfo) -> Iterator[str]:
-    """Lines about its colours, fields and samples, where they are not what they might be."""
+def remarks_on(info: FilmInfo, joined: Joined | None) -> Iterator[str]:
+    """Lines about what of it is not read, and its colours, fields and samples, where they are not what they might be."""
+    if joined is not None:
+        yield str(joined)
     guess = info.colour.describe_guess(info.width, info.height)
     if guess:
         yield guess

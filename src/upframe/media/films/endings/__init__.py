@@ -12,8 +12,9 @@ from pathlib import Path
 
 from upframe.media.films.endings import boxes, elements, packets, pictures
 from upframe.media.films.endings.cut import NOTHING_LOST, Bytes, Cut
+from upframe.media.films.endings.joined import Joined, joined_in
 
-__all__ = ["NOTHING_LOST", "Cut", "find_cut", "states_its_end"]
+__all__ = ["NOTHING_LOST", "Cut", "Joined", "find_cut", "find_joined", "states_its_end"]
 
 _FINDERS: dict[str, Callable[[Bytes], Cut | None]] = {
     "mov,mp4,m4a,3gp,3g2,mj2": boxes.of_mp4,
@@ -55,4 +56,13 @@ def find_cut(path: Path, container: str) -> Cut | None:
         with path.open("rb") as file:
             return finder(Bytes(file))
     except (OSError, EOFError, ValueError):  # unreadable, or a structure that makes no sense: nothing is known then
+        return None
+
+
+def find_joined(path: Path, container: str) -> Joined | None:
+    """Where in a file another one begins that is not read; None if none does. ``container``: FFmpeg's name."""
+    try:
+        with path.open("rb") as file:
+            return joined_in(Bytes(file), container)
+    except (OSError, EOFError):
         return None
