@@ -11,15 +11,18 @@ import av
 import numpy as np
 import pytest
 from av.bitstream import BitStreamFilterContext
+from av.filter import Graph
+from av.video.frame import VideoFrame
 from av.video.stream import VideoStream
 from numpy.typing import NDArray
 from PIL import Image
-from tests.media.film_fixtures import HEIGHT, WIDTH, Film, describe, steady
+from tests.media.film_fixtures import HEIGHT, WIDTH, Film, Sound, describe, steady
 
 from upframe.engine.events import Failed, Note
 from upframe.engine.job import Settings, upscale_files
 from upframe.engine.size import Target
 from upframe.media.films.encoders import EncoderSettings
+from upframe.media.films.fields import FieldOrder
 from upframe.media.films.film import RawFrame
 from upframe.media.films.headers import SequenceHeaders
 from upframe.media.films.reader import FilmReader
@@ -179,8 +182,49 @@ def test_a_film_that_becomes_hdr_keeps_its_white(tmp_path: Path) -> None:
     pq_white = colour(148, 148, 148, "bt709")  # PQ's code of 203 cd/m2 is 58 % of the range
     pq = {"colorspace": 9, "color_primaries": 9, "color_trc": 16, "color_range": 1}
     source = joined(tmp_path / "film.ts", part(codes=(235, 128, 128), **_BT709), part(codes=pq_white, **pq))
-    upscaled(source, tmp_path / "large.mkv")
+    notes = upscaled(source, tmp_path / "large.mkv")
     assert shown(tmp_path / "large.mkv")[8][20, 20] == pytest.approx([255, 255, 255], abs=4)
+    assert (
+        "the dynamic range changes from standard to high after 0.2 s (frame 5): such pictures are converted, and what is "
+        "brighter than white is clipped"
+    ) in notes
+
+
+def test_a_film_that_is_hdr_no_longer_clips_nothing(tmp_path: Path) -> None:
+    pq = {"colorspace": 9, "color_primaries": 9, "color_trc": 16, "color_range": 1}
+    notes = upscaled(joined(tmp_path / "film.ts", part(**pq), part(**_BT709)), tmp_path / "large.mkv")
+    assert ("the dynamic range changes from high to standard after 0.2 s (frame 5): such pictures are converted") in notes
+
+
+def test_a_field_order_that_changes_is_told_with_its_place(tmp_path: Path) -> None:
+    fields = part()
+    fields.options = {"x264-params": "bff=1", "bf": "0"}
+    notes = upscaled(joined(tmp_path / "film.ts", part(), fields, part()), tmp_path / "large.mkv")
+    (note,) = [note for note in notes if "field order" in note]
+    change = "the field order changes from progressive to bottom field first after 0.2 s (frame 5)"
+    assert note == f"{change}: such frames are enlarged as they are"
+
+
+def test_each_order_of_fields_is_known_from_the_frame() -> None:
+    orders = FieldOrder()
+    frames = [with_fields(order) for order in ("tff", "tff", "bff", "prog", "bff", "tff")]
+    assert [orders.change(frame) for frame in frames] == [
+        None,
+        None,
+        "the field order changes from top field first to bottom field first",
+        "the field order changes from top field first to progressive",
+        None,
+        None,
+    ]
+
+
+def with_fields(order: str) -> VideoFrame:
+    """A frame that says so of its fields, in the words of FFmpeg's filter."""
+    graph = Graph()
+    source = graph.add_buffer(width=WIDTH, height=HEIGHT, format="yuv420p", time_base=Fraction(1, 25))
+    graph.link_nodes(source, graph.add("setfield", order), graph.add("buffersink")).configure()
+    graph.vpush(VideoFrame(WIDTH, HEIGHT, "yuv420p"))
+    return graph.vpull()
 
 
 def test_a_film_that_is_turned_in_the_middle_stays_upright(tmp_path: Path) -> None:
@@ -242,11 +286,20 @@ def test_numbered_pictures_of_a_film_keep_transparency_rotation_shape_and_colour
     assert not [note for note in notes if "rotat" in note]
 
 
+def test_numbered_pictures_tell_what_they_leave_out(tmp_path: Path) -> None:
+    film = Film(times=steady(2), sounds=[Sound()], subtitles="subrip").make(tmp_path / "film.mkv")
+    notes = upscaled(film, tmp_path, frames=tmp_path / "frames")
+    (note,) = [note for note in notes if "left out" in note]
+    assert note.startswith("left out, as numbered pictures have no place for it: sound stream 1 (aac, eng")
+    assert "subtitle stream 2 (subrip" in note
+
+
 def test_numbered_pictures_of_a_plain_film_say_nothing_of_shape(tmp_path: Path) -> None:
-    upscaled(Film(times=steady(2)).make(tmp_path / "film.mp4"), tmp_path, frames=tmp_path / "frames")
+    notes = upscaled(Film(times=steady(2)).make(tmp_path / "film.mp4"), tmp_path, frames=tmp_path / "frames")
     with Image.open(tmp_path / "frames" / "000000.png") as picture:
         assert (picture.mode, picture.size) == ("RGB", (2 * WIDTH, 2 * HEIGHT))
         assert "aspect" not in picture.info
+    assert not [note for note in notes if "left out" in note]
 
 
 @pytest.mark.parametrize(("name", "boxes"), [("sar-change.ts", (0, 24)), ("size-change.ts", (0, 19))])

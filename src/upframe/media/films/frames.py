@@ -49,6 +49,9 @@ class FrameFolder:
         self._times = ["# timestamp format v2"]
         if turn_of(info.display_matrix) is None:
             on_note("the film is rotated by an odd angle: its pictures are written as they are stored")
+        others = [str(stream) for stream in info.streams if stream.index != info.video_index]
+        if others:
+            on_note(f"left out, as numbered pictures have no place for it: {', '.join(others)}")
 
     def write(self, frame: RawFrame) -> None:
         """One more picture. Raises OutputError if it cannot be written."""

@@ -64,17 +64,23 @@ class FrameKinds:
     def _tell(self, kind: FrameKind, place: str) -> None:
         """Name the properties that are not those of the first frame, each once."""
         first = self.first
+        converted = "converted, and what is brighter than white is clipped" if kind.colour.hdr else "converted"
         changes = [
             ("size", f"{first.width}x{first.height}", f"{kind.width}x{kind.height}", "fitted into the first size"),
             ("shape of pixels", first.sample_aspect_ratio or 1, kind.sample_aspect_ratio or 1, "fitted into the first shape"),
             ("format of samples", first.source_format, kind.source_format, "converted"),
             ("rotation", first.rotation, kind.rotation, "turned like the first ones"),
             ("colour coding", first.colour.describe(), kind.colour.describe(), "converted"),
+            ("dynamic range", _dynamic_range(first), _dynamic_range(kind), converted),
         ]
         for what, before, after, done in changes:
             if before != after and what not in self._told:
                 self._told.add(what)
                 self._note(f"the {what} changes from {before} to {after} {place}: such pictures are {done}")
+
+
+def _dynamic_range(kind: FrameKind) -> str:
+    return "high" if kind.colour.hdr else "standard"
 
 
 class _Aspects:

@@ -20,6 +20,7 @@ from upframe.errors import InputError
 from upframe.media.films.clock import Clock, ClockMode
 from upframe.media.films.decoder import drain, open_decoder
 from upframe.media.films.endings import NOTHING_LOST, find_cut, find_joined
+from upframe.media.films.fields import FieldOrder
 from upframe.media.films.film import CopiedPacket, FilmDamaged, FilmInfo, FrameKind, Notes, Plane, RawFrame, no_notes
 from upframe.media.films.frame_times import FrameTimes
 from upframe.media.films.gaps import Gaps
@@ -95,7 +96,7 @@ class FilmReader:
         self._unreadable = self._repaired = 0
         self._last_is_repaired = self._ends_early = False
         self._broken_at: int | None = None  # how many frames there were before the first one that could not be decoded
-        self._gaps = Gaps()
+        self._gaps, self._fields = Gaps(), FieldOrder()
         self._waiting: deque[VideoFrame | CopiedPacket] = deque()
         self._decoded, self._items = self._decode(), self._timed()
         self.container = open_film(self.path)
@@ -300,8 +301,9 @@ class FilmReader:
                 "cut the film there and give the parts one by one"
             )
         side_data = frame_side_data(frame)
-        self._look_at(frame, side_data)
-        return self._kinds.of(frame, side_data, self._place(frame))
+        place = self._place(frame)
+        self._look_at(frame, side_data, place)
+        return self._kinds.of(frame, side_data, place)
 
     def _place(self, frame: VideoFrame) -> str:
         return f"after {self._seconds(frame.pts or 0):.1f} s (frame {self.frames_read})"
@@ -311,11 +313,13 @@ class FilmReader:
         self.frames_read += 1
         return held
 
-    def _look_at(self, frame: VideoFrame, side_data: dict[SideDataType, bytes]) -> None:
+    def _look_at(self, frame: VideoFrame, side_data: dict[SideDataType, bytes], place: str) -> None:
         self._last_is_repaired = frame.is_corrupt
         self._repaired += frame.is_corrupt
         if frame.interlaced_frame:
             self._note_once(INTERLACED)
+        if change := self._fields.change(frame):
+            self._note_once(f"{change} {place}: such frames are enlarged as they are")
         for kind in side_data:
             if kind in NOT_KEPT:
                 self._note_once(f"{NOT_KEPT[kind]} cannot be kept")
