@@ -23,7 +23,7 @@ from upframe.models.catalog import load_file, name_for, save
 from upframe.models.info import METADATA_KEY, ModelInfo, from_metadata, to_metadata
 from upframe.models.published import PUBLISHED, published_file, published_name
 from upframe.models.rt4ksr import RT4KSR
-from upframe.models.zoo import HALO
+from upframe.models.zoo import HALO, find
 
 SPANDREL = '''
 """The part of spandrel's interface that Upframe uses, and one family: a convolution and a pixel shuffle."""
@@ -76,11 +76,20 @@ class MaskedImageModelDescriptor(ImageModelDescriptor):
     pass
 
 
+given = []
+
+
 class ModelLoader:
     def __init__(self, device=None):
         assert device == "cpu"
 
+    def load_from_file(self, path):
+        raise AssertionError(f"was given a file, {path}")
+
+    load_state_dict_from_file = load_from_file
+
     def load_from_state_dict(self, state_dict):
+        given.append(state_dict)
         if set(state_dict) != {"conv.weight", "conv.bias"}:
             raise UnsupportedModelError
         width, channels = state_dict["conv.weight"].shape[:2]
@@ -280,6 +289,55 @@ def test_a_network_of_the_zoo_is_found_beside_other_things_and_imported(tmp_path
     save(model, tmp_path / "net.safetensors")
     picture = torch.rand(1, 3, 8, 8)
     torch.testing.assert_close(load(tmp_path / "net.safetensors")(picture), model(picture))
+
+
+class Spell:
+    """Unpickled as Python does it, it would write a file."""
+
+    def __init__(self, mark: Path) -> None:
+        self.mark = mark
+
+    def __reduce__(self) -> object:
+        return Path.touch, (self.mark,)
+
+
+@pytest.mark.usefixtures("spandrel")
+@pytest.mark.parametrize("kind", ["pth", "safetensors", "spell beside", "spell among"])
+def test_the_zoo_is_given_tensors_and_never_a_file(kind: str, tmp_path: Path) -> None:
+    import spandrel
+
+    state: dict[str, object] = {**nn.ModuleDict({"conv": nn.Conv2d(3, 12, 3)}).state_dict()}
+    mark, path = tmp_path / "mark", tmp_path / ("net.safetensors" if kind == "safetensors" else "net.pth")
+    match kind:
+        case "pth":
+            torch.save(state, path)
+        case "safetensors":
+            save_file(state, path)  # type: ignore[arg-type]
+        case "spell beside":
+            torch.save({"params": state, "extra": Spell(mark)}, path)
+        case "spell among":
+            torch.save(state | {"conv.extra": Spell(mark)}, path)
+    try:
+        load(path)
+    except CheckpointError:
+        assert kind.startswith("spell")  # refused: right as well, if nothing ran
+    else:
+        assert spandrel.given
+    for one in spandrel.given:
+        assert type(one) is dict
+        assert {type(name) for name in one} == {str}
+        assert {type(value) for value in one.values()} == {torch.Tensor}
+    assert not mark.exists()
+
+
+@pytest.mark.usefixtures("spandrel")
+@pytest.mark.parametrize("what", ["net.pth", Path("net.pth"), {"conv.weight": "net.pth"}, {"conv.weight": Spell(Path("mark"))}])
+def test_the_door_to_the_zoo_lets_nothing_but_tensors_through(what: object) -> None:
+    import spandrel
+
+    with pytest.raises(CheckpointError, match="only tensors that were read and checked here"):
+        find([what])  # type: ignore[list-item]
+    assert not spandrel.given
 
 
 @pytest.mark.usefixtures("spandrel")

@@ -87,9 +87,11 @@ class ZooNetwork(nn.Module):
 def find(candidates: Sequence[Mapping[str, Tensor]]) -> tuple[ZooNetwork, int] | None:
     """The first set of tensors that spandrel knows, and its number among ``candidates``; None if it knows none of them.
 
-    Raises MissingExtra without spandrel, CheckpointError for a variant it cannot build and for a network that is not from
-    pictures to pictures.
+    Raises MissingExtra without spandrel, CheckpointError for a variant it cannot build, for a network that is not from
+    pictures to pictures, and for anything but named tensors: spandrel's own reader of files is never given one.
     """
+    for state in candidates:
+        _check_tensors(state)
     spandrel = _spandrel()
     loader = spandrel.ModelLoader(device="cpu")
     failure: CheckpointError | None = None
@@ -106,6 +108,14 @@ def find(candidates: Sequence[Mapping[str, Tensor]]) -> tuple[ZooNetwork, int] |
     if failure:
         raise failure
     return None
+
+
+def _check_tensors(state: object) -> None:
+    """Raise CheckpointError for what our own reader would not have read: a path, an object, a class derived from tensors."""
+    if not isinstance(state, Mapping) or any(
+        type(name) is not str or type(value) not in (Tensor, nn.Parameter) for name, value in state.items()
+    ):
+        raise CheckpointError("only tensors that were read and checked here are given to spandrel")
 
 
 def _spandrel() -> ModuleType:
