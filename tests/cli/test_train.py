@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import json
 import os
+import pty
+import select
 import signal
 import subprocess
 import sys
@@ -51,7 +53,8 @@ def test_a_killed_training_goes_on_as_if_it_had_not_been(upframe: Command, tmp_p
 
 @pytest.mark.long
 @pytest.mark.parametrize(
-    ("number", "send"), [(signal.SIGINT, os.killpg), (signal.SIGTERM, os.killpg), (signal.SIGTERM, os.kill)]
+    ("number", "send"),
+    [(signal.SIGINT, os.killpg), (signal.SIGTERM, os.killpg), (signal.SIGTERM, os.kill), (signal.SIGHUP, os.killpg)],
 )
 def test_an_interrupted_training_saves_and_goes_on_exactly(
     upframe: Command, tmp_path: Path, number: int, send: Callable[[int, int], None]
@@ -60,7 +63,7 @@ def test_an_interrupted_training_saves_and_goes_on_exactly(
     running = begun(*recipe_of("frvsr-small", *changes), "-o", "cut", "--json", cwd=tmp_path)
     send(running.pid, number)
     out, err = running.communicate(timeout=120)
-    assert running.returncode == 130, err
+    assert running.returncode == (129 if number == signal.SIGHUP else 130), err
     step = json.loads(out.splitlines()[-1])["step"]
     assert err == f"upframe: interrupted after step {step}, which is saved; --resume goes on\n"
     assert load(tmp_path / "cut/frvsr-small.safetensors").info.scale == 2
@@ -69,6 +72,23 @@ def test_an_interrupted_training_saves_and_goes_on_exactly(
     assert outcome.events_of("started")[0]["step"] == step
     assert upframe(*recipe_of("frvsr-small", *changes), "-o", "whole").code == 0
     assert rows(tmp_path / "cut") == rows(tmp_path / "whole")
+
+
+@pytest.mark.long
+def test_a_training_whose_terminal_is_closed_is_saved(tmp_path: Path) -> None:
+    command = [*recipe_of("rt4ksr-small", "iterations=100000", "run.save_every=100000"), "-o", str(tmp_path / "cut")]
+    child, terminal = pty.fork()
+    if not child:
+        os.execve(sys.executable, [sys.executable, "-m", "upframe", *command], {**os.environ, **ENVIRONMENT})
+    deadline = time.monotonic() + 120
+    while not ((tmp_path / "cut/losses.csv").exists() and rows(tmp_path / "cut")):
+        assert time.monotonic() < deadline
+        if select.select([terminal], [], [], 0.05)[0]:
+            os.read(terminal, 2**16)
+    os.close(terminal)
+    assert os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) == 129
+    assert load(tmp_path / "cut/rt4ksr-small.safetensors").info.scale == 2
+    assert (tmp_path / "cut/last.ckpt").exists()
 
 
 def test_a_machine_that_cannot_compile_is_told(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

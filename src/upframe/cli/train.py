@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import os
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -14,7 +14,7 @@ import typer
 from upframe.cli.errors import one_line
 from upframe.cli.options import AsJson, Debug
 from upframe.cli.printing import write_error
-from upframe.cli.start import INTERRUPTED
+from upframe.cli.start import HUNG_UP, INTERRUPTED
 
 if TYPE_CHECKING:
     from upframe.cli.terminal import Terminal
@@ -39,18 +39,25 @@ def train(
 ) -> None:
     """Train a network from a recipe, which says all that the result depends on.
 
-    Ctrl-C ends it after the step with a checkpoint; --resume goes on with exactly the steps that would have followed.
+    Ctrl-C ends it after the step with a checkpoint, and so does closing the terminal; --resume goes on with exactly the steps
+    that would have followed.
     """
     with one_line(debug=debug):
         from upframe.training.loop import train as carry_out
         from upframe.training.recipe import read_recipe
 
         read = read_recipe(recipe, changes or [])
-        with _reporter(as_json=as_json) as report:
-            finished = carry_out(read, output or Path("runs") / read.name, report, resume=resume)
+        finished = None
+        try:
+            with _reporter(as_json=as_json) as report:
+                finished = carry_out(read, output or Path("runs") / read.name, report, resume=resume)
+        except OSError:
+            if finished is None or not finished.hung_up:  # else it is of the terminal, which is gone
+                raise
     if finished.interrupted and _is_first():
-        write_error(f"interrupted after step {finished.step}, which is saved; --resume goes on")
-        raise typer.Exit(INTERRUPTED)
+        with suppress(OSError):
+            write_error(f"interrupted after step {finished.step}, which is saved; --resume goes on")
+        raise typer.Exit(HUNG_UP if finished.hung_up else INTERRUPTED)
 
 
 def _is_first() -> bool:

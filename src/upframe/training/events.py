@@ -83,13 +83,17 @@ class Note(Event):
 
 @dataclass(frozen=True, slots=True)
 class Finished(Event):
-    """The end: ``weights`` is the file to upscale with. ``interrupted``: before the last step, on the user's wish."""
+    """The end: ``weights`` is the file to upscale with. ``interrupted``: before the last step, on the user's wish.
+
+    ``hung_up``: that wish was that the terminal went away.
+    """
 
     name: ClassVar[str] = "finished"
     step: int
     total: int
     weights: str
     interrupted: bool
+    hung_up: bool = False
 
 
 Report = Callable[[Event], None]

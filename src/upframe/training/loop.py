@@ -22,7 +22,7 @@ from upframe.media import atomic_output
 from upframe.media.atomic import output_error
 from upframe.ops.convolution import channels_last
 from upframe.training.compiling import compile_networks, compiler_errors
-from upframe.training.events import Finished, Note, Report
+from upframe.training.events import Event, Finished, Note, Report
 from upframe.training.files import require_files
 from upframe.training.recipe import Recipe, Run
 from upframe.training.sole import sole_training
@@ -47,8 +47,8 @@ def train(recipe: Recipe, output: Path, report: Report = lambda _: None, *, resu
     """Train a network into the folder ``output``; ``report`` is called with each event, and nothing is said without it.
 
     It then holds ``<name>.safetensors``, the network; ``last.ckpt``, to go on with ``resume``; ``recipe.yaml``, all that was
-    decided; ``losses.csv``, ``validation.csv`` and ``timing.csv``; ``samples/`` and ``tensorboard/``. SIGINT, SIGTERM and
-    ``run.minutes`` end it after the step with a checkpoint. With ``resume`` and no checkpoint it begins anew.
+    decided; ``losses.csv``, ``validation.csv`` and ``timing.csv``; ``samples/`` and ``tensorboard/``. SIGINT, SIGTERM, SIGHUP
+    and ``run.minutes`` end it after the step with a checkpoint. With ``resume`` and no checkpoint it begins anew.
 
     Raises InputError, CheckpointError, DeviceError and OutputError before anything is written; TrainingBroke for a loss that
     is no number, OutputError for a full disk, ReaderDied; the last checkpoint is whole then. KeyboardInterrupt for a second
@@ -57,6 +57,7 @@ def train(recipe: Recipe, output: Path, report: Report = lambda _: None, *, resu
     _require_lightning()
     require_files(recipe)
     stop = Stop(recipe.run.minutes)
+    report = _while_heard(report, stop)
     from upframe.training.checkpoints import read_step
     from upframe.training.module import Training
     from upframe.training.watch import Watch
@@ -99,11 +100,24 @@ def train(recipe: Recipe, output: Path, report: Report = lambda _: None, *, resu
                 compile_networks(objective)
             trainer.fit(training, ckpt_path=checkpoint if step else None, weights_only=True)
         weights = output / f"{recipe.name}.safetensors"
-        finished = Finished(training.step, total, str(weights), watch.interrupted)
+        finished = Finished(training.step, total, str(weights), watch.interrupted, watch.interrupted and stop.hung_up)
         if trainer.is_global_zero:
             save_weights(recipe, training.best, weights, training.step)
             report(finished)
     return finished
+
+
+def _while_heard(report: Report, stop: Stop) -> Report:
+    """A report that may fail once the terminal is gone: what was learnt is still saved."""
+
+    def tell(event: Event) -> None:
+        try:
+            report(event)
+        except OSError:
+            if not stop.hung_up:
+                raise
+
+    return tell
 
 
 def _require_lightning() -> None:

@@ -10,20 +10,21 @@ from collections.abc import Callable
 from types import FrameType
 from typing import Any
 
-SIGNALS = (signal.SIGINT, signal.SIGTERM)
+_HANG_UP: int | None = getattr(signal, "SIGHUP", None)  # which Windows has not
 _AGAIN = 0.5  # seconds: one Ctrl-C may arrive twice, from the terminal and from a program that hands it on
 _PATIENCE = 2.0  # seconds before something is said about a step that goes on
 
 
 class Stop:
-    """Between :meth:`watch` and :meth:`leave`, SIGINT and SIGTERM are noted: the training ends after the step it is at.
+    """Between :meth:`watch` and :meth:`leave`, SIGINT, SIGTERM and SIGHUP are noted: the training ends after the step it is at.
 
-    A second SIGINT raises KeyboardInterrupt where it strikes. ``asked``: whether there was a signal. ``minutes`` count from
-    when this was made.
+    A second SIGINT raises KeyboardInterrupt where it strikes. A SIGHUP that is ignored (nohup) stays so. ``asked``: whether
+    there was a signal; ``hung_up``: whether it was SIGHUP, so that no terminal may be left to write to. ``minutes`` count
+    from when this was made.
     """
 
     def __init__(self, minutes: float | None) -> None:
-        self.asked = False
+        self.asked = self.hung_up = False
         self._asked_at = 0.0
         self._end = math.inf if minutes is None else time.monotonic() + 60 * minutes
         self._before: dict[int, Any] = {}
@@ -39,7 +40,7 @@ class Stop:
         """Begin; only Python's main thread can. ``on_delay`` is called, in a thread, when the step takes long to end."""
         self._on_delay = on_delay
         if threading.current_thread() is threading.main_thread():
-            self._before = {number: signal.signal(number, self._ask) for number in SIGNALS}
+            self._before = {number: signal.signal(number, self._ask) for number in _signals()}
 
     def leave(self) -> None:
         """Give the signals back. It may be called twice."""
@@ -51,6 +52,7 @@ class Stop:
 
     def _ask(self, number: int, _frame: FrameType | None) -> None:
         now = time.monotonic()
+        self.hung_up = self.hung_up or number == _HANG_UP
         if not self.asked:
             self.asked, self._asked_at = True, now
             self._timer = threading.Timer(_PATIENCE, self._on_delay)
@@ -58,3 +60,11 @@ class Stop:
             self._timer.start()
         elif number == signal.SIGINT and now - self._asked_at > _AGAIN:
             raise KeyboardInterrupt
+
+
+def _signals() -> list[int]:
+    """Those that end a training."""
+    ends: list[int] = [signal.SIGINT, signal.SIGTERM]
+    if _HANG_UP is not None and signal.getsignal(_HANG_UP) is not signal.SIG_IGN:
+        ends.append(_HANG_UP)
+    return ends
