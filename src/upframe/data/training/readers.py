@@ -8,11 +8,13 @@ import threading
 
 
 def await_parent(_worker: int) -> None:
-    """Of a reading process: Ctrl-C and SIGTERM, which reach the whole process group, are the parent's to obey.
+    """Of a reading process: Ctrl-C, SIGTERM and SIGHUP, which reach the whole process group, are the parent's to obey.
 
     A reader that died of them would break the step after which the parent saves. SIGTERM from the parent ends it.
     """
     signal.signal(signal.SIGINT, signal.SIG_IGN)
+    if hasattr(signal, "SIGHUP"):
+        signal.signal(signal.SIGHUP, signal.SIG_IGN)
     if hasattr(signal, "sigwaitinfo"):
         signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGTERM})
         threading.Thread(target=_end_with, args=(os.getppid(),), daemon=True).start()
