@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import struct
+import time
+from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 
@@ -11,7 +14,7 @@ import pytest
 from tests.media.picture_samples import samples
 
 from upframe.errors import InputError
-from upframe.media import Picture, read_picture, write_picture
+from upframe.media import Picture, memory, read_picture, write_picture
 
 
 @pytest.mark.parametrize("half", [True, False])
@@ -157,3 +160,58 @@ def test_a_layer_of_one_part_can_be_chosen(tmp_path: Path) -> None:
     OpenEXR.File({}, channels).write(str(tmp_path / "in.exr"))
     assert read_picture(tmp_path / "in.exr").pixels[0, 0, 0] == 0.5
     assert read_picture(tmp_path / "in.exr", layer="diffuse").pixels[0, 0, 0] == 0.25
+
+
+def attribute(name: bytes, kind: bytes, value: bytes) -> bytes:
+    return name + b"\0" + kind + b"\0" + struct.pack("<I", len(value)) + value
+
+
+def header(*more: bytes, channels: Sequence[bytes] = (b"B", b"G", b"R"), size: int = 4) -> bytes:
+    """An OpenEXR header of one part, half and without compression."""
+    window = struct.pack("<4i", 0, 0, size - 1, size - 1)
+    listed = b"".join(name + b"\0" + struct.pack("<iIii", 1, 0, 1, 1) for name in channels) + b"\0"
+    needed = (
+        attribute(b"channels", b"chlist", listed),
+        attribute(b"compression", b"compression", b"\0"),
+        attribute(b"dataWindow", b"box2i", window),
+        attribute(b"displayWindow", b"box2i", window),
+        attribute(b"lineOrder", b"lineOrder", b"\0"),
+        attribute(b"pixelAspectRatio", b"float", struct.pack("<f", 1)),
+        attribute(b"screenWindowCenter", b"v2f", bytes(8)),
+        attribute(b"screenWindowWidth", b"float", struct.pack("<f", 1)),
+    )
+    return b"\x76\x2f\x31\x01" + struct.pack("<I", 0x402) + b"".join((*needed, *more)) + b"\0"
+
+
+@pytest.mark.parametrize(
+    "content",
+    [
+        header(*(attribute(b"a%d" % number, b"string", b"text") for number in range(50_000))),
+        header(channels=[b"c%06d" % number for number in range(50_000)]),
+        header(b"vast\0blob\0" + struct.pack("<I", 0x7FFFFFFF)),
+        header(b"vast\0blob\0" + struct.pack("<I", 0xFFFFFFF0)),
+    ],
+    ids=["attributes", "channels", "a long one", "a negative one"],
+)
+def test_a_header_with_more_than_any_picture_has_is_refused_at_once(tmp_path: Path, content: bytes) -> None:
+    (tmp_path / "in.exr").write_bytes(content + bytes(1000))
+    began = time.process_time()
+    with pytest.raises(InputError, match=r"in.exr: its header has more attributes, channels or bytes than a picture's has"):
+        read_picture(tmp_path / "in.exr")
+    assert time.process_time() - began < 1
+
+
+def test_memory_is_looked_at_for_all_channels_before_any_is_read(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(memory, "available_memory", lambda: 10**9)
+    size, channels = 4000, [b"B", b"G", b"R", *(b"c%d" % number for number in range(100))]  # 16 million pixels: few enough
+    (tmp_path / "in.exr").write_bytes(header(channels=channels, size=size) + bytes(8 * size))
+    with pytest.raises(InputError, match=r"in.exr: there is not enough memory: at least 3.3 GB are needed"):
+        read_picture(tmp_path / "in.exr")
+
+
+def test_several_parts_with_long_names_of_things_are_read(tmp_path: Path) -> None:
+    """As Cryptomatte writes them."""
+    parts = parts_of(*((f"part{number}", RGBA) for number in range(40)))
+    parts[3].header["manifest"] = "x" * 2_000_000
+    OpenEXR.File(parts).write(str(tmp_path / "in.exr"))
+    assert read_picture(tmp_path / "in.exr").pixels[0, 0].tolist() == [0.5, 0.25, 0.125]

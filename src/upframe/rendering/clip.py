@@ -21,6 +21,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_valida
 from upframe.errors import InputError, MissingExtra, OutputError, ShapeError
 from upframe.media.atomic import atomic_output, output_error, refuse_filled
 from upframe.media.pictures.formats.exr import written_whole
+from upframe.media.pictures.formats.exr_header import check_header
 from upframe.regular import refuse_irregular
 from upframe.rendering.frame import CHANNELS, Buffer, FrameSequence, RenderedFrame
 from upframe.rendering.layouts.channels import write_channels
@@ -278,6 +279,7 @@ def _read(path: Path, size: tuple[int, int]) -> dict[str, NDArray[Any]]:
     package = _openexr()
     if not path.is_file():
         raise InputError(f"{path}: no such file")
+    check_header(path)
     try:
         (left, top), (right, bottom) = package.File(str(path), header_only=True).parts[0].header["dataWindow"]
         width, height = int(right) - int(left) + 1, int(bottom) - int(top) + 1

@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 from upframe.errors import InputError, MissingExtra
 from upframe.media.atomic import atomic_output
 from upframe.media.pictures.formats.exr import written_whole
+from upframe.media.pictures.formats.exr_header import check_header
 from upframe.regular import refuse_irregular
 
 MAX_PIXELS = 8192 * 8192
@@ -39,6 +40,7 @@ def read_channels(path: Path, names: str, *, max_pixels: int = MAX_PIXELS) -> ND
     refuse_irregular(path)
     if not path.is_file():
         raise InputError(f"{path}: no such file")
+    check_header(path)
     try:
         header = package.File(str(path), header_only=True).parts[0].header
         (left, top), (right, bottom) = header["dataWindow"]

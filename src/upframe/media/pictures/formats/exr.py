@@ -19,7 +19,9 @@ from typing import Any, NamedTuple, TextIO
 import numpy as np
 
 from upframe.errors import InputError, MissingExtra
+from upframe.media.memory import require_memory
 from upframe.media.pictures.formats.exchange import Source, WriteOptions
+from upframe.media.pictures.formats.exr_header import check_header
 from upframe.media.pictures.picture import Picture, PictureEncoding, PictureMetadata, Samples
 
 SIGNATURE = b"\x76\x2f\x31\x01"
@@ -71,11 +73,13 @@ class _Silence(io.TextIOBase):
 def read(source: Source) -> Picture:
     """Read the colour and alpha of an OpenEXR file. Raises InputError, or MissingExtra without OpenEXR."""
     package = _openexr()
+    check_header(source.path)
     try:
         headers = [dict(part.header) for part in package.File(str(source.path), header_only=True).parts]
         for header in headers:
             left, top, right, bottom = _window(header["dataWindow"])
             source.check_size(right - left + 1, bottom - top + 1)
+        require_memory(sum(map(_least_bytes, headers)), source.path)  # the package reads all channels of all parts
         layer = _main_layer(source, headers)
         if len(headers) == 1 and not written_whole(source.path):
             raise InputError(f"{source.path}: the file is cut short, and no part of a cut OpenEXR can be read")
@@ -85,6 +89,13 @@ def read(source: Source) -> Picture:
         return _picture(source, layer, headers[layer.part], stored)
     except _RUBBISH as error:
         raise source.damaged(error) from error
+
+
+def _least_bytes(header: Mapping[str, Any]) -> int:
+    """What the samples of a part take at least in memory: two bytes each, and one sample for each pixel of a deep picture."""
+    left, top, right, bottom = _window(header["dataWindow"])
+    samples = sum(1 / max(channel.xSampling * channel.ySampling, 1) for channel in header["channels"])
+    return int(2 * (right - left + 1) * (bottom - top + 1) * samples)
 
 
 def _picture(source: Source, layer: _Layer, header: Mapping[str, Any], stored: list[Samples]) -> Picture:
