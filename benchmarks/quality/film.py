@@ -31,6 +31,7 @@ from upframe.data.training.frames import open_clips
 from upframe.engine.upscaler import Upscaler
 from upframe.metrics import LPIPS, ClipScorer, find_protocol, load_lpips
 from upframe.metrics.by_ffmpeg import VideoScorer, VMAFModel
+from upframe.models.catalog import load
 
 Frames = list[NDArray[np.uint8]]
 CONDITIONS: dict[str, Faults | str] = {
@@ -123,7 +124,8 @@ def main() -> None:
                 by_model.setdefault(word, {})[name] = kept or scores(results, high, asked.scale, lpips)
                 print(f"{condition}  {name}  {word}  {by_model[word][name]}", file=sys.stderr, flush=True)
         found.setdefault(condition, {}).update({m: summary(values, by_model["bicubic"]) for m, values in by_model.items()})
-    about = {"protocol": PROTOCOL, "scale": asked.scale, "frames": asked.frames, "clips": list(clips)}
+    named = {Path(model).stem: load(model).info.sha256 for model in asked.models.split(",")}
+    about = {"protocol": PROTOCOL, "scale": asked.scale, "frames": asked.frames, "clips": list(clips), "sha256": named}
     write(asked.output, {"about": about, "conditions": found})
 
 

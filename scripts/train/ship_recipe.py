@@ -16,6 +16,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+import torch
 from safetensors.torch import save_file
 
 from upframe.models.cards import shipped, weights_folder
@@ -25,7 +26,9 @@ from upframe.training.recipe import Recipe, read_recipe
 
 RESULTS = [Path(__file__).resolve().parents[2] / "benchmarks/results" / name for name in ("quality.json", "quality_short.json")]
 SCORES = "<!-- scores -->"
+FILM_RESULTS = RESULTS[0].with_name("film_quality.json")
 TITLES = {
+    "rt4ksr": "RT4KSR (Zamfir et al., CVPR Workshops 2023)",
     "frvsr": "FRVSR (Sajjadi et al., CVPR 2018, in the form of TecoGAN, ACM TOG 2020)",
     "tecogan": "TecoGAN (Chu et al., ACM TOG 2020)",
     "ttvsr": "TTVSR (Liu et al., CVPR 2022)",
@@ -36,9 +39,11 @@ DATA = {
     "clips": "52 photographs of `scripts/train/photographs.py` and drawings before a moving camera, and the targets of the 20 "
     "training clips of `upframe render --set small` (`scripts/train/rendered_targets.py`)",
     "rendered": "{clips} training clips of `upframe render --set {set}`, whose scenes are in no other part of the set",
+    "film": "{clips}, and what codecs made of them; their own size and 0.7 of it",
 }
-KINDS = {"video": "Video", "rendered": "Rendered frames"}
+KINDS = {"image": "Film", "video": "Video", "rendered": "Rendered frames"}
 INPUTS = {
+    "image": "RGB in [0, 1], any size",
     "video": "frames of video, RGB in [0, 1], any size",
     "rendered": "rendered frames with depth, motion and, for STSSNet, materials; jitter is undone: docs/rendered-frames.md",
 }
@@ -101,15 +106,18 @@ def curve(runs: list[Path], file: str) -> str:
     return "\n".join(lines)
 
 
-def ship(
-    name: str, runs: list[Path], time: str, commands: str, *, half: bool, experimental: str, dataset: str, clips: str
-) -> None:
-    """Write the weights of the last run and their card."""
+def ship(given: argparse.Namespace, commands: str) -> None:
+    """Write the weights of the last run and their card; ``commands``: as the card shows them."""
+    name, runs, blend, half, experimental = given.name, given.runs, given.blend, given.half, given.experimental
     recipe = read_recipe(str(runs[-1] / "recipe.yaml"))
     model = load_file(next(runs[-1].glob("*.safetensors")))
     summary = f"{KINDS[model.info.kind]}, x{model.info.scale}. {experimental}".strip()
     info = replace(model.info, name=name, licence="Apache-2.0", experimental=bool(experimental), summary=summary)
-    state = {key: value.half() if half else value for key, value in model.network.state_dict().items()}
+    state = model.network.state_dict()
+    if blend:
+        before = load_file(next(runs[-2].glob("*.safetensors"))).network.state_dict()
+        state = {key: torch.lerp(value, before[key], blend) for key, value in state.items()}
+    state = {key: value.half() if half else value for key, value in state.items()}
     target = weights_folder() / f"{name}.safetensors"
     configuration: dict[str, Any] = model.network.configuration  # type: ignore[assignment]
     save_file({key: value.contiguous() for key, value in state.items()}, target, to_metadata(info, configuration))
@@ -126,11 +134,11 @@ def ship(
         parameters=info.parameters,
         experimental=f"\n\n**Experimental.** {experimental}" if experimental else "",
         input=INPUTS[info.kind],
-        degradation=DEGRADATIONS[info.degradation],
+        degradation=DEGRADATIONS.get(info.degradation, f"{info.degradation}: `upframe degrade --help`, docs/training.md"),
         samples=SAMPLES[info.sampling],
         network=described(recipe) + (", stored in float16" if half else ""),
-        data=DATA[recipe.data.kind].format(set=dataset, clips=clips),
-        time=time,
+        data=DATA[recipe.data.kind].format(set=given.set, clips=given.clips),
+        time=given.time,
         commands=commands,
         heading=heading,
         curve=curve(runs, "validation.csv" if validation else "losses.csv"),
@@ -147,11 +155,25 @@ def scores() -> None:
         figures |= json.loads(results.read_text(encoding="utf-8"))["figures"]
     for info in shipped():
         card = weights_folder() / f"{info.name}.md"
-        if info.kind == "image" or not card.is_file():
+        kept, mark, _ = card.read_text(encoding="utf-8").partition(SCORES) if card.is_file() else ("", "", "")
+        if not mark:
             continue
-        kept = card.read_text(encoding="utf-8").split(SCORES)[0]
         sha256 = load(info.name).info.sha256
-        card.write_text(f"{kept}{SCORES}\n\n{table(info, figures, sha256)}", encoding="utf-8")
+        film = info.degradation.startswith("film")
+        card.write_text(f"{kept}{SCORES}\n\n{film_table(info) if film else table(info, figures, sha256)}", encoding="utf-8")
+
+
+def film_table(info: ModelInfo) -> str:
+    """Means over the held-out clips under each condition: bicubic, the clean weights, these."""
+    columns = ("psnr_y", "ssim_y", "lpips", "vmaf", "vmaf_neg", "tof", "tlp")
+    lines = ["| on | weights | " + " | ".join(columns) + " |", "|" + "---|" * (len(columns) + 2)]
+    conditions = json.loads(FILM_RESULTS.read_text(encoding="utf-8"))["figures"]["conditions"]
+    for condition, models in conditions.items():
+        for model in ("bicubic", info.name.replace("-film", ""), info.name):
+            if model in models:
+                cells = " | ".join(f"{models[model]['mean'][column]:.3f}" for column in columns)
+                lines.append(f"| {condition} | {model} | {cells} |")
+    return "\n".join(lines) + "\n"
 
 
 def table(info: ModelInfo, figures: dict[str, Any], sha256: str) -> str:
@@ -186,6 +208,7 @@ def main() -> None:
     shipping.add_argument("--commands", type=Path, required=True, help="a file with the commands, as the card shows them")
     shipping.add_argument("--half", action="store_true", help="store float16")
     shipping.add_argument("--experimental", default="", help="why, in one sentence")
+    shipping.add_argument("--blend", type=float, default=0.0, help="the share of the run before the last in the weights")
     shipping.add_argument("--set", default="small", help="the rendered set")
     shipping.add_argument("--clips", default="the 20", help="which of its training clips, in words")
     commands.add_parser("scores")
@@ -193,17 +216,7 @@ def main() -> None:
     if given.command == "scores":
         scores()
     else:
-        text = given.commands.read_text(encoding="utf-8").strip()
-        ship(
-            given.name,
-            given.runs,
-            given.time,
-            text,
-            half=given.half,
-            experimental=given.experimental,
-            dataset=given.set,
-            clips=given.clips,
-        )
+        ship(given, given.commands.read_text(encoding="utf-8").strip())
 
 
 if __name__ == "__main__":

@@ -14,6 +14,12 @@ from upframe.models.cards import card_text, shipped
 from upframe.models.info import ModelInfo
 
 RESULTS = Path(__file__).resolve().parents[2] / "benchmarks" / "results"
+
+
+def _for_film(info: ModelInfo) -> bool:
+    return info.degradation.startswith("film")
+
+
 TRAINED = [info for info in shipped() if info.degradation != "none"]
 
 
@@ -32,7 +38,7 @@ def measured() -> dict[str, Any]:
     return figures
 
 
-@pytest.mark.parametrize("name", [info.name for info in TRAINED if info.kind == "image"])
+@pytest.mark.parametrize("name", [info.name for info in TRAINED if info.kind == "image" and not _for_film(info)])
 def test_a_cards_scores_on_set5_are_those_that_were_measured(name: str, measured: dict[str, Any]) -> None:
     scale = re.findall(r"-x(\d)$", name)[0]
     scores = measured["set5"][f"x{scale}"]["scores"]
@@ -48,6 +54,19 @@ def test_a_cards_scores_on_set5_are_those_that_were_measured(name: str, measured
             else:
                 value = found["pictures"][column]["psnr_y"]
             assert float(cell) == pytest.approx(value, abs=0.006), f"{row}, {column}"
+
+
+@pytest.mark.parametrize("info", [info for info in TRAINED if _for_film(info)], ids=lambda info: info.name)
+def test_a_film_cards_scores_are_those_that_were_measured(info: ModelInfo) -> None:
+    figures = json.loads((RESULTS / "film_quality.json").read_text())["figures"]
+    assert figures["about"]["sha256"][info.name] == load(info.name).info.sha256, "measured with other weights"
+    rows = [[cell.strip() for cell in line.strip("|").split("|")] for line in card_text(info.name).splitlines()]
+    start = next(number for number, row in enumerate(rows) if row[:2] == ["on", "weights"])
+    shown = {(row[0], row[1]): row[2:] for row in rows[start + 2 :]}
+    assert {condition for condition, _ in shown} == set(figures["conditions"])
+    for (condition, model), cells in shown.items():
+        mean = figures["conditions"][condition][model]["mean"]
+        assert [float(cell) for cell in cells] == pytest.approx([mean[column] for column in rows[start][2:]], abs=0.0006)
 
 
 VIDEO_AND_RENDERED = [info for info in TRAINED if info.kind != "image"]
