@@ -8,8 +8,11 @@ from pathlib import Path
 
 import pytest
 
-# A shell that runs the tests in the background lets them ignore Ctrl-C, and all they start; some of that is to be interrupted.
+# A shell that runs the tests in the background lets them ignore Ctrl-C, nohup the end of a terminal, and so all they start;
+# some of that is to be interrupted.
 signal.signal(signal.SIGINT, signal.default_int_handler)
+if hasattr(signal, "SIGHUP"):  # which Windows lacks
+    signal.signal(signal.SIGHUP, signal.SIG_DFL)
 
 
 @pytest.fixture(scope="session")

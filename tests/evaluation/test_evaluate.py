@@ -18,6 +18,7 @@ from upframe.data.evaluation_set import open_set
 from upframe.engine.upscaler import Upscaler
 from upframe.errors import CheckpointError, InputError
 from upframe.evaluation import Asked, Evaluation, Exhibit, Step, Wish, evaluate
+from upframe.evaluation.runs import on_bare_frames
 from upframe.metrics import frame_tensor, psnr
 from upframe.models.catalog import Model, load
 from upframe.models.catalog import save as save_weights
@@ -104,10 +105,10 @@ def test_bicubic_is_always_among_the_models(pictures: Path, tmp_path: Path) -> N
     assert all(len(one.subject.milliseconds) == 3 and min(one.subject.milliseconds) > 0 for one in evaluation.scored)
 
 
-def test_scores_are_those_of_what_upscale_writes(pictures: Path, tmp_path: Path) -> None:
+def test_scores_are_those_of_the_network_on_frames_as_they_are(pictures: Path, tmp_path: Path) -> None:
     model = save_model(tmp_path / "mine.pth")
     evaluation, _ = run(model, pictures, asked=Asked("rt4ksr"), keep=tmp_path / "kept", multiple=1)
-    upscaler = Upscaler(str(model), device="cpu")
+    upscaler = Upscaler(on_bare_frames(load(model)), device="cpu")
     for clip in evaluation.scored[0].clips:
         with (
             Image.open(tmp_path / "kept" / "mine" / f"{clip.name}.png") as kept,
@@ -151,7 +152,7 @@ def test_a_model_for_video_sees_a_clip_in_order_and_each_frame_is_timed(clips: P
     ]
     assert len(scored.subject.milliseconds) == 18
     lows = open_set(clips, scale=4, degradation=DEGRADATIONS["bd"]).clips[0]
-    upscaler = Upscaler(str(model), device="cpu", sampling="corner")
+    upscaler = Upscaler(on_bare_frames(load(model)), device="cpu", sampling="corner")
     streamed = list(upscaler.stream((lows.low(index) for index in range(9)), cuts="off"))
     with Image.open(tmp_path / "kept" / "recurrent" / "calm" / "0007.png") as kept:
         assert np.abs(np.array(kept).astype(int) - streamed[7]).max() <= 1

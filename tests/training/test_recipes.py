@@ -19,6 +19,7 @@ from upframe.training.systems import objective_of
 SIZES = {"rt4ksr": 129_072, "frvsr": 2_589_093, "tecogan": 2_589_093, "ttvsr": 6_773_615, "nsrr": 719_535, "stssnet": 417_241}
 NEEDS = {
     "rt4ksr": ["data.pictures=[x]"],
+    "rt4ksr-film": ["data.clips=[x]", "losses.lpips_files=[x.pth]"],
     "rtsrn": ["data.pictures=[x]"],
     "frvsr": ["data.clips=[x]"],
     "tecogan": ["data.clips=[x]"],

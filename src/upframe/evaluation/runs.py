@@ -74,8 +74,7 @@ def make_run(model: Model, clips: Sequence[Clip], settings: RunSettings) -> Run:
     """A model made ready for the clips of a set. Raises InputError where it wants frames of another kind."""
     device, precision, cuts, far, sampling = settings
     if model.info.kind != "rendered":
-        bare = replace(model, info=replace(model.info, border=0))  # frames as they are: published numbers are made so
-        return UpscalerRun(Upscaler(bare, device=device, precision=precision, sampling=sampling), cuts)
+        return UpscalerRun(Upscaler(on_bare_frames(model), device=device, precision=precision, sampling=sampling), cuts)
     if all(isinstance(clip, RenderedEvaluationClip) for clip in clips):
         return RenderedRun(model, Supersampler(model, device=device, precision=precision, far=far))
     if not all(isinstance(clip, StoredClip) for clip in clips):
@@ -85,6 +84,11 @@ def make_run(model: Model, clips: Sequence[Clip], settings: RunSettings) -> Run:
     if not isinstance(model.network, STSSNet):
         raise InputError(f"{model.info.name}: the set holds frames that are stored as STSSNet takes them, and no other network")
     return StoredRun(model, device=device, precision=precision)
+
+
+def on_bare_frames(model: Model) -> Model:
+    """The model on frames as they are, which ``Upscaler`` else extends beyond their border: published numbers are made so."""
+    return replace(model, info=replace(model.info, border=0))
 
 
 class UpscalerRun:
