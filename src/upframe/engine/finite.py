@@ -30,10 +30,9 @@ def finite(pixels: Pixels, on_note: Callable[[str], None]) -> Pixels:
     filled: NDArray[Any] = np.nan_to_num(samples, nan=0.0, posinf=float(good.max()), neginf=float(good.min()))
     unknown = np.isnan(samples)
     filled[unknown] = _around(samples, unknown)
-    on_note(
-        f"{int(bad.sum())} samples are not finite numbers: NaN is taken as what is around it, "
-        "infinity as the largest value there is"
-    )
+    count = int(bad.sum())
+    what = "1 sample is not a finite number" if count == 1 else f"{count} samples are not finite numbers"
+    on_note(f"{what}: NaN is taken as what is around it, infinity as the largest value there is")
     return filled
 
 
