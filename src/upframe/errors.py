@@ -14,6 +14,8 @@ class UpframeError(Exception):
     ``steps``: what to do, where that takes more than a line; they follow the message on lines of their own.
     """
 
+    steps: str = ""
+
     def __init__(self, message: str = "", *, steps: str = "") -> None:
         super().__init__(f"{message}\n{steps}" if steps else message)
         self.steps = steps

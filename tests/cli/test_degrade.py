@@ -150,4 +150,4 @@ def test_wrong_usage_ends_with_2(upframe: Command, tmp_path: Path, options: tupl
 def test_every_degradation_can_be_asked_for() -> None:
     from upframe.cli.degrade import degrade
 
-    assert get_args(get_type_hints(degrade)["kind"]) == tuple(DEGRADATIONS)
+    assert get_args(get_type_hints(degrade)["kind"]) == (*DEGRADATIONS, "film", "photo")

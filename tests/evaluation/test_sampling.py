@@ -14,7 +14,6 @@ from upframe import Upscaler
 from upframe.data.degradation import DEGRADATIONS
 from upframe.data.evaluation_set import open_set
 from upframe.engine.arrays import to_tensor
-from upframe.engine.fitting import cut_back, extend
 from upframe.evaluation import Asked, Comparison, Wish, compare, evaluate
 from upframe.evaluation.sampling import sampling_in
 from upframe.models.catalog import Model
@@ -94,12 +93,12 @@ def test_bd_is_scored_as_the_network_itself_leaves_it(tmp_path: Path, recurrent:
     assert evaluation.about["samples"] == "at the corner of their cells"
     upscaler = Upscaler(recurrent, device="cpu", sampling="corner")
     state, network = None, upscaler.network
-    small = [extend(to_tensor(DEGRADATIONS["bd"].pixels(frame, 4), CPU), upscaler.info) for frame in frames]
+    small = [to_tensor(DEGRADATIONS["bd"].pixels(frame, 4), CPU) for frame in frames]
     with torch.inference_mode():
         for frame in (*small[:0:-1], *small):  # a shot begins with its first frames in reverse order
             result, state = network.step(frame, state)  # type: ignore[union-attr,operator]
     with Image.open(tmp_path / "kept" / "recurrent" / "clip" / "2.png") as kept:
-        wanted = cut_back(result, 16, 24, upscaler.info)[0].clamp(0, 1).mul(255).add(0.5).floor().permute(1, 2, 0).numpy()
+        wanted = result[0].clamp(0, 1).mul(255).add(0.5).floor().permute(1, 2, 0).numpy()
         assert np.array_equal(np.array(kept), wanted.astype(np.uint8))
 
 
