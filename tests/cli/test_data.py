@@ -57,8 +57,8 @@ def test_sets_are_prepared_for_training(upframe: Command, tmp_path: Path) -> Non
     outcome = upframe("data", "prepare", "div2k", "HR", "sub", "--size", 32, "--step", 8)
     assert (outcome.code, outcome.out.strip()) == (0, "sub: 1 pictures"), outcome.err
     assert len(list((tmp_path / "sub").iterdir())) == 4
-    for part in ("train/train_sharp", "val/val_sharp"):
-        put(tmp_path / f"REDS/{part}/000/0.png")
+    for clip in ("train/train_sharp/000", "train/train_sharp/001", "val/val_sharp/000"):  # the first is one of REDS4
+        put(tmp_path / f"REDS/{clip}/0.png")
     outcome = upframe("data", "prepare", "reds", "REDS", "all", "--json")
     assert json.loads(outcome.out) == {"output": "all", "clips": 2}
     outcome = upframe("data", "prepare", "set5", "HR", "other")
