@@ -90,12 +90,11 @@ class Benchmark:
         self.truths = {Path(clip.name).stem: truth_of(clip, asked.frames, asked.scale) for clip in clips}
 
     def tasks(self) -> Iterator[tuple[str, str, Contender]]:
-        """(condition, clip, contender), those of one small clip together."""
-        for condition in named(self.asked.conditions):
-            for clip in self.truths:
-                for contender in self.contenders:
-                    if not contender.peer or condition in named(self.asked.peer_conditions):
-                        yield condition, clip, contender
+        """(condition, clip, contender), those of one small clip together, and slow ones last."""
+        for peer, conditions in ((False, self.asked.conditions), (True, self.asked.peer_conditions)):
+            for condition in named(conditions):
+                for clip in self.truths:
+                    yield from ((condition, clip, one) for one in self.contenders if one.peer == peer)
 
     def key(self, condition: str, clip: str, contender: Contender) -> str:
         parts = (CONDITIONS[condition], self.truths[clip].digest, self.asked.scale, contender.identity)
