@@ -24,13 +24,13 @@ help:
 	@echo "PYTHON=python3.12 on any of them names the Python (3.11 or newer) that .venv is made with."
 
 ifeq ($(INPUT),)
-run: $(BIN)/with-pictures
+run: $(BIN)/with-images
 	@mkdir -p $(RESULTS)
 	$(BIN)/upframe upscale $(SAMPLES) -o $(if $(OUTPUT),$(call quoted,$(OUTPUT)),$(RESULTS)/ --overwrite) $(ARGS)
 	@echo "The results lie in $(if $(OUTPUT),$(OUTPUT),$(RESULTS)):"
 	@ls -1 $(if $(OUTPUT),$(call quoted,$(OUTPUT)),$(RESULTS))
 else
-run: $(BIN)/with-pictures
+run: $(BIN)/with-images
 	$(BIN)/upframe upscale $(call quoted,$(INPUT)) $(if $(OUTPUT),-o $(call quoted,$(OUTPUT))) $(ARGS)
 endif
 
@@ -45,7 +45,7 @@ check: $(BIN)/with-dev
 	$(BIN)/lint-imports
 
 # Every script in benchmarks/ runs by itself; a name that begins with an underscore is shared by the others.
-bench: $(BIN)/with-pictures
+bench: $(BIN)/with-images
 	@set -e; for script in benchmarks/[a-z]*.py benchmarks/*/[a-z]*.py; do echo "$$script"; $(BIN)/python "$$script" $(ARGS); done
 
 # Blender's package in an environment of its own: it is for Python 3.11 alone, and wants an older NumPy.

@@ -15,13 +15,13 @@ def clip(path: Path, frames: int, size: tuple[int, int] = (360, 640)) -> Path:
     """``frames`` frames of (height, width) from the bundled sample, in H.264."""
     height, width = size
     with av.open(str(SAMPLE)) as source:
-        pictures = [frame.reformat(width, height, interpolation="LANCZOS") for frame in source.decode(video=0)]
+        images = [frame.reformat(width, height, interpolation="LANCZOS") for frame in source.decode(video=0)]
     with av.open(str(path), "w") as target:
         stream = target.add_stream("libx264", rate=25, options={"crf": "18", "preset": "fast"})
         stream.width, stream.height, stream.pix_fmt = width, height, "yuv420p"
         for number in range(frames):
-            frame = pictures[number % len(pictures)]
-            frame.pts, frame.time_base, frame.pict_type = number, Fraction(1, 25), av.video.frame.PictureType.NONE
+            frame = images[number % len(images)]
+            frame.pts, frame.time_base, frame.pict_type = number, Fraction(1, 25), av.video.frame.ImageType.NONE
             target.mux(stream.encode(frame))
         target.mux(stream.encode(None))
     return path

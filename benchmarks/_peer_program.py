@@ -33,7 +33,7 @@ class PeerProgram:
             self._program.wait()
             raise RuntimeError(self._last_words())
 
-    def enlarge(self, pixels: NDArray[np.uint8]) -> Any:
+    def upscale(self, pixels: NDArray[np.uint8]) -> Any:
         """(h, w, 3) -> (scale*h, scale*w, 3), uint8. Raises RuntimeError where the program has ended."""
         height, width = self.size
         shape = (height * self.scale, width * self.scale, 3)

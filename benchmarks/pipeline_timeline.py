@@ -174,24 +174,24 @@ def median(spans: Sequence[Span]) -> float:
 
 def draw(run: Run, title: str, processors: int) -> str:
     """Lanes by thread, the two queues between them, and the processors."""
-    picture = Drawing(run.seconds)
-    picture.text(LEFT, 20, title, size=14)
-    picture.text(LEFT, 37, "one shade a frame, in turn; grey: the stage waits", colour="#555555", size=11)
-    picture.text(LEFT + WIDTH + 8, 37, "busy, a frame", colour="#555555", size=11)
+    image = Drawing(run.seconds)
+    image.text(LEFT, 20, title, size=14)
+    image.text(LEFT, 37, "one shade a frame, in turn; grey: the stage waits", colour="#555555", size=11)
+    image.text(LEFT + WIDTH + 8, 37, "busy, a frame", colour="#555555", size=11)
     for thread, stages in THREADS:
         for stage in stages:
-            picture.lane(stage, run.of(stage))
+            image.lane(stage, run.of(stage))
         if thread == "reader":
-            picture.steps("frames read", run.waiting("read", "convert"), WAITING, "#5f8f6b", REMARK)
+            image.steps("frames read", run.waiting("read", "convert"), WAITING, "#5f8f6b", REMARK)
         elif thread == "writer":
-            picture.last_frames(run.of("write")[-1].ended)
+            image.last_frames(run.of("write")[-1].ended)
         else:
-            picture.steps("frames enlarged", run.waiting("convert back", "write"), WAITING, "#8a5a8c", REMARK)
+            image.steps("frames upscaled", run.waiting("convert back", "write"), WAITING, "#8a5a8c", REMARK)
     mean = sum(level for _, level in run.processors) / max(len(run.processors), 1)
     levels = [(moment - 0.1, level) for moment, level in run.processors]
-    picture.steps("processors", levels, processors, "#777777", f"{mean:.2f} of {processors} busy")
-    picture.axis()
-    return picture.svg(title)
+    image.steps("processors", levels, processors, "#777777", f"{mean:.2f} of {processors} busy")
+    image.axis()
+    return image.svg(title)
 
 
 def main() -> None:

@@ -14,8 +14,8 @@ from collections.abc import Callable
 sys.path.insert(0, str(__import__("pathlib").Path(__file__).parent))
 from _report import write
 
-from upframe.rendering.raster import Rasteriser
-from upframe.rendering.scenes import THEMES, generate
+from upframe.renderers.raster.rasteriser import Rasteriser
+from upframe.renderers.scenes import THEMES, generate
 
 SIZE, SEED, FRAMES, WARM_UP, SAMPLES = (540, 960), 3, 20, 3, 16
 PASSES = {

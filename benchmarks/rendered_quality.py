@@ -2,7 +2,7 @@ r"""STSSNet's published weights on clips of the rasteriser, against bicubic: ``b
 
     upframe render --set small clips/
     python benchmarks/rendered_quality.py clips/test --weights stssnet/ --far 4 10 25 --buffers \
-        --picture docs/stssnet-on-our-scenes.png
+        --image docs/stssnet-on-our-scenes.png
 
 ``stssnet/`` holds ``Arena.pkl`` and the other files of STSSNet's repository. Every other frame goes into
 :class:`upframe.Supersampler` without its colour. PSNR of luma as STSSNet's script has it (8 bits, truncated), the mean of
@@ -32,11 +32,11 @@ from upframe.metrics import ClipScorer, find_protocol
 from upframe.ops.resize import upscale
 from upframe.ops.shift import centred
 from upframe.ops.transfer import encode_linear
-from upframe.rendering.clip import RenderedClip
-from upframe.rendering.history import STSSNetHistory
+from upframe.rendered.clip import RenderedClip
+from upframe.rendered.history import STSSNetHistory
 
 SCALE = 2
-SHOWN = ("Arena", "Lewis", "SunTemple")  # in the picture; Subway lies between the first and the last
+SHOWN = ("Arena", "Lewis", "SunTemple")  # in the image; Subway lies between the first and the last
 MODES = {"all": "stssnet", "edge": "stssnet-edge", "hole": "stssnet-hole"}
 Change = Callable[[RenderedFrame], RenderedFrame]
 Scores = dict[str, float]
@@ -102,10 +102,10 @@ def supersampled(shot: Shot, weights: Path, far: float | None, change: Change = 
         yield shown(result, frame.exposure)
 
 
-def enlarged(shot: Shot, pictures: list[Tensor]) -> Iterator[Tensor]:
+def upscaled(shot: Shot, images: list[Tensor]) -> Iterator[Tensor]:
     """By bicubic, and moved from where the frames were sampled to the pixels, as the supersampler's results are."""
-    for frame, picture in zip(shot.frames, pictures, strict=True):
-        yield centred(upscale(picture[None], SCALE), SCALE, frame.jitter)[0]
+    for frame, image in zip(shot.frames, images, strict=True):
+        yield centred(upscale(image[None], SCALE), SCALE, frame.jitter)[0]
 
 
 def score(shots: list[Shot], results: Callable[[Shot], Iterator[Tensor]]) -> Scores:
@@ -130,9 +130,9 @@ def bicubic(shots: list[Shot]) -> dict[str, Scores]:
     """Of what is there for a network: its own colour, or the past; and of the colour that frames made of the past lack."""
     own = {shot.name: [shown(frame.colour, frame.exposure) for frame in shot.frames] for shot in shots}
     return {
-        "bicubic of the warped past": score(shots, lambda shot: enlarged(shot, shot.warped)),
-        "bicubic of the warped past, holes filled": score(shots, lambda shot: enlarged(shot, shot.filled)),
-        "bicubic of the true colour": score(shots, lambda shot: enlarged(shot, own[shot.name])),
+        "bicubic of the warped past": score(shots, lambda shot: upscaled(shot, shot.warped)),
+        "bicubic of the warped past, holes filled": score(shots, lambda shot: upscaled(shot, shot.filled)),
+        "bicubic of the true colour": score(shots, lambda shot: upscaled(shot, own[shot.name])),
     }
 
 
@@ -155,14 +155,14 @@ def changed_buffers() -> dict[str, Change]:
     }
 
 
-def picture(shots: list[Shot], weights: list[Path], path: Path) -> None:
+def image(shots: list[Shot], weights: list[Path], path: Path) -> None:
     """A frame made of the past of each shot, where most holes are: the past by bicubic, the networks, the target."""
-    from PIL import Image
+    import PIL.Image
 
     side, rows = 112, []
     for shot in shots:
         number = max(index for index, frame in enumerate(shot.frames) if without_colour(index, frame))
-        row = [list(enlarged(shot, shot.warped))[number]]
+        row = [list(upscaled(shot, shot.warped))[number]]
         row += [list(supersampled(shot, file, None))[number] for file in weights if file.stem in SHOWN]
         row.append(shot.targets[number])
         holes = F.avg_pool2d(F.interpolate(shot.holes[number][None, None], scale_factor=SCALE), side, stride=16)[0, 0]
@@ -172,7 +172,7 @@ def picture(shots: list[Shot], weights: list[Path], path: Path) -> None:
         )
     pixels = torch.cat(rows, dim=1).mul(255).round().byte().permute(1, 2, 0).numpy()
     pixels = pixels.repeat(2, axis=0).repeat(2, axis=1)
-    Image.fromarray(pixels).quantize(255, dither=Image.Dither.FLOYDSTEINBERG).save(path, optimize=True)
+    PIL.Image.fromarray(pixels).quantize(255, dither=PIL.Image.Dither.FLOYDSTEINBERG).save(path, optimize=True)
 
 
 def main() -> None:
@@ -182,13 +182,13 @@ def main() -> None:
     parser.add_argument("--frames", type=int, default=8, help="of each clip")
     parser.add_argument("--far", type=float, nargs="*", default=(), help="depths to clip at, beside stretching each frame's")
     parser.add_argument("--buffers", action="store_true", help="also with buffers in other conventions, and without them")
-    parser.add_argument("--picture", type=Path)
+    parser.add_argument("--image", type=Path)
     a = parser.parse_args()
     clips = [path.parent for folder in a.sets for path in sorted(folder.glob("*/clip.json"))]
     weights = sorted(a.weights.glob("*.pkl"))
     shots = [open_shot(folder, a.frames) for folder in clips]
-    if a.picture:
-        picture(shots[-4:], weights, a.picture)
+    if a.image:
+        image(shots[-4:], weights, a.image)
     figures: dict[str, Any] = {"clips": [shot.name for shot in shots], "frames of each": a.frames, "psnr_y": bicubic(shots)}
     for far in (None, *a.far):
         depth = "stretched depth" if far is None else f"far={far:g}"
@@ -200,7 +200,7 @@ def main() -> None:
             for name, change in changed_buffers().items()
         }
     smooth = [open_shot(folder, a.frames, smooth=True) for folder in clips]
-    figures["pictures without aliasing"] = bicubic(smooth) | {
+    figures["images without aliasing"] = bicubic(smooth) | {
         file.stem: score(smooth, lambda shot: supersampled(shot, file, None))  # noqa: B023
         for file in weights
     }

@@ -1,7 +1,7 @@
 """The share of a training's step that is spent waiting for data, for recipes like the small ones and one of larger crops.
 
-Each training is a short one by the package's own loop, in a process of its own, on media made on the spot: 960x540 pictures, as
-folders of frames, an LMDB, a film, and photographs before a moving camera. What is told is what the training itself logs, less
+Each training is a short one by the package's own loop, in a process of its own, on media made on the spot: 960x540 images, as
+folders of frames, an LMDB, a video, and photographs before a moving camera. What is told is what the training itself logs, less
 its first steps, while readers start and no frame is in memory. A step on a processor is long; so the milliseconds of processor
 time that a reader spends on a sample stand beside it, warm and cold: with them the readers that a faster device needs are
 ``batch * ms / (1000 * step)``. Run by itself: on a machine that is busy otherwise the shares mean little.
@@ -25,11 +25,11 @@ import torch
 sys.path.insert(0, str(Path(__file__).parent))
 from _report import write
 
-from upframe.data.lmdb_clips import ClipShape, LmdbWriter
-from upframe.data.training.camera import film_picture
-from upframe.data.training.chance import for_sample
-from upframe.data.training.drawing import draw_picture
-from upframe.media import Picture, write_picture
+from upframe.datasets.lmdb_clips import ClipShape, LmdbWriter
+from upframe.training.data.camera import video_image
+from upframe.training.data.chance import for_sample
+from upframe.training.data.drawing import draw_image
+from upframe.media import Image, write_image
 from upframe.training.recipe import Recipe, read_recipe
 from upframe.training.systems import samples_of
 
@@ -44,20 +44,20 @@ def make_clips(folder: Path) -> dict[str, str]:
     lmdb.mkdir()
     writer = LmdbWriter(lmdb, "packed", frames=FRAMES * CLIPS, pixels=FRAMES * CLIPS * HEIGHT * WIDTH)
     for number in range(CLIPS):
-        picture = torch.from_numpy(draw_picture(number, (1080, 1920)).transpose(2, 0, 1).copy())
-        square = film_picture(picture, FRAMES, WIDTH, for_sample(0, number))[:, :, :HEIGHT].numpy()
+        image = torch.from_numpy(draw_image(number, (1080, 1920)).transpose(2, 0, 1).copy())
+        square = video_image(image, FRAMES, WIDTH, for_sample(0, number))[:, :, :HEIGHT].numpy()
         frames = [np.ascontiguousarray(frame) for frame in square.transpose(0, 2, 3, 1)]
         writer.add(f"clip{number}", ClipShape(FRAMES, HEIGHT, WIDTH), frames)
         for index, frame in enumerate(frames):
-            write_picture(folder / f"frames/clip{number}/{index:04d}.png", Picture(frame))
-        write_film(folder / f"films/clip{number}.mp4", frames)
-        write_picture(folder / f"photographs/{number}.png", Picture(draw_picture(number, (1080, 1920))))
+            write_image(folder / f"frames/clip{number}/{index:04d}.png", Image(frame))
+        write_video(folder / f"videos/clip{number}.mp4", frames)
+        write_image(folder / f"photographs/{number}.png", Image(draw_image(number, (1080, 1920))))
     writer.close(whole=True)
-    clips = {name: f"clips: [{folder / name}]" for name in ("frames", "films")}
+    clips = {name: f"clips: [{folder / name}]" for name in ("frames", "videos")}
     return {**clips, "LMDB": f"clips: [{lmdb}]", "photographs": f"photographs: [{folder / 'photographs'}]"}
 
 
-def write_film(path: Path, frames: list[np.ndarray]) -> None:
+def write_video(path: Path, frames: list[np.ndarray]) -> None:
     """H.264 with a key frame every two seconds."""
     path.parent.mkdir(exist_ok=True)
     with av.open(str(path), "w") as output:
@@ -110,7 +110,7 @@ def reading(recipe: Recipe) -> dict[str, float]:
 def main() -> None:
     torch.set_num_threads(1)
     figures: dict[str, object] = {
-        "pictures": f"{WIDTH}x{HEIGHT}, {CLIPS} clips of {FRAMES} frames",
+        "images": f"{WIDTH}x{HEIGHT}, {CLIPS} clips of {FRAMES} frames",
         "steps": STEPS,
         "readers": 1,
     }

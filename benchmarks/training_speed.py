@@ -23,7 +23,7 @@ from torch.utils.flop_counter import FlopCounterMode
 sys.path.insert(0, str(Path(__file__).parent))
 from _report import side_by_side, write
 
-from upframe.data.training.sets import Numbered, collate
+from upframe.training.data.sets import Numbered, collate
 from upframe.ops.convolution import channels_last
 from upframe.training.loop import has_bfloat16
 from upframe.training.objectives.objective import Objective
@@ -34,7 +34,7 @@ RECIPES: dict[str, list[str]] = {
     "rt4ksr": [
         "rt4ksr-small",
         "model={layernorm: false, residual: true, skip: true, merged: true}",
-        "data={pictures: ['drawn:0-7'], crop: 128}",
+        "data={images: ['drawn:0-7'], crop: 128}",
         "batch=16",
     ],
     "frvsr": ["frvsr-lite", "data={photographs: ['drawn:0-7'], frames: 3, crop: 64, degradation: BD}", "batch=4"],

@@ -22,13 +22,13 @@ from _report import write
 
 from upframe import Upscaler
 from upframe.engine.cuts import no_cuts
-from upframe.engine.films import FrameEnlarger
+from upframe.engine.videos import FrameUpscaler
 from upframe.engine.job import Settings, upscale_files
-from upframe.engine.memory import keep_freed_memory
+from upframe.runtime.memory import keep_freed_memory
 from upframe.engine.size import Target
-from upframe.media.films.film import RawFrame
-from upframe.media.films.reader import FilmReader
-from upframe.media.films.writer import FilmWriter
+from upframe.media.video.info import RawFrame
+from upframe.media.video.reader import VideoReader
+from upframe.media.video.writer import VideoWriter
 
 MODEL = "rt4ksr-x2"
 FRAMES, ROUNDS = 60, 3
@@ -45,26 +45,26 @@ class Stages:
     def __init__(self, source: Path, folder: Path) -> None:
         self.source, self.folder = source, folder
         self.upscaler = Upscaler(MODEL, device="cpu")
-        with FilmReader(source) as reader:
+        with VideoReader(source) as reader:
             self.frames = [item for item in reader if isinstance(item, RawFrame)]
             info = reader.info
         kind = (info.layout, info.colour)
-        self.enlarge = FrameEnlarger(self.upscaler, Target(), kind, kind)
-        self.enlarged = [item for item in self.enlarge(self.frames, no_cuts) if isinstance(item, RawFrame)]
+        self.upscale = FrameUpscaler(self.upscaler, Target(), kind, kind)
+        self.upscaled = [item for item in self.upscale(self.frames, no_cuts) if isinstance(item, RawFrame)]
 
     def decode(self) -> None:
-        with FilmReader(self.source) as reader:
+        with VideoReader(self.source) as reader:
             for _ in reader:
                 pass
 
     def infer(self) -> None:
-        for _ in self.enlarge(self.frames, no_cuts):
+        for _ in self.upscale(self.frames, no_cuts):
             pass
 
     def encode(self) -> None:
         output = self.folder / "encode.mp4"
-        with FilmReader(self.source) as reader, FilmWriter(output, reader, (720, 1280)) as writer:
-            for frame in self.enlarged:
+        with VideoReader(self.source) as reader, VideoWriter(output, reader, (720, 1280)) as writer:
+            for frame in self.upscaled:
                 writer.write(frame)
 
     def whole(self) -> None:

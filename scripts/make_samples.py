@@ -20,10 +20,11 @@ from pathlib import Path
 
 import av
 import numpy as np
-from av.video.frame import PictureType
+from av.video.frame import ImageType
 from av.video.reformatter import ColorPrimaries, ColorRange, Colorspace, ColorTrc, Interpolation
 from numpy.typing import NDArray
-from PIL import Image, PngImagePlugin
+import PIL.Image
+from PIL import PngImagePlugin
 
 FRAME_RATE = 25
 FIRST_FRAME, FRAMES = 4, 80  # the rabbit climbs out and stretches: fast and slow motion, grass, leaves, fur
@@ -48,14 +49,14 @@ PHOTOGRAPH_TEXT = {
 }
 
 
-def pictures(source: Path) -> Iterator[av.VideoFrame]:
+def images(source: Path) -> Iterator[av.VideoFrame]:
     """The chosen frames of the clip, reduced; pts counts frames from 0."""
     with av.open(source) as container:
         chosen = islice(container.decode(video=0), FIRST_FRAME, FIRST_FRAME + FRAMES)
         for number, frame in enumerate(chosen):
             # Planes are reduced as they are: YCbCr in, YCbCr out, so no matrix touches the colours.
             small = frame.reformat(*CLIP_SIZE, format="yuv420p", interpolation=Interpolation.LANCZOS)
-            small.pict_type = PictureType.NONE  # else x264 would repeat the source's choice of I and P frames
+            small.pict_type = ImageType.NONE  # else x264 would repeat the source's choice of I and P frames
             small.pts, small.time_base = number, Fraction(1, FRAME_RATE)
             yield small
 
@@ -91,9 +92,9 @@ def make_clip(source: Path, target: Path) -> None:
         context.color_primaries, context.color_trc = ColorPrimaries.BT709, ColorTrc.BT709
         audio = container.add_stream("aac", rate=SOUND_RATE, layout="stereo")
         audio.bit_rate = 128_000
-        for picture in pictures(source):
-            picture.colorspace, picture.color_range = Colorspace.ITU709, ColorRange.MPEG
-            container.mux(video.encode(picture))
+        for image in images(source):
+            image.colorspace, image.color_range = Colorspace.ITU709, ColorRange.MPEG
+            container.mux(video.encode(image))
         container.mux(video.encode(None))
         for frame in sound_frames(sound(source)):
             container.mux(audio.encode(frame))
@@ -102,8 +103,8 @@ def make_clip(source: Path, target: Path) -> None:
 
 def make_photograph(source: Path, target: Path) -> None:
     """Write the photograph as PNG, with its author and licence as text. The original has neither EXIF nor a colour profile."""
-    with Image.open(source) as original:
-        detail = original.convert("RGB").crop(PHOTOGRAPH_BOX).resize(PHOTOGRAPH_SIZE, Image.Resampling.LANCZOS)
+    with PIL.Image.open(source) as original:
+        detail = original.convert("RGB").crop(PHOTOGRAPH_BOX).resize(PHOTOGRAPH_SIZE, PIL.Image.Resampling.LANCZOS)
     text = PngImagePlugin.PngInfo()
     for key, value in PHOTOGRAPH_TEXT.items():
         text.add_text(key, value)

@@ -1,7 +1,7 @@
 """Run the code cells of notebooks from top to bottom, without Jupyter.
 
     python scripts/run_notebook.py examples/image.ipynb                  # prints what the cells print
-    python scripts/run_notebook.py examples/*.ipynb --write              # and stores it in the notebooks, pictures too
+    python scripts/run_notebook.py examples/*.ipynb --write              # and stores it in the notebooks, images too
     python scripts/run_notebook.py examples/video.ipynb --set steps=20   # other values for the cell tagged "parameters"
 
 Cells see one namespace and the notebook's folder as the current one. The value of a cell's last expression is shown as Jupyter
@@ -24,7 +24,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, TextIO
 
-from PIL import Image
+import PIL.Image
 
 PARAMETERS = "parameters"  # the tag of the cell whose values may be set, as papermill has it
 JPEG_QUALITY = 75
@@ -64,8 +64,8 @@ class Shown(io.TextIOBase):
 
 
 def _formats(value: object) -> dict[str, str]:
-    """A picture as PNG or JPEG, whichever is smaller; anything else as text."""
-    if not isinstance(value, Image.Image):
+    """An image as PNG or JPEG, whichever is smaller; anything else as text."""
+    if not isinstance(value, PIL.Image.Image):
         return {"text/plain": repr(value)}
     files = {}
     for kind in ("png", "jpeg"):

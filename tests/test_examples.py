@@ -10,38 +10,38 @@ from typing import Any
 import av
 import numpy as np
 import pytest
-from PIL import Image
+import PIL.Image
 from scripts.run_notebook import main, read, write
 
-from upframe.data.training.camera import film_picture
-from upframe.data.training.chance import for_picture
+from upframe.training.data.camera import video_image
+from upframe.training.data.chance import for_image
 from upframe.errors import DeviceError
 
 EXAMPLES = Path(__file__).resolve().parent.parent / "examples"
 SMALL = {
     "image": ("steps=2",),
-    "video": ("steps=2", "frames=10", "film='short.mp4'"),
+    "video": ("steps=2", "frames=10", "video='short.mp4'"),
     "rendered": ("steps=2", "frames=6", "size=(40, 64)"),
 }
-LARGEST = 300_000  # bytes of a notebook with its pictures
+LARGEST = 300_000  # bytes of a notebook with its images
 
 
 @pytest.fixture
 def examples(tmp_path: Path) -> Path:
-    """The folder of examples, in a clean place, with a film of 12 frames."""
+    """The folder of examples, in a clean place, with a video of 12 frames."""
     folder = tmp_path / "examples"
     shutil.copytree(EXAMPLES, folder)
-    picture = np.asarray(Image.open(folder / "media/stream.png").convert("RGB")).transpose(2, 0, 1)
+    image = np.asarray(PIL.Image.open(folder / "media/stream.png").convert("RGB")).transpose(2, 0, 1)
     import torch
 
-    frames = film_picture(torch.from_numpy(picture.copy()), 12, 128, for_picture(0, 0))
-    with av.open(str(folder / "short.mp4"), "w") as film:
-        stream = film.add_stream("libx264", rate=25)
+    frames = video_image(torch.from_numpy(image.copy()), 12, 128, for_image(0, 0))
+    with av.open(str(folder / "short.mp4"), "w") as video:
+        stream = video.add_stream("libx264", rate=25)
         stream.width = stream.height = 128
         stream.pix_fmt = "yuv420p"
         for frame in frames.numpy():
-            film.mux(stream.encode(av.VideoFrame.from_ndarray(np.ascontiguousarray(frame.transpose(1, 2, 0)), "rgb24")))
-        film.mux(stream.encode())
+            video.mux(stream.encode(av.VideoFrame.from_ndarray(np.ascontiguousarray(frame.transpose(1, 2, 0)), "rgb24")))
+        video.mux(stream.encode())
     return folder
 
 
@@ -64,8 +64,8 @@ def test_a_notebook_runs_from_top_to_bottom_and_writes_below_build_alone(example
 
 def _require_opengl() -> None:
     pytest.importorskip("moderngl")
-    from upframe.rendering.raster import Rasteriser
-    from upframe.rendering.scenes import generate
+    from upframe.renderers.raster.rasteriser import Rasteriser
+    from upframe.renderers.scenes import generate
 
     try:
         Rasteriser(generate("street", 1, seconds=0.1, texture_pixels=8)).close()
@@ -97,7 +97,7 @@ def notebook_of(path: Path, *sources: str, tags: tuple[str, ...] = ()) -> Path:
 
 
 def test_what_cells_print_and_show_is_stored_in_order(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    source = "from PIL import Image\nprint('first')\ndisplay(Image.new('RGB', (8, 8)))\nprint('second')\nn * 2"
+    source = "from PIL import Image\nprint('first')\ndisplay(PIL.Image.new('RGB', (8, 8)))\nprint('second')\nn * 2"
     path = notebook_of(tmp_path / "n.ipynb", "n = 1", source, tags=("parameters",))
     assert main([str(path), "--set", "n=21", "--write"]) == 0
     outputs = json.loads(path.read_text())["cells"][1]["outputs"]

@@ -16,11 +16,11 @@ import pytest
 import torch
 from PIL import features
 
-from upframe.data.training.layers import LayeredClip
+from upframe.training.data.layers import LayeredClip
 from upframe.errors import InputError
 from upframe.ops.transfer import decode_linear, encode_linear
-from upframe.rendering.clip import ClipFrame, ClipInfo, ClipWriter, RenderedClip
-from upframe.rendering.frame import RenderedFrame
+from upframe.rendered.clip import ClipFrame, ClipInfo, ClipWriter, RenderedClip
+from upframe.rendered.frame import RenderedFrame
 
 pytest.importorskip("OpenEXR")
 pytestmark = pytest.mark.skipif(not features.check("avif"), reason="this Pillow knows no AVIF")
@@ -109,7 +109,7 @@ def test_frames_that_were_not_shaded_are_not_packed(clip: RenderedClip, tmp_path
     compact = script("compact")
     without = RenderedFrame(colour=None, depth=clip[0].depth, motion=clip[0].motion)
     with pytest.raises(InputError, match="every buffer"):
-        compact._pictures(without, np.zeros((2, 2, 3), np.float32))
+        compact._images(without, np.zeros((2, 2, 3), np.float32))
 
 
 def test_only_wheels_of_packages_that_are_not_there_are_installed(tmp_path: Path) -> None:
@@ -129,8 +129,8 @@ def test_training_can_be_imported_without_pyav() -> None:
         "sys.meta_path.insert(0, sys.meta_path.pop())\n"
         "import av, upframe.training.loop, upframe.cli.monitor, upframe.evaluation\n"
         "assert av.open is upframe_here.Absent\n"
-        "from upframe.data.training.frames import open_pictures\n"
-        "assert len(open_pictures(['drawn:0-3'])) == 4\n"
+        "from upframe.training.data.frames import open_images\n"
+        "assert len(open_images(['drawn:0-3'])) == 4\n"
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stderr

@@ -1,4 +1,4 @@
-"""What is done to a clip before it is enlarged again: one fault, or one usual pair of them, at a time."""
+"""What is done to a clip before it is upscaled again: one fault, or one usual pair of them, at a time."""
 
 from __future__ import annotations
 
@@ -7,9 +7,9 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from upframe.data.codecs import Compression
-from upframe.data.degradation import DEGRADATIONS
-from upframe.data.film_degradation import Faults, degraded
+from upframe.datasets.codecs import Compression
+from upframe.datasets.degradation import DEGRADATIONS
+from upframe.datasets.film_degradation import Faults, degraded
 
 Frames = list[NDArray[np.uint8]]
 """Of a clip, (h, w, 3) RGB each."""

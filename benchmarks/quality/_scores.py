@@ -21,8 +21,8 @@ STEADY = 80.0
 
 def protocol() -> Protocol:
     """That of compressed video, and the temporal PSNR beside it."""
-    film = find_protocol("film")
-    return film.select((*film.metrics, "tpsnr"))
+    video = find_protocol("film")
+    return video.select((*video.metrics, "tpsnr"))
 
 
 def scores(results: Iterable[NDArray[np.uint8]], truth: list[NDArray[np.uint8]], scale: int, lpips: LPIPS) -> Values:

@@ -26,24 +26,24 @@ import numpy as np
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 from _report import ROOT, write
 
-from upframe.data.films import FilmFrames
-from upframe.data.frames import PictureFrames
-from upframe.data.rendered_clips import clips_in
+from upframe.datasets.videos import VideoFrames
+from upframe.datasets.frames import ImageFrames
+from upframe.datasets.rendered_clips import clips_in
 from upframe.errors import DeviceError, MissingExtra
 from upframe.evaluation import Asked, Evaluation, Scored, Wish, evaluate
 from upframe.evaluation.models import trained_for
-from upframe.media import Picture, write_picture
+from upframe.media import Image, write_image
 from upframe.models.cards import shipped
 from upframe.models.catalog import load
-from upframe.rendering.clip import RenderedClip
-from upframe.rendering.job import SETS, render_clip
+from upframe.rendered.clip import RenderedClip
+from upframe.renderers.job import SETS, render_clip
 
 SHARED = Path(os.environ.get("UPFRAME_SHARED") or ROOT.parent / "shared")
 BUILD = ROOT / "build" / "quality"
 SHORT_FRAMES, SHORT_SIZE = 8, (384, 512)  # (height, width) at most
 SCALES = (2, 3, 4)
-OF = {"pictures": ("image",), "rendered": ("rendered",)}
-"""The kinds of models that are run on a layout; on the others those for pictures and for video."""
+OF = {"images": ("image",), "rendered": ("rendered",)}
+"""The kinds of models that are run on a layout; on the others those for images and for video."""
 
 
 @dataclass(frozen=True)
@@ -55,35 +55,35 @@ class Sample:
     layout: str
     protocol: str
     low: str = ""
-    film: bool = False
+    video: bool = False
     scales: tuple[int, ...] = SCALES
 
 
 SAMPLES = (
-    Sample("set5", SHARED / "reference/set5", "pictures", "set-y"),
-    Sample("set5, published LR", SHARED / "reference/set5", "pictures", "set-y", low="reference/set5_lr_matlab/x{scale}"),
-    Sample("set5 as RT4KSR's script", SHARED / "reference/set5", "pictures", "rt4ksr"),
+    Sample("set5", SHARED / "reference/set5", "images", "set-y"),
+    Sample("set5, published LR", SHARED / "reference/set5", "images", "set-y", low="reference/set5_lr_matlab/x{scale}"),
+    Sample("set5 as RT4KSR's script", SHARED / "reference/set5", "images", "rt4ksr"),
     Sample("vid4 foliage, 10 frames", SHARED / "reference/vid4_foliage", "clip", "vid4-y"),
     Sample("aspen, 20 frames", SHARED / "media/aspen", "clip", "vid4-y"),
-    Sample("bigbuckbunny", SHARED / "media/bigbuckbunny.mp4", "films", "vid4-y", film=True),
-    Sample("phone_dog", SHARED / "media/phone_dog.mp4", "films", "vid4-y", film=True),
+    Sample("bigbuckbunny", SHARED / "media/bigbuckbunny.mp4", "videos", "vid4-y", video=True),
+    Sample("phone_dog", SHARED / "media/phone_dog.mp4", "videos", "vid4-y", video=True),
 )
 
 
 def short_samples() -> Iterator[Sample]:
-    """A few frames of every clip, the middle of them, as pictures."""
+    """A few frames of every clip, the middle of them, as images."""
     for sample in SAMPLES:
-        if sample.layout != "pictures" and sample.place.exists():
+        if sample.layout != "images" and sample.place.exists():
             name = sample.name.partition(",")[0]
             folder = BUILD / "short" / name.replace(" ", "_")
-            frames = FilmFrames(sample.place) if sample.film else PictureFrames(sorted(sample.place.iterdir()))
+            frames = VideoFrames(sample.place) if sample.video else ImageFrames(sorted(sample.place.iterdir()))
             for index in range(SHORT_FRAMES):
                 pixels = frames.read(index)
                 height, width = (min(side - side % 16, most) for side, most in zip(pixels.shape[:2], SHORT_SIZE, strict=True))
                 top, left = (pixels.shape[0] - height) // 2, (pixels.shape[1] - width) // 2
                 middle = np.ascontiguousarray(pixels[top : top + height, left : left + width])
-                write_picture(folder / f"{index:03d}.png", Picture(middle), overwrite=True)
-            yield replace(sample, name=f"{name}, short", place=folder, layout="clip", film=False, scales=(2, 4))
+                write_image(folder / f"{index:03d}.png", Image(middle), overwrite=True)
+            yield replace(sample, name=f"{name}, short", place=folder, layout="clip", video=False, scales=(2, 4))
 
 
 def rendered_samples(folder: Path | None) -> Iterator[Sample]:
@@ -131,10 +131,10 @@ def models(sample: Sample, scale: int) -> dict[str, list[str]]:
     return wanted
 
 
-def runs(samples: list[Sample], *, films: bool) -> Iterator[tuple[Sample, int, str, list[str]]]:
+def runs(samples: list[Sample], *, videos: bool) -> Iterator[tuple[Sample, int, str, list[str]]]:
     """What there is to score, with the models of each scale and degradation."""
     for sample in samples:
-        if sample.film and not films:
+        if sample.video and not videos:
             continue
         if not sample.place.exists():
             print(f"left out: {sample.name} is not in {SHARED}", file=sys.stderr)
@@ -163,7 +163,7 @@ def scored(sample: Sample, scale: int, degradation: str, names: list[str]) -> Ev
         degradation=None if sample.low or sample.layout == "rendered" else degradation,
         low=SHARED / sample.low.format(scale=scale) if sample.low else None,
         layout=sample.layout,
-        cuts="auto" if sample.film else "off",
+        cuts="auto" if sample.video else "off",
         journal=BUILD / f"journal-{sources()}",
     )
     evaluation, _ = evaluate(wish, on_note=lambda text: print(f"  {text}", file=sys.stderr))
@@ -195,22 +195,20 @@ def _values(one: Scored) -> dict[str, Any]:
         parts = {"even": one.averages.even, "odd": one.averages.odd}
         values |= {part: {metric: round(value, 4) for metric, value in means.items()} for part, means in parts.items()}
     if len(one.clips) > 1:
-        values["pictures"] = {
-            clip.name: {metric: round(value, 4) for metric, value in clip.means.items()} for clip in one.clips
-        }
+        values["images"] = {clip.name: {metric: round(value, 4) for metric, value in clip.means.items()} for clip in one.clips}
     return values
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--short", action="store_true", help="a few frames, every model on both ways to make them small")
-    parser.add_argument("--without-films", action="store_true", help="leave the films out, which take the most time")
+    parser.add_argument("--without-videos", action="store_true", help="leave the videos out, which take the most time")
     parser.add_argument("--rendered", type=Path, metavar="FOLDER", help="rendered clips, instead of those made on the fly")
     arguments = parser.parse_args()
     if arguments.short:
         work = short_runs()
     else:
-        work = runs([*SAMPLES, *rendered_samples(arguments.rendered)], films=not arguments.without_films)
+        work = runs([*SAMPLES, *rendered_samples(arguments.rendered)], videos=not arguments.without_videos)
     found: dict[str, dict[str, Any]] = {}
     for sample, scale, degradation, names in work:
         name = sample.name if degradation == "bi" else f"{sample.name}, {degradation}"

@@ -1,8 +1,8 @@
-"""Quality on material as people have it: clips that no training has seen, made small and worse, enlarged, compared.
+"""Quality on material as people have it: clips that no training has seen, made small and worse, upscaled, compared.
 
     UPFRAME_LPIPS=FILE python benchmarks/quality/film.py CLIP... [--models rt4ksr-x2,FILE] [--minutes 3] [--no-peers]
 
-Every clip is reduced and given each of the conditions of ``_conditions.py`` by itself, enlarged by bicubic interpolation,
+Every clip is reduced and given each of the conditions of ``_conditions.py`` by itself, upscaled by bicubic interpolation,
 Lanczos, every model and every public package that is there, and compared with what it was: Y-PSNR, SSIM and LPIPS
 (SqueezeNet), VMAF and VMAF NEG, tOF, tLP and temporal PSNR. Means over clips, and the clip that gained least over bicubic.
 
@@ -33,8 +33,8 @@ from _journal import Journal, key_of
 from _report import RESULTS, ROOT, write
 from _scores import protocol, scores, summary
 
-from upframe.data.degradation import cut_to_multiple
-from upframe.data.training.frames import Clip, open_clips
+from upframe.datasets.degradation import cut_to_multiple
+from upframe.training.data.frames import Clip, open_clips
 from upframe.metrics import load_lpips
 
 VERSION = 1  # of how a score is computed beside what its key names
@@ -114,7 +114,7 @@ class Benchmark:
             frames, asked = self.truths[clip].frames, CONDITIONS[condition]
             if small is None or small[0] != (condition, clip):
                 small = (condition, clip), asked.small(frames, self.asked.scale)
-            values = scores(contender.enlarge(small[1]), asked.truth(frames), self.asked.scale, self.lpips)
+            values = scores(contender.upscale(small[1]), asked.truth(frames), self.asked.scale, self.lpips)
             self.journal.keep(self.key(condition, clip, contender), values)
             print(f"{condition}  {clip}  {contender.name}  {values}", file=sys.stderr, flush=True)
         return True

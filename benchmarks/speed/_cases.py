@@ -1,4 +1,4 @@
-"""The networks, sizes and inputs that are measured: always the same, with random weights that make a lively picture."""
+"""The networks, sizes and inputs that are measured: always the same, with random weights that make a lively image."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from upframe.models.ttvsr import TTVSR
 
 @dataclass(frozen=True, slots=True)
 class Case:
-    """A published configuration at a published size, (height, width) of the frame before enlargement."""
+    """A published configuration at a published size, (height, width) of the frame before upscaling."""
 
     name: str
     build: Callable[[], Network]
@@ -40,7 +40,7 @@ class Case:
         return network.eval().requires_grad_(False)
 
     def inputs(self, network: Network) -> tuple[Tensor, ...]:
-        """Smooth pictures instead of the noise of ``example_inputs`` where motion is estimated from them."""
+        """Smooth images instead of the noise of ``example_inputs`` where motion is estimated from them."""
         inputs = network.example_inputs(*self.size)
         if isinstance(network, TTVSR):
             return (clip(self.frames, *self.size).unsqueeze(0),)
@@ -50,7 +50,7 @@ class Case:
 
 
 def clip(frames: int, height: int, width: int) -> Tensor:
-    """A smooth picture in motion, a pixel and a half a frame: (frames, 3, height, width) in [0, 1]."""
+    """A smooth image in motion, a pixel and a half a frame: (frames, 3, height, width) in [0, 1]."""
     generator = torch.Generator().manual_seed(0)
     coarse = torch.rand(1, 3, height // 4 + 2, (width + 2 * frames) // 4 + 2, generator=generator)
     whole = F.interpolate(coarse, scale_factor=4, mode="bicubic", align_corners=False).clamp(0, 1)

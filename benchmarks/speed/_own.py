@@ -41,8 +41,8 @@ def own_convolutions_ms(
     with calls:
         twin(*(x.to("meta") for x in inputs))
     total = 0.0
-    for (picture, kernel, settings), number in calls.counted.items():
-        given = [torch.rand(shape, device=device).contiguous(memory_format=layout) for shape in (picture, kernel)]
+    for (image, kernel, settings), number in calls.counted.items():
+        given = [torch.rand(shape, device=device).contiguous(memory_format=layout) for shape in (image, kernel)]
         bias = torch.zeros(kernel[1] if settings[3] else kernel[0], device=device)
 
         def run(given: list[Tensor] = given, bias: Tensor = bias, settings: Any = settings) -> Tensor:

@@ -9,7 +9,7 @@ from typing import Any
 
 import torch
 
-from upframe.engine.rates import wait
+from upframe.runtime.rates import wait
 
 Run = Callable[[], object]
 

@@ -37,18 +37,18 @@ def one_frame(case: Case) -> Callable[[], object]:
             supersampler, frame = Supersampler(model), _rendered(*case.size)
             return lambda: supersampler.step(frame)
         case TTVSR():
-            upscaler, frames = Upscaler(model), _pictures(case.frames, *case.size)
+            upscaler, frames = Upscaler(model), _images(case.frames, *case.size)
             return lambda: list(upscaler.stream(frames, cuts="off"))
         case FRVSR():
-            stream = Upscaler(model).stream(_endless(_pictures(8, *case.size)), cuts="off")
+            stream = Upscaler(model).stream(_endless(_images(8, *case.size)), cuts="off")
             for _ in range(WARM_UP + 1):  # which it gives at once, when it has seen as many
                 next(stream)
             return lambda: next(stream)
-    upscaler, picture = Upscaler(model), _pictures(1, *case.size)[0]
-    return lambda: upscaler.upscale(picture)
+    upscaler, image = Upscaler(model), _images(1, *case.size)[0]
+    return lambda: upscaler.upscale(image)
 
 
-def _pictures(frames: int, height: int, width: int) -> list[Frame]:
+def _images(frames: int, height: int, width: int) -> list[Frame]:
     codes = (clip(frames, height, width) * 255).round().to(torch.uint8)
     return list(codes.permute(0, 2, 3, 1).contiguous().numpy())
 
@@ -70,8 +70,8 @@ def peak_of_stream(name: str, frames: int) -> tuple[float, float]:
     """Megabytes at most of this very program, and seconds, after a stream of so many frames. For a program of its own."""
     torch.manual_seed(0)
     network = {"frvsr-x4": lambda: FRVSR(4), "ttvsr-x4": lambda: TTVSR(blocks=4)}[name]().eval().requires_grad_(False)
-    pictures = _pictures(8, 64, 96)
-    frames_in = (pictures[i % len(pictures)] for i in range(frames))
+    images = _images(8, 64, 96)
+    frames_in = (images[i % len(images)] for i in range(frames))
     begun = time.perf_counter()
     for _ in Upscaler(Model(network, network.info)).stream(frames_in, cuts="off"):
         pass

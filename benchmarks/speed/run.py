@@ -34,10 +34,10 @@ from _report import commit, machine, write
 from _timing import in_turn, ratios, summary
 from _whole import one_frame
 
-from upframe.engine.device import memory_format
-from upframe.engine.memory import keep_freed_memory
+from upframe.runtime.device import memory_format
+from upframe.runtime.memory import keep_freed_memory
 from upframe.engine.profile import Network, count
-from upframe.engine.rates import Rates, measure_rates, wait
+from upframe.runtime.rates import Rates, measure_rates, wait
 from upframe.models.ttvsr import TTVSR
 
 DEVICE = torch.device("cuda" if torch.cuda.is_available() else "cpu")
@@ -46,7 +46,7 @@ MOST_ROUNDS = 15
 
 
 def ready(network: Network, inputs: tuple[Tensor, ...]) -> Callable[[], Any]:
-    """As the engine runs it: weights and pictures in the layout of the device."""
+    """As the engine runs it: weights and images in the layout of the device."""
     layout = memory_format(DEVICE)
     network = copy.deepcopy(network).to(DEVICE)
     network.to(memory_format=layout)  # type: ignore[call-overload]

@@ -1,4 +1,4 @@
-"""The figures of run.py as tables and a picture: docs/performance.md (between its two marks) and docs/performance.svg.
+"""The figures of run.py as tables and an image: docs/performance.md (between its two marks) and docs/performance.svg.
 
     python benchmarks/speed/table.py
 
@@ -18,7 +18,7 @@ from typing import Any
 sys.path.insert(0, str(Path(__file__).parent.parent))
 from _report import RESULTS, ROOT
 
-PAGE, PICTURE = ROOT / "docs" / "performance.md", ROOT / "docs" / "performance.svg"
+PAGE, IMAGE = ROOT / "docs" / "performance.md", ROOT / "docs" / "performance.svg"
 BEGIN, END = "<!-- made by benchmarks/speed/table.py: begin -->", "<!-- end -->"
 COLOURS = {"published code": "#b9a08c", "Upframe": "#2f6f9f", "limit of the machine": "#9fb8a0"}
 
@@ -120,7 +120,7 @@ def growth(figures: dict[str, Any]) -> list[str]:
     return lines + table(["", "", ""], cells)
 
 
-def picture(rows: list[dict[str, Any]], title: str) -> str:
+def image(rows: list[dict[str, Any]], title: str) -> str:
     """Bars on a logarithmic scale of milliseconds a frame."""
     bars = [(row["case"], bars_of(row)) for row in rows]
     values = [value for _, group in bars for value in group.values()]
@@ -172,12 +172,12 @@ def main() -> None:
     page = PAGE.read_text()
     before, _, rest = page.partition(BEGIN)
     _, _, after = rest.partition(END)
-    image = "![Milliseconds a frame: published code, Upframe, and the limit of the machine](performance.svg)"
-    lines = [BEGIN, "", image, "", *(line for result in results for line in section(result)), END]
+    plot = "![Milliseconds a frame: published code, Upframe, and the limit of the machine](performance.svg)"
+    lines = [BEGIN, "", plot, "", *(line for result in results for line in section(result)), END]
     PAGE.write_text(before + "\n".join(lines) + after)
     shown = results[0]
-    PICTURE.write_text(picture(shown["figures"]["alone"], f"Milliseconds a frame, {shown['machine']['processor']}"))
-    print(f"{PAGE.relative_to(ROOT)} and {PICTURE.relative_to(ROOT)} from {len(results)} results")
+    IMAGE.write_text(image(shown["figures"]["alone"], f"Milliseconds a frame, {shown['machine']['processor']}"))
+    print(f"{PAGE.relative_to(ROOT)} and {IMAGE.relative_to(ROOT)} from {len(results)} results")
 
 
 if __name__ == "__main__":

@@ -1,8 +1,8 @@
-// Upscales one picture with a network that `upframe export` has written, in ONNX Runtime, without Upframe.
+// Upscales one image with a network that `upframe export` has written, in ONNX Runtime, without Upframe.
 //
 //     upscale MODEL.onnx SMALL.ppm LARGE.ppm
 //
-// The model is one for pictures (RT4KSR), or for video (FRVSR, TecoGAN), whose first frame this is. Pictures are binary PPM
+// The model is one for images (RT4KSR), or for video (FRVSR, TecoGAN), whose first frame this is. Images are binary PPM
 // of 8 bits (P6), so that nothing but ONNX Runtime is needed. docs/integration.md describes the tensors.
 
 #include <algorithm>
@@ -34,17 +34,17 @@ void check(OrtStatus* status) {
 template <typename T>
 using Owned = std::unique_ptr<T, void (*)(T*)>;
 
-// An 8-bit RGB picture, row by row.
-struct Picture {
+// An 8-bit RGB image, row by row.
+struct Image {
     int64_t width = 0, height = 0;
     std::vector<uint8_t> samples;
 };
 
-Picture read_ppm(const std::string& path) {
+Image read_ppm(const std::string& path) {
     std::ifstream file(path, std::ios::binary);
     std::string kind;
     int largest = 0;
-    Picture picture;
+    Image image;
     file >> kind;
     auto number = [&file](auto& value) {
         while ((file >> std::ws).peek() == '#') {
@@ -53,50 +53,50 @@ Picture read_ppm(const std::string& path) {
         }
         file >> value;
     };
-    number(picture.width), number(picture.height), number(largest);
-    if (!file || kind != "P6" || largest != 255 || picture.width < 1 || picture.height < 1 || picture.width > 65536 ||
-        picture.height > 65536) {
+    number(image.width), number(image.height), number(largest);
+    if (!file || kind != "P6" || largest != 255 || image.width < 1 || image.height < 1 || image.width > 65536 ||
+        image.height > 65536) {
         throw std::runtime_error(path + ": is no binary PPM of 8 bits");
     }
     file.get();  // the one white space before the samples
-    picture.samples.resize(static_cast<size_t>(3 * picture.width * picture.height));
-    if (!file.read(reinterpret_cast<char*>(picture.samples.data()), static_cast<std::streamsize>(picture.samples.size()))) {
+    image.samples.resize(static_cast<size_t>(3 * image.width * image.height));
+    if (!file.read(reinterpret_cast<char*>(image.samples.data()), static_cast<std::streamsize>(image.samples.size()))) {
         throw std::runtime_error(path + ": is cut short");
     }
-    return picture;
+    return image;
 }
 
-void write_ppm(const std::string& path, const Picture& picture) {
+void write_ppm(const std::string& path, const Image& image) {
     std::ofstream file(path, std::ios::binary);
-    file << "P6\n" << picture.width << ' ' << picture.height << "\n255\n";
-    file.write(reinterpret_cast<const char*>(picture.samples.data()), static_cast<std::streamsize>(picture.samples.size()));
+    file << "P6\n" << image.width << ' ' << image.height << "\n255\n";
+    file.write(reinterpret_cast<const char*>(image.samples.data()), static_cast<std::streamsize>(image.samples.size()));
     if (!file.flush()) throw std::runtime_error(path + ": cannot be written");
 }
 
 // To planes of R, G and B in [0, 1], `width` x `height`: the last row and column are repeated up to there.
-std::vector<float> to_planes(const Picture& picture, int64_t width, int64_t height) {
+std::vector<float> to_planes(const Image& image, int64_t width, int64_t height) {
     std::vector<float> planes(static_cast<size_t>(3 * width * height));
     for (int64_t c = 0; c < 3; ++c)
         for (int64_t y = 0; y < height; ++y)
             for (int64_t x = 0; x < width; ++x) {
-                const int64_t from = std::min(y, picture.height - 1) * picture.width + std::min(x, picture.width - 1);
+                const int64_t from = std::min(y, image.height - 1) * image.width + std::min(x, image.width - 1);
                 planes[static_cast<size_t>((c * height + y) * width + x)] =
-                    static_cast<float>(picture.samples[static_cast<size_t>(3 * from + c)]) / 255.0f;
+                    static_cast<float>(image.samples[static_cast<size_t>(3 * from + c)]) / 255.0f;
             }
     return planes;
 }
 
 // Back to samples, the first `width` x `height` of planes of `stride` x `rows`. Networks do not limit their results.
-Picture from_planes(const float* planes, int64_t stride, int64_t rows, int64_t width, int64_t height) {
-    Picture picture{width, height, std::vector<uint8_t>(static_cast<size_t>(3 * width * height))};
+Image from_planes(const float* planes, int64_t stride, int64_t rows, int64_t width, int64_t height) {
+    Image image{width, height, std::vector<uint8_t>(static_cast<size_t>(3 * width * height))};
     for (int64_t y = 0; y < height; ++y)
         for (int64_t x = 0; x < width; ++x)
             for (int64_t c = 0; c < 3; ++c) {
                 const float value = std::clamp(planes[(c * rows + y) * stride + x], 0.0f, 1.0f);
-                picture.samples[static_cast<size_t>(3 * (y * width + x) + c)] =
+                image.samples[static_cast<size_t>(3 * (y * width + x) + c)] =
                     static_cast<uint8_t>(std::lround(value * 255.0f));
             }
-    return picture;
+    return image;
 }
 
 class Model {
@@ -183,26 +183,26 @@ void upscale(const std::string& file, const std::string& small, const std::strin
     const Model model(file);
     const int64_t scale = number_in(model.metadata("upframe"), "scale");
     const int64_t multiple = number_in(model.metadata("upframe_contract"), "multiple");
-    const Picture picture = read_ppm(small);
-    const int64_t width = (picture.width + multiple - 1) / multiple * multiple;
-    const int64_t height = (picture.height + multiple - 1) / multiple * multiple;
+    const Image image = read_ppm(small);
+    const int64_t width = (image.width + multiple - 1) / multiple * multiple;
+    const int64_t height = (image.height + multiple - 1) / multiple * multiple;
 
     std::map<std::string, std::pair<std::vector<float>, std::array<int64_t, 4>>> tensors;
     for (const std::string& name : model.inputs()) {
         if (name == "rgb") {
-            tensors.emplace(name, std::pair{to_planes(picture, width, height), std::array<int64_t, 4>{1, 3, height, width}});
+            tensors.emplace(name, std::pair{to_planes(image, width, height), std::array<int64_t, 4>{1, 3, height, width}});
         } else if (name == "previous_rgb" || name == "previous_output") {  // nothing came before the first frame: black
             const int64_t factor = name == "previous_rgb" ? 1 : scale;
             const std::array<int64_t, 4> shape{1, 3, factor * height, factor * width};
             tensors.emplace(name, std::pair{std::vector<float>(static_cast<size_t>(3 * shape[2] * shape[3])), shape});
         } else {
-            throw std::runtime_error(file + ": wants \"" + name + "\", which a picture does not have");
+            throw std::runtime_error(file + ": wants \"" + name + "\", which an image does not have");
         }
     }
     const Owned<OrtValue> output = model.run(tensors);
     float* planes = nullptr;
     check(ort->GetTensorMutableData(output.get(), reinterpret_cast<void**>(&planes)));
-    write_ppm(large, from_planes(planes, scale * width, scale * height, scale * picture.width, scale * picture.height));
+    write_ppm(large, from_planes(planes, scale * width, scale * height, scale * image.width, scale * image.height));
 }
 
 }  // namespace

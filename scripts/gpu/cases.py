@@ -24,10 +24,10 @@ from _cases import clip
 from _report import commit, machine
 
 from upframe import Supersampler, Upscaler
-from upframe.engine.device import Precision
+from upframe.runtime.device import Precision
 from upframe.models.catalog import Model
 from upframe.ops.triton import SWITCH
-from upframe.rendering.frame import RenderedFrame
+from upframe.rendered.frame import RenderedFrame
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,19 +70,19 @@ def ways(device: torch.device) -> tuple[Way, ...]:
 def frames(model: Model, size: tuple[int, int], count: int) -> Iterator[RenderedFrame]:
     """A flat wall that moves to the left, as a renderer tells of it: (height, width) each."""
     height, width = size
-    pictures = clip(count, height, width).permute(0, 2, 3, 1).numpy()
+    images = clip(count, height, width).permute(0, 2, 3, 1).numpy()
     places = [round(1.5 * number) for number in range(count)]
-    for number, picture in enumerate(pictures):
+    for number, image in enumerate(images):
         motion = np.zeros((height, width, 2), np.float32)
         motion[..., 0] = places[number] - places[number - 1] if number else 0
         plane, up = np.full((height, width), 0.5, np.float32), np.zeros((height, width, 3), np.float32)
         up[..., 2] = 1
         yield RenderedFrame(
-            colour=picture,
-            depth=4 + picture[..., 0],
+            colour=image,
+            depth=4 + image[..., 0],
             motion=motion,
             normal=up,
-            albedo=picture,
+            albedo=image,
             roughness=plane,
             metallic=plane,
             linear=False,
@@ -98,7 +98,7 @@ def fresh(model: Model) -> Model:
 def results(
     model: Model, device: torch.device, precision: Precision, way: Way, size: tuple[int, int], count: int
 ) -> tuple[NDArray[Any], list[str]]:
-    """The enlarged frames (count, h, w, 3) of a synthetic clip, and what could not be had. The model itself is not changed."""
+    """The upscaled frames (count, h, w, 3) of a synthetic clip, and what could not be had. The model itself is not changed."""
     model = fresh(model)
     notes: list[str] = []
     options: dict[str, Any] = {"device": str(device), "precision": precision, "on_note": notes.append}
@@ -109,8 +109,8 @@ def results(
             given = frames(model, size, count)
             made = [sampler.step(frame) for frame in given]
         else:
-            pictures = [frame.numpy() for frame in clip(count, *size).permute(0, 2, 3, 1).contiguous()]
-            made = list(Upscaler(model, tile=None, **options).stream(pictures, cuts="off"))
+            images = [frame.numpy() for frame in clip(count, *size).permute(0, 2, 3, 1).contiguous()]
+            made = list(Upscaler(model, tile=None, **options).stream(images, cuts="off"))
     return np.stack([np.asarray(image) for image in made]), notes
 
 

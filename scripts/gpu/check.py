@@ -6,7 +6,7 @@ Writes OUT/gpu_check.json, and leaves with 1 if anything but a half precision fa
 published checkpoints, to be checked as the shipped ones are. ``--quick --device cpu`` tries whether it runs.
 
 A half precision passes where it costs less than 0.05 dB: by the rounding it adds to a result that has 40 dB without it, frame
-by frame of a clip, and by the PSNR on the pictures of ``--validate``. What passes is printed as the ``half`` of a card, and
+by frame of a clip, and by the PSNR on the images of ``--validate``. What passes is printed as the ``half`` of a card, and
 with ``--write`` put into the shipped files. Ways to run pass where nothing differs by more than 0.001 in float32. ``tf32`` is
 float32 as torch has it on a GPU, judged as a half precision is.
 """
@@ -29,9 +29,9 @@ from numpy.typing import NDArray
 from rt4ksr import psnr, read, reduce
 
 from upframe import Upscaler
-from upframe.engine.device import HALF, Precision
+from upframe.runtime.device import HALF, Precision
 from upframe.engine.profile import PUBLISHED, published
-from upframe.engine.transfers import transfers
+from upframe.runtime.transfers import transfers
 from upframe.models.cards import weights_folder
 from upframe.models.catalog import Model, load, save
 from upframe.models.rt4ksr import RT4KSR
@@ -52,14 +52,14 @@ def drop(result: Frames, reference: Frames) -> float:
     return 10 * math.log10(1 + squares * 10 ** (RESULT_DB / 10)) if math.isfinite(squares) else math.inf
 
 
-def on_pictures(upscaler: Upscaler, folder: Path) -> float:
-    """Mean Y-PSNR over the pictures of a folder."""
+def on_images(upscaler: Upscaler, folder: Path) -> float:
+    """Mean Y-PSNR over the images of a folder."""
     scale = upscaler.info.scale
     scores = []
     for path in sorted(folder.glob("*.png")):
         high = read(path, 2 * scale)
         low = reduce(high, scale)[None].float() / 255
-        scores.append(psnr(upscaler.enlarge(low).cpu(), high[None].float() / 255, scale))
+        scores.append(psnr(upscaler.upscale(low).cpu(), high[None].float() / 255, scale))
     return sum(scores) / len(scores)
 
 
@@ -93,10 +93,10 @@ def judged(made: Frames, reference: Frames, *, exact: bool) -> dict[str, Any]:
 
 
 def score_model(model: Model, device: torch.device, folder: Path) -> dict[str, float]:
-    """Y-PSNR on test pictures in each precision, eager."""
-    scores = {"cpu fp32": on_pictures(Upscaler(fresh(model), device="cpu"), folder)}
+    """Y-PSNR on test images in each precision, eager."""
+    scores = {"cpu fp32": on_images(Upscaler(fresh(model), device="cpu"), folder)}
     for precision in ("fp32", *HALF) if device.type == "cuda" else ():
-        scores[precision] = on_pictures(Upscaler(fresh(model), device=str(device), precision=precision), folder)
+        scores[precision] = on_images(Upscaler(fresh(model), device=str(device), precision=precision), folder)
     return {name: round(score, 4) for name, score in scores.items()}
 
 
@@ -138,7 +138,7 @@ def nvenc() -> dict[str, str]:
     """What the GPU's encoders say when they are opened."""
     if find_spec("av") is None:
         return {"PyAV": "is not installed"}
-    from upframe.media.films.hardware import refusal
+    from upframe.media.video.hardware import refusal
 
     return {codec: refusal(codec) or "works" for codec in ("h264_nvenc", "hevc_nvenc")}
 
@@ -164,15 +164,15 @@ def main() -> None:
         "encoders": nvenc(),
         "models": {},
         "half": {},
-        "pictures": {},
+        "images": {},
     }
     for name, model in (models | random).items():
         rows = figures["models"][name] = check_model(model, device, a)
         if name not in models or device.type != "cuda":
             continue
         if a.validate and model.info.kind == "image":
-            figures["pictures"][name] = score_model(model, device, a.validate)
-        figures["half"][name] = half = half_of(rows, figures["pictures"].get(name))
+            figures["images"][name] = score_model(model, device, a.validate)
+        figures["half"][name] = half = half_of(rows, figures["images"].get(name))
         if a.write and model in shipped:
             save(replace(model, info=replace(model.info, half=half)), weights_folder() / f"{name}.safetensors")
     write(a.out, "gpu_check", figures)

@@ -1,4 +1,4 @@
-"""A rendered clip in a tenth of its size, for the way to a GPU: pictures as AVIF, geometry as whole numbers.
+"""A rendered clip in a tenth of its size, for the way to a GPU: images as AVIF, geometry as whole numbers.
 
 A file is a zip: ``clip.json``, and for each frame ``00000/colour.avif albedo.avif normal.avif surface.avif target.avif`` (eight
 bits, chroma not reduced; ``surface`` is roughness and metallic) and ``geometry.xz``. What is lost is less than a training
@@ -16,13 +16,14 @@ from typing import Any
 import numpy as np
 import torch
 from numpy.typing import NDArray
-from PIL import Image, features
+import PIL.Image
+from PIL import features
 
 from upframe.errors import InputError
 from upframe.media.atomic import atomic_output
 from upframe.ops.transfer import decode_linear, encode_linear
-from upframe.rendering.clip import NAME, ClipInfo, ClipWriter, RenderedClip
-from upframe.rendering.frame import RenderedFrame
+from upframe.rendered.clip import NAME, ClipInfo, ClipWriter, RenderedClip
+from upframe.rendered.frame import RenderedFrame
 
 Bytes = NDArray[np.uint8]
 Floats = NDArray[np.float32]
@@ -45,7 +46,7 @@ def pack_clip(folder: Path, path: Path, frames: int) -> None:
         archive.writestr(NAME, info.model_dump_json())
         for number in range(count):
             frame = clip[number]
-            for name, pixels in _pictures(frame, np.asarray(clip.target(number), np.float32)).items():
+            for name, pixels in _images(frame, np.asarray(clip.target(number), np.float32)).items():
                 archive.writestr(f"{number:05d}/{name}.avif", _avif(pixels, QUALITY[name]))
             geometry = _geometry(np.asarray(frame.depth, np.float64), np.asarray(frame.motion, np.float32))
             archive.writestr(f"{number:05d}/geometry.xz", geometry)
@@ -61,7 +62,7 @@ def unpack_clip(path: Path, folder: Path) -> None:
         writer.finish()
 
 
-def _pictures(frame: RenderedFrame, target: Floats) -> dict[str, Bytes]:
+def _images(frame: RenderedFrame, target: Floats) -> dict[str, Bytes]:
     """Each (h, w, 3)."""
     if (
         frame.colour is None
@@ -84,24 +85,24 @@ def _pictures(frame: RenderedFrame, target: Floats) -> dict[str, Bytes]:
 def _frame(archive: zipfile.ZipFile, number: int, info: ClipInfo) -> tuple[RenderedFrame, Floats]:
     """A frame and its target."""
     known = info.frames[number]
-    pictures = {}
+    images = {}
     for name in QUALITY:
-        with Image.open(io.BytesIO(archive.read(f"{number:05d}/{name}.avif"))) as picture:
-            pictures[name] = np.asarray(picture.convert("RGB"), np.float32)
+        with PIL.Image.open(io.BytesIO(archive.read(f"{number:05d}/{name}.avif"))) as image:
+            images[name] = np.asarray(image.convert("RGB"), np.float32)
     width, height = info.render_size
     depth, motion = _depth_and_motion(archive.read(f"{number:05d}/geometry.xz"), height, width)
-    normal = pictures["normal"] - 128
+    normal = images["normal"] - 128
     normal /= np.maximum(np.linalg.norm(normal, axis=2, keepdims=True), 1)
     surface = np.isfinite(depth)[..., None]
-    light = {name: _light(pictures[name], known.exposure, linear=info.colour == "linear") for name in ("colour", "target")}
+    light = {name: _light(images[name], known.exposure, linear=info.colour == "linear") for name in ("colour", "target")}
     frame = RenderedFrame(
         colour=light["colour"],
         depth=depth,
         motion=motion,
         normal=np.where(surface, normal, 0),
-        albedo=np.where(surface, pictures["albedo"] / 255, 0),
-        roughness=np.where(surface[..., 0], pictures["surface"][..., 0] / 255, 0),
-        metallic=np.where(surface[..., 0], pictures["surface"][..., 1] / 255, 0),
+        albedo=np.where(surface, images["albedo"] / 255, 0),
+        roughness=np.where(surface[..., 0], images["surface"][..., 0] / 255, 0),
+        metallic=np.where(surface[..., 0], images["surface"][..., 1] / 255, 0),
         linear=info.colour == "linear",
         exposure=known.exposure,
         jitter=known.jitter,
@@ -130,7 +131,7 @@ def _eight_bits(values: NDArray[np.floating[Any]]) -> Bytes:
 
 def _avif(pixels: Bytes, quality: int) -> bytes:
     content = io.BytesIO()
-    Image.fromarray(pixels).save(content, "AVIF", quality=quality, subsampling="4:4:4", speed=6)
+    PIL.Image.fromarray(pixels).save(content, "AVIF", quality=quality, subsampling="4:4:4", speed=6)
     return content.getvalue()
 
 

@@ -16,7 +16,7 @@ from concurrent.futures import ProcessPoolExecutor
 from pathlib import Path
 
 from compact import pack_clip
-from PIL import Image
+import PIL.Image
 
 ROOT = Path(__file__).resolve().parents[2]
 CODE = ("src", "scripts", "benchmarks/_report.py", "benchmarks/speed", "LICENSE", "NOTICE")
@@ -33,7 +33,7 @@ def main() -> None:
     parser.add_argument("--small", type=Path, help="the rendered set small")
     parser.add_argument("--small-x4", type=Path, help="the rendered set small-x4")
     parser.add_argument("--photographs", type=Path)
-    parser.add_argument("--set5", type=Path, help="test pictures")
+    parser.add_argument("--set5", type=Path, help="test images")
     parser.add_argument("--lpips", type=Path, help="SqueezeNet's weights, for the perceptual losses")
     parser.add_argument("--wheels", type=Path, help="a folder of wheels for what may be missing over there")
     parser.add_argument("--frames", type=int, default=7, help="of each clip of small; of small-x4 five at most")
@@ -88,8 +88,8 @@ def pack_photographs(given: Path, folder: Path) -> None:
     for path in sorted(given.glob(f"*{LARGEST}")):
         target = folder / f"{path.stem}.jpg"
         if not target.exists():
-            with Image.open(path) as picture:
-                picture.convert("RGB").save(target, quality=QUALITY, subsampling=0)
+            with PIL.Image.open(path) as image:
+                image.convert("RGB").save(target, quality=QUALITY, subsampling=0)
 
 
 def copy(paths: list[Path], folder: Path) -> None:

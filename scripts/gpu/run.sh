@@ -26,7 +26,7 @@ rendered() { # SET: data and validation of rendered clips
     validation.limit=4 "validation.frames=${FRAMES:-10}"
 }
 
-filmed() { # data and validation of photographs before a moving camera, and of drawn pictures
+filmed() { # data and validation of photographs before a moving camera, and of drawn images
   local sources="drawn:0-47"
   if [ -d "$KIT/photographs" ]; then sources="$KIT/photographs,$sources"; fi
   echo "data.clips=[]" "data.photographs=[$sources]" "validation.sources=[drawn:1000-1005]" validation.protocol=vid4-y \
@@ -65,7 +65,7 @@ batch=${BATCH:-16}
       optimiser.rate=1.0e-3 "${smooth[@]}"
   done
   if [ -d "$KIT/photographs" ]; then
-    train rt4ksr-x2 rt4ksr-small 1 "data.pictures=[$KIT/photographs]" data.crop=128 "batch=$((4 * batch))" "validation.sources=[drawn:1000-1007]"
+    train rt4ksr-x2 rt4ksr-small 1 "data.images=[$KIT/photographs]" data.crop=128 "batch=$((4 * batch))" "validation.sources=[drawn:1000-1007]"
   fi
 }
 

@@ -26,10 +26,10 @@ from torch import Tensor, nn
 
 from upframe import Upscaler
 from upframe.engine.acceleration import accelerate
-from upframe.engine.device import Precision, memory_format
+from upframe.runtime.device import Precision, memory_format
 from upframe.engine.profile import count
-from upframe.engine.rates import Rates, wait
-from upframe.engine.transfers import Arrival, PlainTransfers, Transfers, behind, transfers
+from upframe.runtime.rates import Rates, wait
+from upframe.runtime.transfers import Arrival, PlainTransfers, Transfers, behind, transfers
 
 # isort: split
 from _cases import CASES, TTVSR_CASE, Case
@@ -77,7 +77,7 @@ def rates(device: torch.device, dtype: torch.dtype, quick: bool) -> Rates:
     side, height, width, size = (512, 90, 160, 2**24) if quick else (8192, 1080, 1920, 2**30)
     convolution = nn.Conv2d(64, 64, 3, padding=1).to(device, dtype)
     convolution.to(memory_format=memory_format(device))  # type: ignore[call-overload]  # torch's stub lacks it
-    picture = torch.rand(1, 64, height, width, device=device).to(dtype, memory_format=memory_format(device))
+    image = torch.rand(1, 64, height, width, device=device).to(dtype, memory_format=memory_format(device))
     one, other = (torch.rand(side, side, device=device).to(dtype) for _ in range(2))
     source = torch.zeros(size, dtype=torch.uint8, device=device)
     target = torch.ones_like(source)
@@ -86,7 +86,7 @@ def rates(device: torch.device, dtype: torch.dtype, quick: bool) -> Rates:
         return milliseconds(run, device, 5)["lower_quartile_ms"] / 1e3
 
     return Rates(
-        convolution=64 * 64 * 9 * height * width / best(lambda: convolution(picture)),
+        convolution=64 * 64 * 9 * height * width / best(lambda: convolution(image)),
         matrix=side**3 / best(lambda: one @ other),
         bandwidth=2 * size / best(lambda: target.copy_(source)),
     )
@@ -122,18 +122,18 @@ def alone(case: Case, device: torch.device, precision: Precision, way: Way, limi
 
 
 def there_and_back(upscaler: Upscaler, way: Transfers, size: tuple[int, int], number: int) -> float:
-    """Frames a second: bytes go up, become colours, are enlarged, become bytes, come down."""
+    """Frames a second: bytes go up, become colours, are upscaled, become bytes, come down."""
     generator = np.random.default_rng(0)
-    pictures = [generator.integers(0, 255, (*size, 3), np.uint8) for _ in range(4)]
+    images = [generator.integers(0, 255, (*size, 3), np.uint8) for _ in range(4)]
 
     @torch.inference_mode()
-    def begin(picture: NDArray[Any]) -> Arrival:
-        rgb = way.up(picture).permute(2, 0, 1)[None].float().div_(255)
-        codes = upscaler.enlarge(rgb)[0].mul_(255).add_(0.5).clamp_(0, 255).to(torch.uint8)
+    def begin(image: NDArray[Any]) -> Arrival:
+        rgb = way.up(image).permute(2, 0, 1)[None].float().div_(255)
+        codes = upscaler.upscale(rgb)[0].mul_(255).add_(0.5).clamp_(0, 255).to(torch.uint8)
         return way.down(codes.permute(1, 2, 0).contiguous())
 
     def run(count: int) -> Iterator[NDArray[Any]]:
-        begun = (begin(pictures[index % len(pictures)]) for index in range(count))
+        begun = (begin(images[index % len(images)]) for index in range(count))
         return (arrived() for arrived in behind(begun, way.ahead))
 
     for _ in run(5):

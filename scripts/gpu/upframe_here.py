@@ -1,4 +1,4 @@
-"""``upframe`` on a machine that may lack PyAV, whose wheel is too large to be carried: all but films works.
+"""``upframe`` on a machine that may lack PyAV, whose wheel is too large to be carried: all but videos works.
 
 python scripts/gpu/upframe_here.py train frvsr-small
 """
@@ -31,7 +31,7 @@ class Absent(Exception, metaclass=_Anything):
     """Stands for all of PyAV: can be named, in an except clause too, but not made."""
 
     def __init__(self, *_: object) -> None:
-        raise MissingExtra("av", "train", "reading films")
+        raise MissingExtra("av", "train", "reading videos")
 
 
 class WithoutPyAV(MetaPathFinder, Loader):

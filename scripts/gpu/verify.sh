@@ -2,7 +2,7 @@
 # bash scripts/gpu/verify.sh [CHECKPOINT...]: what may be trusted on this GPU, and how fast it is. Ten minutes at most; nothing
 # is trained. $OUT has gpu_check.json, gpu_speed.json and verify.log.
 #
-#   SET5=Set5/ bash scripts/gpu/verify.sh       with the PSNR on test pictures
+#   SET5=Set5/ bash scripts/gpu/verify.sh       with the PSNR on test images
 #   QUICK=1 DEVICE=cpu bash scripts/gpu/verify.sh   to rehearse it on a processor
 set -euo pipefail
 . "$(dirname "${BASH_SOURCE[0]}")/environment.sh"

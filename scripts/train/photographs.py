@@ -5,7 +5,7 @@ They come in Debian packages; on a Debian machine: ``apt-get download`` each nam
 
     python scripts/train/photographs.py ROOT photographs/
 
-Every picture is shrunk (camera noise and demosaicing blur teach nothing) and written as PNG at three sizes. A few drawings of
+Every image is shrunk (camera noise and demosaicing blur teach nothing) and written as PNG at three sizes. A few drawings of
 letters, lines and shapes are added: edges sharper than a lens makes them, of which photographs have too few.
 """
 
@@ -15,7 +15,8 @@ import argparse
 from pathlib import Path
 
 import numpy as np
-from PIL import Image, ImageDraw, ImageFont, ImageOps
+import PIL.Image
+from PIL import ImageDraw, ImageFont, ImageOps
 
 PACKAGES = (
     "lomiri-wallpapers-16.04",
@@ -26,11 +27,11 @@ PACKAGES = (
     "mate-backgrounds",
 )
 
-# Folder below usr/share -> the pictures used. Left out after looking at them: drawings, fog, and what is soft everywhere.
-PICTURES = {
+# Folder below usr/share -> the images used. Left out after looking at them: drawings, fog, and what is soft everywhere.
+IMAGES = {
     "backgrounds": """Bridge_by_Sander_Klootwijk.jpg Dragonfly_by_Bolly.jpg Infinite-Sea_by_Aury88.jpg
         Kleiber_by_Lukas_Baubkus.jpg Painting-Colors_by__herobrine7gamer.jpg Picture_0B_by_freespace.jpg
-        Picture_1A_by_freespace.jpg Wine_by_Jakkub_Mede.jpg aitzgorri_by_Aitzol_Berasategi.jpg free_by_Peter_Nerlich.jpg
+        Image_1A_by_freespace.jpg Wine_by_Jakkub_Mede.jpg aitzgorri_by_Aitzol_Berasategi.jpg free_by_Peter_Nerlich.jpg
         friends_by_Aitzol_Berasategi.jpg greentock_by_Peter_Nerlich.jpg picosdeeuropa_by_Aitzol_Berasategi.jpg
         seeding_by_Clements_Engelhardt.jpg sunset_by_Aitzol_Berasategi.jpg""",
     "backgrounds/mate/nature": """Aqua.jpg Blinds.jpg Dune.jpg FreshFlower.jpg Garden.jpg GreenMeadow.jpg LadyBird.jpg
@@ -42,13 +43,13 @@ PICTURES = {
         pic2/IMG_20191224_234846.jpg pic2/IMG_20200124_231153.jpg pic2/IMG_20200608_111614.jpg""",
 }
 DRAWINGS = 12
-LONG_SIDES = (960, 560, 360)  # a picture is written at each of these it is at least 1.25 times larger than
+LONG_SIDES = (960, 560, 360)  # an image is written at each of these it is at least 1.25 times larger than
 
 
 def sources(root: Path) -> list[Path]:
-    """The pictures below an unpacked ``root``, in a fixed order; raises FileNotFoundError for one that is missing."""
+    """The images below an unpacked ``root``, in a fixed order; raises FileNotFoundError for one that is missing."""
     found = []
-    for folder, names in PICTURES.items():
+    for folder, names in IMAGES.items():
         for name in names.split():
             path = root / "usr/share" / folder / name
             if folder == "wallpapers":
@@ -62,11 +63,11 @@ def sources(root: Path) -> list[Path]:
     return found
 
 
-def drawing(seed: int, side: int = 640, supersampling: int = 4) -> Image.Image:
+def drawing(seed: int, side: int = 640, supersampling: int = 4) -> PIL.Image.Image:
     """Letters, lines, rings and polygons of random colours over one another, anti-aliased by supersampling."""
     random = np.random.default_rng(seed)
     full = side * supersampling
-    canvas = Image.new("RGB", (full, full), _colour(random))
+    canvas = PIL.Image.new("RGB", (full, full), _colour(random))
     draw = ImageDraw.Draw(canvas)
     for _ in range(220):
         x, y = random.integers(-full // 8, full, 2).tolist()
@@ -86,7 +87,7 @@ def drawing(seed: int, side: int = 640, supersampling: int = 4) -> Image.Image:
                 (x + int(random.normal(0, extent)), y + int(random.normal(0, extent))) for _ in range(random.integers(3, 7))
             ]
             draw.polygon(points, fill=_colour(random))
-    return canvas.resize((side, side), Image.Resampling.BOX)
+    return canvas.resize((side, side), PIL.Image.Resampling.BOX)
 
 
 def _colour(random: np.random.Generator) -> tuple[int, int, int]:
@@ -101,12 +102,12 @@ def main() -> None:
     arguments = parser.parse_args()
     arguments.output.mkdir(parents=True, exist_ok=True)
     for number, path in enumerate(sources(arguments.root)):
-        picture = ImageOps.exif_transpose(Image.open(path)).convert("RGB")
+        image = ImageOps.exif_transpose(PIL.Image.open(path)).convert("RGB")
         for long_side in LONG_SIDES:
-            ratio = long_side / max(picture.size)
+            ratio = long_side / max(image.size)
             if ratio <= 0.8:
-                size = (round(picture.width * ratio), round(picture.height * ratio))
-                picture.resize(size, Image.Resampling.LANCZOS).save(arguments.output / f"{number:02d}-{long_side}.png")
+                size = (round(image.width * ratio), round(image.height * ratio))
+                image.resize(size, PIL.Image.Resampling.LANCZOS).save(arguments.output / f"{number:02d}-{long_side}.png")
     for seed in range(DRAWINGS):
         drawing(seed).save(arguments.output / f"drawing-{seed:02d}.png")
 

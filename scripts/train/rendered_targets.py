@@ -10,10 +10,10 @@ from pathlib import Path
 
 import numpy as np
 import torch
-from PIL import Image
+import PIL.Image
 
 from upframe.ops.transfer import encode_linear
-from upframe.rendering.clip import RenderedClip
+from upframe.rendered.clip import RenderedClip
 
 
 def write(clip: RenderedClip, folder: Path) -> None:
@@ -22,7 +22,7 @@ def write(clip: RenderedClip, folder: Path) -> None:
     for number in range(len(clip)):
         light = torch.from_numpy(np.array(clip.target(number), np.float32))  # (h, w, 3)
         shown = encode_linear(light * clip[number].exposure).clamp(0, 1)
-        Image.fromarray((shown * 255).round().byte().numpy()).save(folder / f"{number:05d}.png")
+        PIL.Image.fromarray((shown * 255).round().byte().numpy()).save(folder / f"{number:05d}.png")
 
 
 def main() -> None:

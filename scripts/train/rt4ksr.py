@@ -7,7 +7,7 @@ Begun from random weights, the folded network stays for tens of thousands of ste
 x2), because each of its four phases must find its own non-linearity. A network of six channels at full resolution finds it in
 three thousand. Its convolutions are those of a folded network of 24 channels that treats the phases alike: begin there.
 
-The whole set lies in memory as bytes, enlarged and reduced pictures both, so that a step spends its time on the network.
+The whole set lies in memory as bytes, upscaled and reduced images both, so that a step spends its time on the network.
 The file written holds the averaged (EMA) weights and everything that is needed to go on; ``--resume`` does.
 """
 
@@ -20,7 +20,7 @@ from pathlib import Path
 
 import numpy as np
 import torch
-from PIL import Image
+import PIL.Image
 from torch import Tensor
 from torch.nn import functional as F
 
@@ -30,14 +30,14 @@ from upframe.training.objectives.unfolding import unfolded
 
 
 def read(path: Path, multiple: int) -> Tensor:
-    """A picture as (3, h, w) uint8, its right and bottom edges cut to a multiple."""
-    pixels = torch.from_numpy(np.array(Image.open(path).convert("RGB"))).permute(2, 0, 1)
+    """An image as (3, h, w) uint8, its right and bottom edges cut to a multiple."""
+    pixels = torch.from_numpy(np.array(PIL.Image.open(path).convert("RGB"))).permute(2, 0, 1)
     return pixels[:, : pixels.shape[1] // multiple * multiple, : pixels.shape[2] // multiple * multiple].contiguous()
 
 
-def reduce(picture: Tensor, scale: int) -> Tensor:
-    """The 8-bit low-resolution picture: MATLAB bicubic, rounded once."""
-    return downscale(picture[None].float() / 255, scale)[0].mul(255).round().clamp(0, 255).byte()
+def reduce(image: Tensor, scale: int) -> Tensor:
+    """The 8-bit low-resolution image: MATLAB bicubic, rounded once."""
+    return downscale(image[None].float() / 255, scale)[0].mul(255).round().clamp(0, 255).byte()
 
 
 class Photographs:
@@ -47,22 +47,22 @@ class Photographs:
         self.scale, self.crop, self.device = scale, crop, device
         self.random = np.random.default_rng(seed)
         self.high = [read(path, 2 * scale) for path in sorted(folder.glob("*.png"))]
-        self.low = [reduce(picture, scale) for picture in self.high]
-        area = np.array([picture[0].numel() for picture in self.low], dtype=np.float64)
+        self.low = [reduce(image, scale) for image in self.high]
+        area = np.array([image[0].numel() for image in self.low], dtype=np.float64)
         self.share = area / area.sum()
 
     def _place(self) -> tuple[int, int, int]:
-        picture = int(self.random.choice(len(self.low), p=self.share))
-        height, width = self.low[picture].shape[1:]
+        image = int(self.random.choice(len(self.low), p=self.share))
+        height, width = self.low[image].shape[1:]
         return (
-            picture,
+            image,
             int(self.random.integers(0, height - self.crop + 1)),
             int(self.random.integers(0, width - self.crop + 1)),
         )
 
     def _low(self, place: tuple[int, int, int]) -> Tensor:
-        picture, y, x = place
-        return self.low[picture][:, y : y + self.crop, x : x + self.crop]
+        image, y, x = place
+        return self.low[image][:, y : y + self.crop, x : x + self.crop]
 
     def batch(self, size: int) -> tuple[Tensor, Tensor]:
         """(size, 3, crop, crop) and (size, 3, scale*crop, scale*crop), floats in [0, 1]."""
@@ -70,8 +70,8 @@ class Photographs:
         for _ in range(size):
             places = [self._place() for _ in range(5)]
             place = max(places, key=lambda p: float(self._low(p)[1].float().diff(dim=1).abs().mean()))
-            picture, y, x = (place[0], place[1] * self.scale, place[2] * self.scale)
-            pair = [self._low(place), self.high[picture][:, y : y + self.crop * self.scale, x : x + self.crop * self.scale]]
+            image, y, x = (place[0], place[1] * self.scale, place[2] * self.scale)
+            pair = [self._low(place), self.high[image][:, y : y + self.crop * self.scale, x : x + self.crop * self.scale]]
             if self.random.random() < 0.5:
                 pair = [p.flip(2) for p in pair]
             turns = int(self.random.integers(4))
@@ -82,9 +82,9 @@ class Photographs:
         return stacked[0].float() / 255, stacked[1].float() / 255
 
 
-def luma(picture: Tensor) -> Tensor:
+def luma(image: Tensor) -> Tensor:
     """BT.601 studio luma on the 0..255 scale, of RGB in [0, 1]."""
-    return 16 + picture[:, 0] * 65.481 + picture[:, 1] * 128.553 + picture[:, 2] * 24.966
+    return 16 + image[:, 0] * 65.481 + image[:, 1] * 128.553 + image[:, 2] * 24.966
 
 
 def psnr(result: Tensor, reference: Tensor, border: int) -> float:
@@ -96,7 +96,7 @@ def psnr(result: Tensor, reference: Tensor, border: int) -> float:
 
 @torch.inference_mode()
 def validate(network: RT4KSR | None, folder: Path, scale: int, device: torch.device) -> dict[str, float]:
-    """Y-PSNR of every picture of a folder and ``mean``; of bicubic where no network is given."""
+    """Y-PSNR of every image of a folder and ``mean``; of bicubic where no network is given."""
     scores = {}
     for path in sorted(folder.glob("*.png")):
         high = read(path, 2 * scale)
@@ -131,7 +131,7 @@ def arguments() -> argparse.Namespace:
     parser.add_argument("--start-from", type=Path, help="a training of another scale to take the body from")
     parser.add_argument("--unfold-from", type=Path, help="a training at full resolution of a quarter of the channels")
     parser.add_argument("--resume", action="store_true")
-    parser.add_argument("--validate", type=Path, help="folder of high-resolution test pictures")
+    parser.add_argument("--validate", type=Path, help="folder of high-resolution test images")
     parser.add_argument("--every", type=int, default=1000)
     parser.add_argument("--stop-after", type=int, help="stop at this iteration, with the schedule of --iterations")
     parser.add_argument("--threads", type=int, default=0)
@@ -224,7 +224,7 @@ def main() -> None:
         torch.set_num_threads(a.threads)
     device = torch.device(a.device)
     data = Photographs(a.photographs, a.scale, a.crop, device, a.seed)
-    print(json.dumps({"pictures": len(data.high), "megapixels": round(sum(p[0].numel() for p in data.high) / 1e6, 1)}))
+    print(json.dumps({"images": len(data.high), "megapixels": round(sum(p[0].numel() for p in data.high) / 1e6, 1)}))
     training = Training(a, device)
     if training.iteration:
         data.random = np.random.default_rng((a.seed, training.iteration))

@@ -26,18 +26,18 @@ RT4KSR (Zamfir et al., CVPR Workshops 2023) x{scale}, trained by the Upframe pro
 |---|---|
 | Input | RGB in [0, 1], any size (made even by repeating the last row and column) |
 | Degradation | BI: MATLAB bicubic with antialiasing, rounded to 8 bits |
-| Samples | in the middle of their cells, as those of any film and picture |
+| Samples | in the middle of their cells, as those of any video and image |
 | Configuration | {channels} channels, {blocks} blocks, GELU, `residual`, bilinear `skip`, no layer normalisation |
 | Data | {data} |
 | Training | {training} |
 | Licence of the weights | Apache-2.0 |
 
-Blurred, noisy or compressed inputs are outside its training: they are enlarged faithfully, faults included.
+Blurred, noisy or compressed inputs are outside its training: they are upscaled faithfully, faults included.
 
 Scores on Set5, Y-PSNR in dB (BT.601 luma, 8 bits, border of {scale} cropped; low resolution made by the same MATLAB
 bicubic, rounded once):
 
-| | {pictures_row} | mean | over bicubic |
+| | {images_row} | mean | over bicubic |
 |---|{rule}---|---|
 {rows}
 """
@@ -45,7 +45,7 @@ bicubic, rounded once):
 DATA = (
     "52 photographs from Debian packages (lomiri-wallpapers, mate-backgrounds, lxqt-themes, plasma-workspace-wallpapers, "
     "forensics-samples; CC0, CC-BY, CC-BY-SA, LGPL, GPL), shrunk to 960, 560 and 360 pixels, and 12 drawings of letters and "
-    "shapes, 53 megapixels in all (`scripts/train/photographs.py`). No test picture is among them"
+    "shapes, 53 megapixels in all (`scripts/train/photographs.py`). No test image is among them"
 )
 
 
@@ -57,7 +57,7 @@ def row(title: str, scores: dict[str, float], bicubic: float) -> str:
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("training", type=Path)
-    parser.add_argument("--validate", type=Path, required=True, help="folder of high-resolution test pictures")
+    parser.add_argument("--validate", type=Path, required=True, help="folder of high-resolution test images")
     parser.add_argument("--published", type=Path, help="the published weights of the same scale, to be scored beside ours")
     parser.add_argument("--text", required=True, help="how it was trained, for the card")
     arguments = parser.parse_args()
@@ -94,7 +94,7 @@ def main() -> None:
         blocks=network.blocks,
         data=DATA,
         training=arguments.text,
-        pictures_row=" | ".join(name for name in ours if name != "mean"),
+        images_row=" | ".join(name for name in ours if name != "mean"),
         rule="---|" * (len(ours) - 1),
         rows="\n".join(rows),
     )

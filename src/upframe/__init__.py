@@ -19,14 +19,14 @@ if TYPE_CHECKING:
     from upframe.errors import UpframeError
     from upframe.models.catalog import Model, load
     from upframe.models.info import ModelInfo
-    from upframe.rendering.frame import RenderedFrame
+    from upframe.rendered.frame import RenderedFrame
 
 __all__ = ["Model", "ModelInfo", "RenderedFrame", "Supersampler", "UpframeError", "Upscaler", "__version__", "load"]
 
 _HOMES = {
     "Model": "upframe.models.catalog",
     "ModelInfo": "upframe.models.info",
-    "RenderedFrame": "upframe.rendering.frame",
+    "RenderedFrame": "upframe.rendered.frame",
     "Supersampler": "upframe.engine.supersampler",
     "UpframeError": "upframe.errors",
     "Upscaler": "upframe.engine.upscaler",

@@ -22,7 +22,7 @@ class UpframeError(Exception):
 
 
 class InputError(UpframeError):
-    """A picture, clip or folder that is missing, damaged, too large or of the wrong kind."""
+    """An image, clip or folder that is missing, damaged, too large or of the wrong kind."""
 
 
 class OutputError(UpframeError):

@@ -7,16 +7,16 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from PIL import Image
+import PIL.Image
 from tests.cli.conftest import Command
-from tests.cli.test_pictures import files, picture, size_of
-from tests.media.film_fixtures import Film
+from tests.cli.test_images import files, image, size_of
+from tests.media.video_fixtures import Video
 
 
 def test_a_bad_name_a_clash_and_a_bad_file_leave_the_others_alone(upframe: Command, tmp_path: Path) -> None:
     for name in ("a.png", "b.png", "c.jpg", f"{'l' * 250}.png", os.fsdecode(b"caf\xe9.png")):
-        picture(tmp_path / "in" / name)
-    picture(tmp_path / "in/b.gif", mode="P")
+        image(tmp_path / "in" / name)
+    image(tmp_path / "in/b.gif", mode="P")
     (tmp_path / "in/bad.png").write_text("I am a letter")
     (tmp_path / "in/notes.txt").write_text("words")
     (tmp_path / "in/loop").symlink_to(tmp_path / "in")
@@ -29,15 +29,15 @@ def test_a_bad_name_a_clash_and_a_bad_file_leave_the_others_alone(upframe: Comma
     assert done == {"a-x2.png", "b-x2.png", "b.gif-x2.png", "c-x2.jpg", f"{'l' * 248}-x2.png", os.fsdecode(b"caf\xe9-x2.png")}
     (summary,) = outcome.events_of("summary")
     assert (summary["done"], set(summary["failed"])) == (6, failed)
-    assert ["in/notes.txt", "no picture or film"] in summary["passed_over"]
+    assert ["in/notes.txt", "no image or video"] in summary["passed_over"]
     assert ["in/loop", "a link to a folder"] in summary["passed_over"]
 
 
-def test_a_second_run_enlarges_no_result_of_the_first(upframe: Command, tmp_path: Path) -> None:
-    picture(tmp_path / "in/a.png")
+def test_a_second_run_upscales_no_result_of_the_first(upframe: Command, tmp_path: Path) -> None:
+    image(tmp_path / "in/a.png")
     assert upframe("upscale", "in", "-m", "bicubic").code == 0
     assert upframe("upscale", "in", "-m", "bicubic", "-o", "in/large").code == 0
-    picture(tmp_path / "in/b.png")
+    image(tmp_path / "in/b.png")
     outcome = upframe("upscale", "in", "-m", "bicubic", "-o", "in/large", "--overwrite")
     assert outcome.code == 0, outcome.err
     assert files(tmp_path / "in") == {"a.png", "a-x2.png", "b.png", "large/a.png", "large/b.png"}
@@ -45,31 +45,31 @@ def test_a_second_run_enlarges_no_result_of_the_first(upframe: Command, tmp_path
     assert "in/large: the folder of the results" in outcome.err
 
 
-def test_a_folder_of_numbered_pictures_is_a_clip_to_a_network_for_video(upframe: Command, tmp_path: Path) -> None:
+def test_a_folder_of_numbered_images_is_a_clip_to_a_network_for_video(upframe: Command, tmp_path: Path) -> None:
     for number in (1, 2, 4):
-        picture(tmp_path / f"shot/f_{number:04d}.png")
-    picture(tmp_path / "shot/cover.png")
+        image(tmp_path / f"shot/f_{number:04d}.png")
+    image(tmp_path / "shot/cover.png")
     outcome = upframe("upscale", "shot", "-o", "whole", "-m", "frvsr-lite-x2", "--json")
     assert outcome.code == 0, outcome.err
     assert {(event["input"], event["kind"]) for event in outcome.events_of("started")} == {
-        ("shot/cover.png", "picture"),
+        ("shot/cover.png", "image"),
         ("shot/f_%04d.png", "sequence"),
     }
     notes = " ".join(event["text"] for event in outcome.events_of("note"))
-    assert "3 numbered pictures, 1 to 4, are the frames of one clip" in notes
+    assert "3 numbered images, 1 to 4, are the frames of one clip" in notes
     assert "number 3 has no file" in notes
-    assert "is for video, and this is one picture" in notes
+    assert "is for video, and this is one image" in notes
     assert upframe("upscale", "shot/f_%04d.png", "-o", "named/", "-m", "frvsr-lite-x2", "-q").code == 0
     assert files(tmp_path / "whole") == {"cover.png", "f_0001.png", "f_0002.png", "f_0004.png"}
     for name in files(tmp_path / "named"):
         assert (tmp_path / "whole" / name).read_bytes() == (tmp_path / "named" / name).read_bytes(), "the same clip"
     outcome = upframe("upscale", "shot", "-o", "alone", "-m", "bicubic", "--json")
-    assert [event["kind"] for event in outcome.events_of("started")] == ["picture"] * 4
+    assert [event["kind"] for event in outcome.events_of("started")] == ["image"] * 4
 
 
 @pytest.mark.parametrize("name", ["sale 50% off.mp4", "Episode #1.mp4", "12:30.mp4", "file:a.mp4", "a*b?[c].mp4"])
-def test_a_film_s_name_is_a_name(upframe: Command, tmp_path: Path, name: str) -> None:
-    Film(times=[0, 3600], size=(16, 24)).make(tmp_path / "plain.mp4")
+def test_a_video_s_name_is_a_name(upframe: Command, tmp_path: Path, name: str) -> None:
+    Video(times=[0, 3600], size=(16, 24)).make(tmp_path / "plain.mp4")
     assert upframe("upscale", "plain.mp4", "-o", name, "-m", "bicubic", "-q").code == 0
     outcome = upframe("upscale", name, "-m", "bicubic", "-q")
     assert outcome.code == 0, outcome.err
@@ -77,22 +77,22 @@ def test_a_film_s_name_is_a_name(upframe: Command, tmp_path: Path, name: str) ->
 
 
 def test_a_name_may_begin_with_a_dash(upframe: Command, tmp_path: Path) -> None:
-    picture(tmp_path / "-a.png")
+    image(tmp_path / "-a.png")
     assert upframe("upscale", "-m", "bicubic", "-q", "--", "-a.png").code == 0
     assert size_of(tmp_path / "-a-x2.png") == (32, 24)
 
 
-def test_in_a_folder_a_film_of_a_suffix_of_old_is_found(upframe: Command, tmp_path: Path) -> None:
+def test_in_a_folder_a_video_of_a_suffix_of_old_is_found(upframe: Command, tmp_path: Path) -> None:
     (tmp_path / "in").mkdir()
-    Film(times=[0, 3600], size=(16, 24)).make(tmp_path / "in/a.avi")
+    Video(times=[0, 3600], size=(16, 24)).make(tmp_path / "in/a.avi")
     (tmp_path / "in/a.avi").rename(tmp_path / "in/a.divx")
     assert upframe("upscale", "in", "-m", "bicubic", "-q").code == 0
     assert files(tmp_path / "in") == {"a.divx", "a-x2.mkv"}
 
 
 def test_several_inputs_may_be_degraded_though_one_is_bad(upframe: Command, tmp_path: Path) -> None:
-    picture(tmp_path / "in/a.png")
-    picture(tmp_path / "in/a.jpg")
+    image(tmp_path / "in/a.png")
+    image(tmp_path / "in/a.jpg")
     (tmp_path / "in/bad.png").write_text("I am a letter")
     outcome = upframe("degrade", "in", "nowhere.png", "small", "-k", "bi", "-s", "2", "--json")
     assert outcome.code == 1
@@ -100,9 +100,9 @@ def test_several_inputs_may_be_degraded_though_one_is_bad(upframe: Command, tmp_
     assert files(tmp_path / "small") == {"a.png", "a.jpg.png"}
 
 
-def test_a_picture_too_large_for_the_memory_does_not_end_the_others(upframe: Command, tmp_path: Path) -> None:
-    Image.fromarray(np.zeros((10, 12_000), np.uint8)).save(tmp_path / "wide.png")
-    picture(tmp_path / "zz.png")
+def test_a_image_too_large_for_the_memory_does_not_end_the_others(upframe: Command, tmp_path: Path) -> None:
+    PIL.Image.fromarray(np.zeros((10, 12_000), np.uint8)).save(tmp_path / "wide.png")
+    image(tmp_path / "zz.png")
     outcome = upframe("upscale", "wide.png", "zz.png", "-m", "bicubic", "--size", "300x200", "--max-pixels", "50000", "--json")
     assert outcome.code == 1
     assert [event["input"] for event in outcome.events_of("failed")] == ["wide.png"]
@@ -110,4 +110,4 @@ def test_a_picture_too_large_for_the_memory_does_not_end_the_others(upframe: Com
     outcome = upframe("upscale", "wide.png", "zz.png", "-m", "bicubic", "--size", "300000x300000", "--json")
     assert outcome.code == 1
     wide, _ = (event["message"] for event in outcome.events_of("failed"))
-    assert "wide.png, enlarged to 300000x300000: there is not enough memory" in wide
+    assert "wide.png, upscaled to 300000x300000: there is not enough memory" in wide

@@ -7,16 +7,16 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from PIL import Image
+import PIL.Image
 from safetensors.torch import save_file
 from tests.cli.conftest import Command
-from tests.rendering import planes
+from tests.rendered import planes
 
 from upframe.models.info import to_metadata
 from upframe.models.nsrr import NSRR
-from upframe.rendering.clip import ClipFrame, ClipInfo, ClipWriter
-from upframe.rendering.frame import RenderedFrame
-from upframe.rendering.layouts import write_nsrr
+from upframe.rendered.clip import ClipFrame, ClipInfo, ClipWriter
+from upframe.rendered.frame import RenderedFrame
+from upframe.rendered.layouts import write_nsrr
 
 
 def capture(folder: Path, *, y: float = 1.0) -> Path:
@@ -99,13 +99,13 @@ def test_json_is_one_object_for_a_clip(upframe: Command, tmp_path: Path) -> None
     assert report["measured"]["motion error of the best reading"] < report["measured"]["motion error"]
 
 
-def test_every_frame_is_shown_as_a_picture(upframe: Command, tmp_path: Path) -> None:
+def test_every_frame_is_shown_as_a_image(upframe: Command, tmp_path: Path) -> None:
     folder = capture(tmp_path / "clean")
     assert upframe("check-frames", folder, "--show", tmp_path / "seen").code == 0
     names = sorted(path.name for path in (tmp_path / "seen").iterdir())
     assert names == [f"{number:05d}.png" for number in range(5)]
-    with Image.open(tmp_path / "seen" / "00003.png") as picture:
-        assert picture.width == 3 * 3 * planes.WIDTH
+    with PIL.Image.open(tmp_path / "seen" / "00003.png") as image:
+        assert image.width == 3 * 3 * planes.WIDTH
     outcome = upframe("check-frames", folder, "--show", tmp_path / "seen")
     assert outcome.code == 1
     assert "exists already" in outcome.err
@@ -121,8 +121,8 @@ def test_what_a_network_makes_of_the_past_is_shown(upframe: Command, tmp_path: P
         assert (outcome.code, outcome.err) == (0, "")
     heights = []
     for name in ("plain", "maps"):
-        with Image.open(tmp_path / name / "00004.png") as picture:
-            heights.append(picture.height)
+        with PIL.Image.open(tmp_path / name / "00004.png") as image:
+            heights.append(image.height)
     assert heights[1] > heights[0]
 
 
@@ -139,5 +139,5 @@ def test_a_folder_without_a_clip_is_refused_in_one_line(folder: str, words: str,
     assert len(outcome.err.splitlines()) == 1
 
 
-def test_a_model_without_pictures_is_wrong_usage(upframe: Command, tmp_path: Path) -> None:
+def test_a_model_without_images_is_wrong_usage(upframe: Command, tmp_path: Path) -> None:
     assert upframe("check-frames", tmp_path, "--model", "nsrr-x4").code == 2

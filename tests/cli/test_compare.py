@@ -9,7 +9,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 from tests.cli.conftest import Command
-from tests.evaluation.samples import blemished, moving, save, save_film, scene
+from tests.evaluation.samples import blemished, moving, save, save_video, scene
 
 QUICK = ("--device", "cpu")
 
@@ -26,8 +26,8 @@ def test_compare_prints_a_table_and_how_it_was_computed(upframe: Command, tmp_pa
 
 def test_compare_prints_one_json_object_and_nothing_else(upframe: Command, tmp_path: Path) -> None:
     frames = moving(4)
-    save_film(tmp_path / "a.mkv", [blemished(frame) for frame in frames])
-    save_film(tmp_path / "b.mkv", frames)
+    save_video(tmp_path / "a.mkv", [blemished(frame) for frame in frames])
+    save_video(tmp_path / "b.mkv", frames)
     outcome = upframe("compare", "a.mkv", "b.mkv", "--metrics", "psnr,tpsnr", "--json", *QUICK)
     assert (outcome.code, outcome.err) == (0, "")
     (found,) = [json.loads(line) for line in outcome.out.splitlines()]
@@ -66,8 +66,8 @@ def test_compare_writes_a_page_and_a_csv(upframe: Command, tmp_path: Path) -> No
 def test_compare_says_in_one_line_what_is_wrong(upframe: Command, tmp_path: Path) -> None:
     save(tmp_path / "a.png", scene())
     save(tmp_path / "b.png", scene(60, 90))
-    save_film(tmp_path / "short.mkv", moving(3))
-    save_film(tmp_path / "long.mkv", moving(5))
+    save_video(tmp_path / "short.mkv", moving(3))
+    save_video(tmp_path / "long.mkv", moving(5))
     for arguments, words in (
         (("a.png", "none.png"), "none.png: no such file"),
         (("a.png", "b.png"), "96x64 and 90x60"),

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 from tests.cli.conftest import ENVIRONMENT, Command
-from tests.data.samples import put
+from tests.datasets.samples import put
 
 
 @pytest.fixture(autouse=True)
@@ -55,7 +55,7 @@ def test_a_name_that_is_none_is_said(upframe: Command) -> None:
 def test_sets_are_prepared_for_training(upframe: Command, tmp_path: Path) -> None:
     put(tmp_path / "HR/a.png", 40, 40)
     outcome = upframe("data", "prepare", "div2k", "HR", "sub", "--size", 32, "--step", 8)
-    assert (outcome.code, outcome.out.strip()) == (0, "sub: 1 pictures"), outcome.err
+    assert (outcome.code, outcome.out.strip()) == (0, "sub: 1 images"), outcome.err
     assert len(list((tmp_path / "sub").iterdir())) == 4
     for clip in ("train/train_sharp/000", "train/train_sharp/001", "val/val_sharp/000"):  # the first is one of REDS4
         put(tmp_path / f"REDS/{clip}/0.png")

@@ -9,17 +9,17 @@ from typing import Any, get_args, get_type_hints
 import numpy as np
 import pytest
 from numpy.typing import NDArray
-from PIL import Image
+import PIL.Image
 from tests.cli.conftest import Command
-from tests.data.samples import get, noise, put
-from tests.media.film_fixtures import Film, Sound
+from tests.datasets.samples import get, noise, put
+from tests.media.video_fixtures import Video, Sound
 
-from upframe.data.degradation import DEGRADATIONS, named
-from upframe.data.evaluation_set import open_set
-from upframe.data.films import rgb_of
-from upframe.media import Picture, read_picture, write_picture
-from upframe.media.films.film import RawFrame
-from upframe.media.films.reader import FilmReader
+from upframe.datasets.degradation import DEGRADATIONS, named
+from upframe.datasets.evaluation_set import open_set
+from upframe.datasets.videos import rgb_of
+from upframe.media import Image, read_image, write_image
+from upframe.media.video.info import RawFrame
+from upframe.media.video.reader import VideoReader
 
 
 def files(folder: Path) -> set[str]:
@@ -28,7 +28,7 @@ def files(folder: Path) -> set[str]:
 
 
 def decoded(path: Path) -> tuple[list[NDArray[Any]], list[Fraction]]:
-    with FilmReader(path) as reader:
+    with VideoReader(path) as reader:
         frames = [item for item in reader if isinstance(item, RawFrame)]
         return [rgb_of(frame, reader.info) for frame in frames], [frame.pts * frame.time_base for frame in frames]
 
@@ -36,7 +36,7 @@ def decoded(path: Path) -> tuple[list[NDArray[Any]], list[Fraction]]:
 def test_a_folder_is_made_smaller_with_its_structure_and_without_loss(upframe: Command, tmp_path: Path) -> None:
     large = put(tmp_path / "HR/a.png", 17, 26)
     put(tmp_path / "HR/deep/b.png")
-    Image.fromarray(noise(16, 16)).save(tmp_path / "HR/c.jpg", quality=60)
+    PIL.Image.fromarray(noise(16, 16)).save(tmp_path / "HR/c.jpg", quality=60)
     outcome = upframe("degrade", "HR", "LR_bicubic/X2", "--kind", "bi", "--scale", 2)
     assert (outcome.code, outcome.out) == (0, ""), outcome.err
     assert files(tmp_path / "LR_bicubic/X2") == {"a.png", "deep/b.png", "c.png"}
@@ -63,9 +63,9 @@ def test_json_is_one_object_a_line_and_nothing_else(upframe: Command, tmp_path: 
 
 def test_depth_and_transparency_are_kept(upframe: Command, tmp_path: Path) -> None:
     deep = noise(8, 8, channels=4).astype(np.uint16) * 257
-    write_picture(tmp_path / "a.png", Picture(deep[..., :3], deep[..., 3:]))
+    write_image(tmp_path / "a.png", Image(deep[..., :3], deep[..., 3:]))
     assert upframe("degrade", "a.png", "b.png", "-k", "bi", "-s", 2, "-q").code == 0
-    small = read_picture(tmp_path / "b.png")
+    small = read_image(tmp_path / "b.png")
     np.testing.assert_array_equal(small.pixels, named("bi").pixels(deep[..., :3], 2))
     assert small.alpha is not None
     np.testing.assert_array_equal(small.alpha, named("bi").pixels(deep[..., 3:], 2))
@@ -82,28 +82,30 @@ def test_numbered_frames_keep_their_numbers(upframe: Command, tmp_path: Path) ->
 
 
 @pytest.mark.parametrize("pix_fmt", ["yuv420p", "gray", "gbrp10le"])
-def test_a_film_becomes_one_without_loss_that_keeps_its_times_and_sound(upframe: Command, tmp_path: Path, pix_fmt: str) -> None:
+def test_a_video_becomes_one_without_loss_that_keeps_its_times_and_sound(
+    upframe: Command, tmp_path: Path, pix_fmt: str
+) -> None:
     codec = "libx264" if pix_fmt == "yuv420p" else "ffv1"
     times = [0, 40, 85, 120]
-    film = Film(codec, pix_fmt, (20, 26), times, time_base=Fraction(1, 1000), sounds=[Sound()]).make(tmp_path / "walk.mkv")
+    video = Video(codec, pix_fmt, (20, 26), times, time_base=Fraction(1, 1000), sounds=[Sound()]).make(tmp_path / "walk.mkv")
     outcome = upframe("degrade", "walk.mkv", "small", "--kind", "bd", "--scale", 4, "--json")
     assert outcome.code == 0, outcome.err
     assert outcome.events_of("started")[0]["output_size"] == [6, 5]
-    frames, before = decoded(film)
+    frames, before = decoded(video)
     small, after = decoded(tmp_path / "small/walk.mkv")
     assert after == before
     for frame, made in zip(frames, small, strict=True):
         np.testing.assert_array_equal(made, named("bd").pixels(frame, 4))
-    with FilmReader(tmp_path / "small/walk.mkv") as reader:
+    with VideoReader(tmp_path / "small/walk.mkv") as reader:
         assert [stream.kind for stream in reader.info.streams] == ["video", "audio"]
         assert reader.info.codec == "ffv1"
 
 
-def test_a_film_becomes_numbered_frames_where_that_is_asked(upframe: Command, tmp_path: Path) -> None:
-    film = Film(times=[0, 3600, 7200], size=(16, 24)).make(tmp_path / "walk.mp4")
+def test_a_video_becomes_numbered_frames_where_that_is_asked(upframe: Command, tmp_path: Path) -> None:
+    video = Video(times=[0, 3600, 7200], size=(16, 24)).make(tmp_path / "walk.mp4")
     assert upframe("degrade", "walk.mp4", "frames/%03d.png", "-k", "bi", "-s", 2).code == 0
     assert files(tmp_path / "frames") == {"000.png", "001.png", "002.png"}
-    np.testing.assert_array_equal(get(tmp_path / "frames/002.png"), named("bi").pixels(decoded(film)[0][2], 2))
+    np.testing.assert_array_equal(get(tmp_path / "frames/002.png"), named("bi").pixels(decoded(video)[0][2], 2))
 
 
 def test_what_exists_is_kept_unless_it_may_be_replaced(upframe: Command, tmp_path: Path) -> None:

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 import pytest
-from PIL import Image
+import PIL.Image
 from safetensors.torch import save_file
 from tests.cli.conftest import Command
 
@@ -15,8 +15,8 @@ from upframe.models.rt4ksr import RT4KSR
 
 @pytest.fixture
 def files(tmp_path: Path) -> Path:
-    """A picture, a network, clips, and files and folders that are none of these."""
-    Image.new("RGB", (24, 16), "teal").save(tmp_path / "small.png")
+    """An image, a network, clips, and files and folders that are none of these."""
+    PIL.Image.new("RGB", (24, 16), "teal").save(tmp_path / "small.png")
     save_file(RT4KSR(2, channels=8, blocks=1).state_dict(), tmp_path / "net.safetensors")
     (tmp_path / "clip/color").mkdir(parents=True)
     (tmp_path / "empty.pth").touch()
@@ -42,12 +42,12 @@ def _content(folder: Path) -> dict[Path, bytes | None]:
         (["render", "street", "small.png"], "small.png: a folder is to be made there"),
         (["render", "street", "small.png/clip"], "small.png/clip: a folder is to be made there"),
         (["render", "street", "full"], "full: the folder is not empty"),
-        (["render", "street", "out", "--size", "999999x540"], "pictures with a side of 1999998 pixels are too large"),
-        (["data", "prepare", "div2k", "clip", "full"], "clip: no pictures in this folder"),
+        (["render", "street", "out", "--size", "999999x540"], "images with a side of 1999998 pixels are too large"),
+        (["data", "prepare", "div2k", "clip", "full"], "clip: no images in this folder"),
         (["train", "deep.yaml"], "deep.yaml: cannot be read as YAML"),
         (["train", "rt4ksr-small", "optimiser.rate=.inf"], "optimiser.rate: input should be a finite number"),
-        (["train", "rt4ksr-small", "data.pictures=small.png"], "data.pictures: must be a list: data.pictures=[small.png]"),
-        (["train", "rt4ksr-small", "data.pictures=[drawn:0-99999999999]"], "drawn:0-99999999999: which ones"),
+        (["train", "rt4ksr-small", "data.images=small.png"], "data.images: must be a list: data.images=[small.png]"),
+        (["train", "rt4ksr-small", "data.images=[drawn:0-99999999999]"], "drawn:0-99999999999: which ones"),
         (["train", "ttvsr", "data.clips=[clip]"], "model.flow: spynet_20210409-c6c1bd09.pth: no such file"),
     ],
 )

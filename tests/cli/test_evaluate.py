@@ -14,15 +14,15 @@ QUICK = ("--device", "cpu")
 
 
 @pytest.fixture
-def pictures(tmp_path: Path) -> Path:
+def images(tmp_path: Path) -> Path:
     for name, seed in (("apple", 1), ("berry", 2)):
         save(tmp_path / "fruit" / f"{name}.png", scene(112, 128, seed))
     return tmp_path / "fruit"
 
 
-def test_evaluate_prints_models_with_bicubic_beside_them(upframe: Command, pictures: Path, tmp_path: Path) -> None:
+def test_evaluate_prints_models_with_bicubic_beside_them(upframe: Command, images: Path, tmp_path: Path) -> None:
     save_model(tmp_path / "mine.pth")
-    outcome = upframe("evaluate", "mine.pth", "lanczos", pictures, *QUICK)
+    outcome = upframe("evaluate", "mine.pth", "lanczos", images, *QUICK)
     assert outcome.code == 0
     lines = outcome.out.splitlines()
     assert lines[0] == "mine and lanczos-x2 on fruit"
@@ -31,8 +31,8 @@ def test_evaluate_prints_models_with_bicubic_beside_them(upframe: Command, pictu
     assert "Protocol set-y" in outcome.out
 
 
-def test_evaluate_prints_one_json_object_and_nothing_else(upframe: Command, pictures: Path) -> None:
-    outcome = upframe("evaluate", "bicubic", pictures, "--scale", "3", "--protocol", "rt4ksr-y", "--json", *QUICK)
+def test_evaluate_prints_one_json_object_and_nothing_else(upframe: Command, images: Path) -> None:
+    outcome = upframe("evaluate", "bicubic", images, "--scale", "3", "--protocol", "rt4ksr-y", "--json", *QUICK)
     assert (outcome.code, outcome.err) == (0, "")
     (found,) = [json.loads(line) for line in outcome.out.splitlines()]
     (scores,) = found["scores"]
@@ -44,8 +44,8 @@ def test_evaluate_prints_one_json_object_and_nothing_else(upframe: Command, pict
     assert {"upframe", "torch", "processor", "device", "date"} <= set(found["made"])
 
 
-def test_evaluate_writes_a_page_a_csv_and_the_results(upframe: Command, pictures: Path, tmp_path: Path) -> None:
-    arguments = ("evaluate", "lanczos", pictures, "--scale", "2", "--report", "page", "--csv", "all.csv", *QUICK)
+def test_evaluate_writes_a_page_a_csv_and_the_results(upframe: Command, images: Path, tmp_path: Path) -> None:
+    arguments = ("evaluate", "lanczos", images, "--scale", "2", "--report", "page", "--csv", "all.csv", *QUICK)
     outcome = upframe(*arguments, "--keep-results", "kept")
     assert outcome.code == 0
     assert "Quality and speed" in (tmp_path / "page" / "report.html").read_text()
@@ -89,28 +89,28 @@ def test_an_evaluation_that_was_stopped_goes_on(upframe: Command, tmp_path: Path
     assert kept.items() <= after.items()
 
 
-def test_evaluate_warns_of_another_degradation(upframe: Command, pictures: Path) -> None:
-    outcome = upframe("evaluate", "rt4ksr-x2", pictures, "--degradation", "bd", *QUICK)
+def test_evaluate_warns_of_another_degradation(upframe: Command, images: Path) -> None:
+    outcome = upframe("evaluate", "rt4ksr-x2", images, "--degradation", "bd", *QUICK)
     assert outcome.code == 0
     assert "rt4ksr-x2 was trained for BI, and low resolution is BD here" in outcome.err
 
 
-def test_evaluate_says_in_one_line_what_is_wrong(upframe: Command, pictures: Path, tmp_path: Path) -> None:
+def test_evaluate_says_in_one_line_what_is_wrong(upframe: Command, images: Path, tmp_path: Path) -> None:
     (tmp_path / "broken.pth").write_bytes(b"PK\x03\x04 no weights")
     (tmp_path / "empty").mkdir()
     save(tmp_path / "lows" / "apple.png", scene(56, 64))
     for arguments, words in (
-        (("no-such-model", pictures), "no-such-model"),
-        (("broken.pth", pictures), "broken.pth"),
+        (("no-such-model", images), "no-such-model"),
+        (("broken.pth", images), "broken.pth"),
         (("bicubic", "nowhere"), "nowhere"),
         (("bicubic", "empty"), "empty"),
-        (("rt4ksr-x2", "rt4ksr-x3", pictures), "compare models of one scale"),
-        (("bicubic", pictures, "--degradation", "blur"), "'blur' is no degradation"),
-        (("bicubic", pictures, "--low", "lows", "--scale", "2"), "berry"),
+        (("rt4ksr-x2", "rt4ksr-x3", images), "compare models of one scale"),
+        (("bicubic", images, "--degradation", "blur"), "'blur' is no degradation"),
+        (("bicubic", images, "--low", "lows", "--scale", "2"), "berry"),
     ):
         outcome = upframe("evaluate", *arguments, *QUICK)
         assert (outcome.code, outcome.out) == (1, ""), outcome.err
         assert words in outcome.err
         assert len(outcome.err.splitlines()) == 1, outcome.err
     assert upframe("evaluate", "bicubic").code == 2
-    assert upframe("evaluate", "bicubic", pictures, "--resume").code == 2
+    assert upframe("evaluate", "bicubic", images, "--resume").code == 2

@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
-from PIL import Image
+import PIL.Image
 from tests.cli.conftest import Command
 
 from upframe.models.rt4ksr import RT4KSR
@@ -35,12 +35,12 @@ def test_a_model_is_exported_and_runs(upframe: Command, tmp_path: Path, weights:
     assert all(checked["largest"] < 1e-3 for checked in result["checked"])
 
     pixels = np.random.default_rng(0).integers(0, 256, (14, 19, 3), dtype=np.uint8)
-    Image.fromarray(pixels).save(tmp_path / "photo.png")
+    PIL.Image.fromarray(pixels).save(tmp_path / "photo.png")
     for model, output in ((weights, "torch.png"), ("mine.onnx", "onnx.png")):
         outcome = upframe("upscale", "photo.png", "-o", output, "--model", model, "--device", "cpu", "--json")
         assert outcome.code == 0, outcome.err
     assert outcome.events_of("started")[0]["device"] == "cpu, onnxruntime"
-    plain, exported = (np.asarray(Image.open(tmp_path / name)).astype(int) for name in ("torch.png", "onnx.png"))
+    plain, exported = (np.asarray(PIL.Image.open(tmp_path / name)).astype(int) for name in ("torch.png", "onnx.png"))
     assert abs(plain - exported).max() <= 1
 
 

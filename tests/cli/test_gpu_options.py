@@ -5,14 +5,14 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
-from PIL import Image
+import PIL.Image
 from tests.cli.conftest import Command
 
-from upframe.media.films.hardware import refusal
+from upframe.media.video.hardware import refusal
 
 
 def test_graphs_on_a_processor_are_refused_in_one_line(upframe: Command, tmp_path: Path) -> None:
-    Image.new("RGB", (16, 12)).save(tmp_path / "photo.png")
+    PIL.Image.new("RGB", (16, 12)).save(tmp_path / "photo.png")
     outcome = upframe("upscale", "photo.png", "--device", "cpu", "--graphs")
     assert outcome.code == 1
     assert outcome.err.strip().splitlines()[-1].startswith("upframe: cpu: graphs are recorded on CUDA")
@@ -21,9 +21,9 @@ def test_graphs_on_a_processor_are_refused_in_one_line(upframe: Command, tmp_pat
 
 @pytest.mark.skipif(refusal("hevc_nvenc") is None, reason="this machine has such an encoder")
 def test_an_encoder_that_needs_a_gpu_is_refused_with_another_to_use(upframe: Command, tmp_path: Path) -> None:
-    from tests.media.film_fixtures import Film, steady
+    from tests.media.video_fixtures import Video, steady
 
-    Film(size=(32, 48), times=steady(3)).make(tmp_path / "clip.mp4")
+    Video(size=(32, 48), times=steady(3)).make(tmp_path / "clip.mp4")
     outcome = upframe("upscale", "clip.mp4", "--model", "bicubic", "--codec", "hevc-nvenc")
     assert outcome.code == 1
     assert "hevc_nvenc cannot be used on this machine" in outcome.err

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 import torch
-from PIL import Image
+import PIL.Image
 from tests.cli.conftest import ENVIRONMENT, Command, Outcome
 from tests.web_server import Site, serving
 from typer.testing import CliRunner
@@ -53,9 +53,9 @@ def test_an_imported_file_works_by_its_name_everywhere(upframe: Command, weights
     assert "mine" in run().out
     listed = next(card for card in run("list", "--json").events if card["name"] == "mine")
     assert (listed["origin"], listed["degradation"], listed["scale"]) == ("imported", "BD", 2)
-    Image.new("RGB", (10, 8), "teal").save(tmp_path / "small.png")
+    PIL.Image.new("RGB", (10, 8), "teal").save(tmp_path / "small.png")
     assert upframe("upscale", "small.png", "--model", "mine", "-o", "large.png").code == 0
-    with Image.open(tmp_path / "large.png") as large:
+    with PIL.Image.open(tmp_path / "large.png") as large:
         assert large.size == (20, 16)
 
 

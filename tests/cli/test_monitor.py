@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 from tests.cli.conftest import Command, start
-from tests.evaluation.test_monitor import run
+from tests.reports.test_training import run
 
 
 def test_a_training_gets_its_page_into_its_folder(upframe: Command, tmp_path: Path) -> None:

@@ -13,9 +13,9 @@ from subprocess import PIPE
 
 import pytest
 import torch
-from PIL import Image
+import PIL.Image
 from tests.cli.conftest import ENVIRONMENT
-from tests.media.film_fixtures import Film
+from tests.media.video_fixtures import Video
 from tests.training.conftest import COMMON, TINY
 
 from upframe.errors import UpframeError
@@ -124,7 +124,7 @@ def test_a_package_that_reports_its_import_does_not_after_ours(machine: Machine,
 def has_opengl() -> bool:
     if find_spec("moderngl") is None:
         return False
-    from upframe.rendering.raster_gpu import create_context
+    from upframe.renderers.raster.gpu import create_context
 
     try:
         create_context().release()
@@ -134,17 +134,17 @@ def has_opengl() -> bool:
 
 
 def material(folder: Path) -> None:
-    """Models, pictures, films and clips, as small as they may be."""
+    """Models, images, videos and clips, as small as they may be."""
     torch.manual_seed(0)
-    torch.save(RT4KSR(2, channels=4, blocks=1).state_dict(), folder / "picture.pth")
+    torch.save(RT4KSR(2, channels=4, blocks=1).state_dict(), folder / "image.pth")
     torch.save(FRVSR(2, channels=4, blocks=1, flow_channels=4, degradation="BI").state_dict(), folder / "video.pth")
-    (folder / "pictures").mkdir()
+    (folder / "images").mkdir()
     (folder / "clips" / "one").mkdir(parents=True)
     for number in range(3):
-        picture = Image.effect_noise((48, 32), 40 + number).convert("RGB")
-        picture.save(folder / "pictures" / f"{number}.png")
-        picture.save(folder / "clips" / "one" / f"{number:08d}.png")
-    Film().make(folder / "film.mkv")
+        image = PIL.Image.effect_noise((48, 32), 40 + number).convert("RGB")
+        image.save(folder / "images" / f"{number}.png")
+        image.save(folder / "clips" / "one" / f"{number:08d}.png")
+    Video().make(folder / "video.mkv")
 
 
 def commands() -> list[list[object]]:
@@ -153,15 +153,15 @@ def commands() -> list[list[object]]:
         ["--version"],
         ["models"],
         ["models", "list", "--published"],
-        ["models", "show", "picture.pth"],
-        ["models", "import", "picture.pth", "--name", "mine"],
-        ["upscale", "pictures", "-o", "large/", "-m", "mine", *small],
-        ["upscale", "film.mkv", "-o", "large.mkv", "-m", "video.pth", *small],
-        ["upscale", "film.mkv", "-o", "frames/%03d.png", "-m", "bicubic", *small],
+        ["models", "show", "image.pth"],
+        ["models", "import", "image.pth", "--name", "mine"],
+        ["upscale", "images", "-o", "large/", "-m", "mine", *small],
+        ["upscale", "video.mkv", "-o", "large.mkv", "-m", "video.pth", *small],
+        ["upscale", "video.mkv", "-o", "frames/%03d.png", "-m", "bicubic", *small],
         ["compare", "large/0.png", "large/1.png", "--csv", "scores.csv", "--device", "cpu"],
-        ["degrade", "pictures", "small/", "--kind", "bd", "--scale", "2", "-q"],
-        ["evaluate", "picture.pth", "pictures", "--report", "scores.html", "--device", "cpu"],
-        ["profile", "picture.pth", "--size", "16x16", "--device", "cpu", "--repeats", "1"],
+        ["degrade", "images", "small/", "--kind", "bd", "--scale", "2", "-q"],
+        ["evaluate", "image.pth", "images", "--report", "scores.html", "--device", "cpu"],
+        ["profile", "image.pth", "--size", "16x16", "--device", "cpu", "--repeats", "1"],
         ["data", "list"],
         ["data", "show", "reds"],
     ]
@@ -171,16 +171,16 @@ def commands() -> list[list[object]]:
         changes = ("iterations=2", "run.tensorboard=true")
         found += [["train", "frvsr-small", *COMMON, *TINY["frvsr-small"], *changes, "-o", "run"], ["monitor", "run"]]
     if find_spec("onnxruntime") and find_spec("onnxscript"):
-        found += [["export", "picture.pth", f"mine.{suffix}"] for suffix in ("onnx", "pt2")]
+        found += [["export", "image.pth", f"mine.{suffix}"] for suffix in ("onnx", "pt2")]
         for backend in ("onnxruntime", "openvino"):
             if find_spec(backend):
                 with_it = ("--backend", backend, *small)
-                found += [["upscale", "pictures/0.png", "-o", f"{backend}-1.png", "-m", "mine", *with_it]]
-                found += [["upscale", "pictures/0.png", "-o", f"{backend}-2.png", "-m", "mine.onnx", *with_it]]
-        found += [["upscale", "pictures/0.png", "-o", "torch-2.png", "-m", "mine.pt2", *small]]
+                found += [["upscale", "images/0.png", "-o", f"{backend}-1.png", "-m", "mine", *with_it]]
+                found += [["upscale", "images/0.png", "-o", f"{backend}-2.png", "-m", "mine.onnx", *with_it]]
+        found += [["upscale", "images/0.png", "-o", "torch-2.png", "-m", "mine.pt2", *small]]
         if find_spec("openvino"):
-            found += [["export", "picture.pth", "mine.xml"]]
-            found += [["upscale", "pictures/0.png", "-o", "openvino-3.png", "-m", "mine.xml", *small]]
+            found += [["export", "image.pth", "mine.xml"]]
+            found += [["upscale", "images/0.png", "-o", "openvino-3.png", "-m", "mine.xml", *small]]
     if has_opengl():
         size = ("--size", "32x24", "--frames", "2", "--texture-size", "32", "--samples", "1")
         found += [["render", "yard", "clip", *size], ["check-frames", "clip"]]

@@ -7,9 +7,9 @@ from pathlib import Path
 
 import numpy as np
 from tests.cli.conftest import Command
-from tests.data.samples import get, put
+from tests.datasets.samples import get, put
 
-from upframe.data.lmdb_clips import LmdbClips
+from upframe.datasets.lmdb_clips import LmdbClips
 
 
 def test_a_folder_of_clips_becomes_an_lmdb(upframe: Command, tmp_path: Path) -> None:

@@ -21,7 +21,7 @@ SMALL = ("--size", "48x32", "--frames", 3)
 def opengl() -> None:
     """Skips where nothing can be rendered."""
     pytest.importorskip("moderngl", reason="the extra [render] is not installed")
-    from upframe.rendering.raster_gpu import create_context
+    from upframe.renderers.raster.gpu import create_context
 
     try:
         create_context().release()
@@ -30,7 +30,7 @@ def opengl() -> None:
 
 
 @pytest.mark.usefixtures("opengl")
-def test_a_film_is_recorded_and_every_frame_timed(upframe: Command, tmp_path: Path) -> None:
+def test_a_video_is_recorded_and_every_frame_timed(upframe: Command, tmp_path: Path) -> None:
     torch.manual_seed(0)
     network = NSRR(2)
     save(Model(network, network.info), tmp_path / "nsrr.safetensors")
@@ -41,8 +41,8 @@ def test_a_film_is_recorded_and_every_frame_timed(upframe: Command, tmp_path: Pa
     (played,) = outcome.events_of("played")
     assert set(played["median_ms"]) == {"frame", "render", "reference", "network", "compose", "show"}
     assert played["limited_by"] in played["median_ms"]
-    with av.open(tmp_path / "out.mp4") as film:
-        assert len(list(film.decode(video=0))) == 3
+    with av.open(tmp_path / "out.mp4") as video:
+        assert len(list(video.decode(video=0))) == 3
 
 
 @pytest.mark.usefixtures("opengl")
@@ -88,7 +88,7 @@ def test_what_cannot_be_played_is_refused_in_one_line(arguments: tuple[str, ...]
     assert "Traceback" not in outcome.err
 
 
-def test_a_film_that_is_there_is_not_replaced(upframe: Command, tmp_path: Path) -> None:
+def test_a_video_that_is_there_is_not_replaced(upframe: Command, tmp_path: Path) -> None:
     (tmp_path / "out.mp4").write_bytes(b"mine")
     outcome = upframe("play", "yard", "--record", "out.mp4")
     assert outcome.code == 1

@@ -11,7 +11,8 @@ from pathlib import Path
 import pytest
 import torch
 import typer
-from PIL import Image, PngImagePlugin
+import PIL.Image
+from PIL import PngImagePlugin
 from tests.cli.conftest import Command, Outcome
 
 from upframe.cli.errors import one_line
@@ -77,17 +78,17 @@ def test_colours_of_ours_pass_and_those_of_names_do_not() -> None:
 
 @pytest.fixture
 def folder(tmp_path: Path) -> Path:
-    """Files of such names, and a picture with such metadata."""
+    """Files of such names, and an image with such metadata."""
     if sys.platform == "win32":
         pytest.skip("no such names there")
     made = tmp_path / "in"
     made.mkdir()
     info = PngImagePlugin.PngInfo()
     info.add_text("Title", EVIL)
-    Image.new("RGB", (8, 8)).save(made / f"{EVIL}.png", pnginfo=info)
-    Image.new("RGB", (8, 8)).save(os.fsencode(made) + b"/caf\xe9.png")
+    PIL.Image.new("RGB", (8, 8)).save(made / f"{EVIL}.png", pnginfo=info)
+    PIL.Image.new("RGB", (8, 8)).save(os.fsencode(made) + b"/caf\xe9.png")
     (made / f"{EVIL} broken.png").write_bytes(b"\x89PNG\r\n\x1a\n" + b"\x1b]0;title\x07")
-    (made / f"{EVIL}.mp4").write_text("no film\x1b[2J")
+    (made / f"{EVIL}.mp4").write_text("no video\x1b[2J")
     return made
 
 

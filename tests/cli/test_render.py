@@ -11,10 +11,10 @@ import pytest
 from tests.cli.conftest import Command, start
 
 from upframe.errors import DeviceError, MissingExtra
-from upframe.rendering.clip import RenderedClip
-from upframe.rendering.job import SETS
-from upframe.rendering.raster_gpu import create_context
-from upframe.rendering.scenes import THEMES
+from upframe.rendered.clip import RenderedClip
+from upframe.renderers.job import SETS
+from upframe.renderers.raster.gpu import create_context
+from upframe.renderers.scenes import THEMES
 
 pytest.importorskip("OpenEXR")
 

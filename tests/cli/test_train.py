@@ -14,7 +14,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
-from PIL import Image
+import PIL.Image
 from tests.cli.conftest import ENVIRONMENT, Command, start
 from tests.training.conftest import COMMON, TINY, rows
 
@@ -169,13 +169,13 @@ def test_two_processes_learn_what_one_learns_from_both_their_samples(upframe: Co
 
 
 @pytest.mark.long
-def test_what_was_trained_enlarges(upframe: Command, tmp_path: Path) -> None:
+def test_what_was_trained_upscales(upframe: Command, tmp_path: Path) -> None:
     assert upframe(*recipe_of("frvsr-small"), "-o", "run").code == 0
-    Image.new("RGB", (24, 16), (200, 90, 30)).save(tmp_path / "small.png")
+    PIL.Image.new("RGB", (24, 16), (200, 90, 30)).save(tmp_path / "small.png")
     outcome = upframe("upscale", "small.png", "-o", "large.png", "-m", "run/frvsr-small.safetensors", "-q")
     assert outcome.code == 0, outcome.err
-    with Image.open(tmp_path / "large.png") as picture:
-        assert picture.size == (48, 32)
+    with PIL.Image.open(tmp_path / "large.png") as image:
+        assert image.size == (48, 32)
 
 
 @pytest.mark.parametrize(

@@ -1,4 +1,4 @@
-"""``upframe upscale`` with networks that remember: films, numbered frames and single pictures."""
+"""``upframe upscale`` with networks that remember: videos, numbered frames and single images."""
 
 from __future__ import annotations
 
@@ -7,9 +7,9 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
-from PIL import Image
+import PIL.Image
 from tests.cli.conftest import Command
-from tests.media.film_fixtures import Film, Sound, describe, samples_of, steady, uneven
+from tests.media.video_fixtures import Video, Sound, describe, samples_of, steady, uneven
 
 from upframe.models.frvsr import FRVSR
 from upframe.models.ttvsr import TTVSR
@@ -35,33 +35,33 @@ def ttvsr(tmp_path: Path) -> Path:
 
 
 @pytest.mark.parametrize(("model", "scale"), [("frvsr", 2), ("ttvsr", 4)])
-def test_a_film_keeps_its_frames_times_and_sound(
+def test_a_video_keeps_its_frames_times_and_sound(
     upframe: Command, tmp_path: Path, request: pytest.FixtureRequest, model: str, scale: int
 ) -> None:
     weights = request.getfixturevalue(model)
-    Film(times=uneven(27), sounds=[Sound()]).make(tmp_path / "film.mp4")
-    outcome = upframe("upscale", "film.mp4", "-o", "big.mp4", "--model", weights, "--json")
+    Video(times=uneven(27), sounds=[Sound()]).make(tmp_path / "video.mp4")
+    outcome = upframe("upscale", "video.mp4", "-o", "big.mp4", "--model", weights, "--json")
     assert outcome.code == 0, outcome.err
-    before, after = describe(tmp_path / "film.mp4"), describe(tmp_path / "big.mp4")
+    before, after = describe(tmp_path / "video.mp4"), describe(tmp_path / "big.mp4")
     assert after.size == (scale * before.size[0], scale * before.size[1])
     assert after.times == before.times
     assert after.streams == before.streams
     assert [event["done"] for event in outcome.events_of("progress")] == list(range(1, 28))
 
 
-def test_a_film_with_transparency_keeps_it(upframe: Command, tmp_path: Path, frvsr: Path) -> None:
-    Film(codec="ffv1", pix_fmt="yuva420p", times=uneven(8)).make(tmp_path / "film.mkv")
-    assert upframe("upscale", "film.mkv", "-o", "big.mkv", "--model", frvsr, "--codec", "ffv1", "-q").code == 0
+def test_a_video_with_transparency_keeps_it(upframe: Command, tmp_path: Path, frvsr: Path) -> None:
+    Video(codec="ffv1", pix_fmt="yuva420p", times=uneven(8)).make(tmp_path / "video.mkv")
+    assert upframe("upscale", "video.mkv", "-o", "big.mkv", "--model", frvsr, "--codec", "ffv1", "-q").code == 0
     assert describe(tmp_path / "big.mkv").pix_fmt == "yuva420p"
     assert all(len(planes) == 4 for planes in samples_of(tmp_path / "big.mkv"))
 
 
 def test_what_was_before_a_listed_cut_does_not_matter_after_it(upframe: Command, tmp_path: Path, frvsr: Path) -> None:
-    Film(codec="ffv1", times=steady(12)).make(tmp_path / "film.mkv")
+    Video(codec="ffv1", times=steady(12)).make(tmp_path / "video.mkv")
     (tmp_path / "cuts.txt").write_text("5\n")
     for name, cuts in (("off", "off"), ("listed", "cuts.txt")):
         assert (
-            upframe("upscale", "film.mkv", "-o", f"{name}.mkv", "-m", frvsr, "--codec", "ffv1", "-q", "--cuts", cuts).code == 0
+            upframe("upscale", "video.mkv", "-o", f"{name}.mkv", "-m", frvsr, "--codec", "ffv1", "-q", "--cuts", cuts).code == 0
         )
     off, listed = (samples_of(tmp_path / f"{name}.mkv") for name in ("off", "listed"))
     same = [all(np.array_equal(*planes) for planes in zip(*frames, strict=True)) for frames in zip(off, listed, strict=True)]
@@ -70,41 +70,41 @@ def test_what_was_before_a_listed_cut_does_not_matter_after_it(upframe: Command,
 
 
 def test_numbered_frames_are_a_clip(upframe: Command, tmp_path: Path, frvsr: Path) -> None:
-    Film(codec="png", pix_fmt="rgb24", times=steady(8)).make(tmp_path / "film.mov")
-    assert upframe("upscale", "film.mov", "--frames", "small", "-m", "bicubic", "--size", "same", "-q").code == 0
-    assert upframe("upscale", "film.mov", "--frames", "direct", "-m", frvsr, "-q").code == 0
+    Video(codec="png", pix_fmt="rgb24", times=steady(8)).make(tmp_path / "video.mov")
+    assert upframe("upscale", "video.mov", "--frames", "small", "-m", "bicubic", "--size", "same", "-q").code == 0
+    assert upframe("upscale", "video.mov", "--frames", "direct", "-m", frvsr, "-q").code == 0
     assert upframe("upscale", "small/%06d.png", "-o", "big/%06d.png", "-m", frvsr, "-q").code == 0
     for number in range(8):
         direct, through_files = (
-            np.asarray(Image.open(tmp_path / folder / f"{number:06d}.png")) for folder in ("direct", "big")
+            np.asarray(PIL.Image.open(tmp_path / folder / f"{number:06d}.png")) for folder in ("direct", "big")
         )
         difference = np.abs(direct.astype(int) - through_files)  # the two ways divide by 255 in other words
         assert difference.max() <= 1
         assert difference.mean() < 0.01
 
 
-def test_numbered_frames_that_differ_in_kind_are_all_enlarged(upframe: Command, tmp_path: Path, frvsr: Path) -> None:
+def test_numbered_frames_that_differ_in_kind_are_all_upscaled(upframe: Command, tmp_path: Path, frvsr: Path) -> None:
     (tmp_path / "in").mkdir()
     kinds = [("RGB", (24, 16)), ("RGB", (24, 16)), ("RGBA", (24, 16)), ("RGBA", (20, 18)), ("L", (20, 18))]
     for number, (mode, size) in enumerate(kinds):
-        Image.new(mode, size, 90).save(tmp_path / "in" / f"{number:03d}.png")
+        PIL.Image.new(mode, size, 90).save(tmp_path / "in" / f"{number:03d}.png")
     outcome = upframe("upscale", "in/%03d.png", "-o", "out/%03d.png", "-m", frvsr, "-q")
     assert outcome.code == 0, outcome.err
     for number, (mode, (width, height)) in enumerate(kinds):
-        with Image.open(tmp_path / "out" / f"{number:03d}.png") as picture:
-            assert (picture.mode, picture.size) == (mode, (2 * width, 2 * height))
+        with PIL.Image.open(tmp_path / "out" / f"{number:03d}.png") as image:
+            assert (image.mode, image.size) == (mode, (2 * width, 2 * height))
 
 
-def test_a_single_picture_is_a_clip_of_one_frame(upframe: Command, tmp_path: Path, ttvsr: Path) -> None:
-    Image.new("RGB", (33, 20), (90, 120, 30)).save(tmp_path / "photo.png")
+def test_a_single_image_is_a_clip_of_one_frame(upframe: Command, tmp_path: Path, ttvsr: Path) -> None:
+    PIL.Image.new("RGB", (33, 20), (90, 120, 30)).save(tmp_path / "photo.png")
     assert upframe("upscale", "photo.png", "-o", "big.png", "-m", ttvsr, "-q").code == 0
-    with Image.open(tmp_path / "big.png") as picture:
-        assert picture.size == (132, 80)
+    with PIL.Image.open(tmp_path / "big.png") as image:
+        assert image.size == (132, 80)
 
 
 def test_a_wrong_list_of_cuts_is_found_before_anything_is_written(upframe: Command, tmp_path: Path, frvsr: Path) -> None:
-    Film().make(tmp_path / "film.mkv")
-    outcome = upframe("upscale", "film.mkv", "-m", frvsr, "--cuts", "nowhere.txt")
+    Video().make(tmp_path / "video.mkv")
+    outcome = upframe("upscale", "video.mkv", "-m", frvsr, "--cuts", "nowhere.txt")
     assert outcome.code == 1
     assert (
         outcome.err.strip()

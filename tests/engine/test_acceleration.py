@@ -120,14 +120,14 @@ def test_a_running_video_is_the_same_when_its_frames_are_replayed() -> None:
     network = FRVSR(2, channels=8, blocks=1, flow_channels=4).eval().requires_grad_(False)
     frames = [torch.rand(1, 3, 16, 24) for _ in range(6)]
 
-    def enlarged() -> list[Tensor]:
+    def upscaled() -> list[Tensor]:
         stream = RecurrentStream(network, warm_up=2)
         with torch.inference_mode():
             return [result for frame in frames for result in stream.feed(frame)] + stream.finish()
 
-    plain = enlarged()
+    plain = upscaled()
     network.forward = Replayed(network.forward, Recorder(), no_notes)  # type: ignore[method-assign, assignment]
-    for one, other in zip(plain, enlarged(), strict=True):
+    for one, other in zip(plain, upscaled(), strict=True):
         torch.testing.assert_close(one, other, rtol=0, atol=1e-6)
 
 
@@ -140,11 +140,11 @@ def test_graphs_are_refused_where_there_is_no_cuda() -> None:
 @pytest.mark.filterwarnings("ignore::DeprecationWarning")  # of the compiler's own parts
 def test_a_compiled_network_gives_the_same_and_can_be_plain_again() -> None:
     network = RT4KSR(2, channels=8, blocks=1, merged=True).eval().requires_grad_(False)
-    picture = torch.rand(1, 3, 20, 28)
-    plain = Upscaler(Model(network, network.info), device="cpu").enlarge(picture)
+    image = torch.rand(1, 3, 20, 28)
+    plain = Upscaler(Model(network, network.info), device="cpu").upscale(image)
     compiled = Upscaler(Model(network, network.info), device="cpu", compile=True)
-    torch.testing.assert_close(compiled.enlarge(picture), plain, rtol=0, atol=1e-5)
-    torch.testing.assert_close(compiled.enlarge(picture[..., :12, :16]).shape, torch.Size((1, 3, 24, 32)))
+    torch.testing.assert_close(compiled.upscale(image), plain, rtol=0, atol=1e-5)
+    torch.testing.assert_close(compiled.upscale(image[..., :12, :16]).shape, torch.Size((1, 3, 24, 32)))
     assert "forward" in vars(network)
     accelerate(network, CPU, compiled=False, graphs=False, on_note=no_notes)
     assert "forward" not in vars(network)
@@ -155,10 +155,10 @@ def test_a_graph_of_cuda_gives_what_the_network_gives() -> None:
     device = torch.device("cuda")
     torch.manual_seed(0)
     network = RT4KSR(2, merged=True).eval().requires_grad_(False).to(device)
-    pictures = [torch.rand(1, 3, size, 64, device=device) for size in (32, 48, 32, 48, 32, 48)]
+    images = [torch.rand(1, 3, size, 64, device=device) for size in (32, 48, 32, 48, 32, 48)]
     with torch.inference_mode():
-        plain = [network(picture) for picture in pictures]
+        plain = [network(image) for image in images]
     run = Replayed(network.forward, CUDAGraphs(device), no_notes)
-    replayed = [run(picture) for picture in pictures]
+    replayed = [run(image) for image in images]
     for one, other in zip(plain, replayed, strict=True):
         torch.testing.assert_close(one, other)

@@ -19,16 +19,16 @@ def spread(image: Any) -> int:
 
 
 @pytest.mark.parametrize("model", ["rt4ksr-x2", "rt4ksr-x3", "rt4ksr-x4", "frvsr-lite-x2", "frvsr-lite-x4"])
-def test_flat_pictures_stay_flat_to_the_border(model: str) -> None:
+def test_flat_images_stay_flat_to_the_border(model: str) -> None:
     upscaler = Upscaler(model)
     for colour in COLOURS:
         assert spread(upscaler.upscale(np.full((26, 31, 3), colour, np.uint8))) <= 1
 
 
-def test_flat_pictures_stay_flat_in_tiles() -> None:
+def test_flat_images_stay_flat_in_tiles() -> None:
     assert spread(Upscaler("rt4ksr-x2", tile=32).upscale(np.full((50, 70, 3), 255, np.uint8))) <= 1
 
 
-def test_flat_films_stay_flat_to_the_border() -> None:
+def test_flat_videos_stay_flat_to_the_border() -> None:
     frames = [np.full((24, 24, 3), 255, np.uint8)] * 7
     assert max(spread(frame) for frame in Upscaler("frvsr-lite-x2").stream(frames)) <= 1

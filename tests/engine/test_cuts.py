@@ -9,7 +9,7 @@ import av
 import numpy as np
 import pytest
 import torch
-from PIL import Image
+import PIL.Image
 from torch import Tensor
 
 from upframe.engine.cuts import CutDetector, choose_cuts
@@ -18,14 +18,14 @@ from upframe.errors import InputError
 EXAMPLES = Path(__file__).resolve().parents[2] / "examples" / "media"
 
 
-def film() -> Iterator[Tensor]:
+def video() -> Iterator[Tensor]:
     with av.open(str(EXAMPLES / "bunny.mp4")) as container:
         for frame in container.decode(video=0):
             yield as_tensor(frame.to_ndarray(format="rgb24"))
 
 
 def photograph() -> Tensor:
-    return as_tensor(np.asarray(Image.open(EXAMPLES / "stream.png").convert("RGB")))
+    return as_tensor(np.asarray(PIL.Image.open(EXAMPLES / "stream.png").convert("RGB")))
 
 
 def as_tensor(pixels: np.ndarray[tuple[int, ...], np.dtype[np.uint8]]) -> Tensor:
@@ -45,17 +45,17 @@ def cuts_in(frames: list[Tensor]) -> list[int]:
     return [index for index, frame in enumerate(frames) if detector(frame)]
 
 
-def test_a_film_of_one_shot_has_no_cut() -> None:
-    assert cuts_in(list(film())) == []
+def test_a_video_of_one_shot_has_no_cut() -> None:
+    assert cuts_in(list(video())) == []
 
 
 def test_a_cut_to_another_shot_and_back_is_found() -> None:
-    shot = list(film())[:6]
+    shot = list(video())[:6]
     assert cuts_in(shot + pan(0.01, 5) + shot[::-1]) == [6, 11]
 
 
 def test_a_cut_is_found_whatever_the_sizes() -> None:
-    small = [frame[..., ::3, ::3] for frame in film()][:3]
+    small = [frame[..., ::3, ::3] for frame in video()][:3]
     assert cuts_in(small + pan(0.01, 3)) == [3]
 
 

@@ -1,4 +1,4 @@
-"""Whatever is handed in as an image: enlarged as what it is, or refused by one line that names it."""
+"""Whatever is handed in as an image: upscaled as what it is, or refused by one line that names it."""
 
 from __future__ import annotations
 
@@ -7,7 +7,8 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
-from PIL import Image, ImageCms
+import PIL.Image
+from PIL import ImageCms
 
 from upframe import Upscaler
 from upframe.errors import InputError, UpframeError
@@ -20,15 +21,15 @@ def bicubic() -> Upscaler:
     return Upscaler("bicubic-x2")
 
 
-def colours() -> Image.Image:
-    return Image.fromarray(np.random.default_rng(1).integers(0, 256, (10, 12, 3), dtype=np.uint8))
+def colours() -> PIL.Image.Image:
+    return PIL.Image.fromarray(np.random.default_rng(1).integers(0, 256, (10, 12, 3), dtype=np.uint8))
 
 
 @pytest.mark.parametrize("mode", ["I;16", "I;16B", "I"])
 def test_sixteen_bit_pil_images_keep_their_values(bicubic: Upscaler, mode: str) -> None:
     codes = (RAMP * 65535).astype(np.uint16)
     stored = {"I;16": codes, "I;16B": codes.astype(">u2"), "I": codes.astype(np.int32)}[mode]
-    image = Image.frombuffer(mode, (12, 10), stored.tobytes(), "raw", mode, 0, 1)
+    image = PIL.Image.frombuffer(mode, (12, 10), stored.tobytes(), "raw", mode, 0, 1)
     result = bicubic.upscale(image)
     assert result.mode in ("I", "I;16")
     assert result.mode == "I" or mode != "I"
@@ -36,14 +37,14 @@ def test_sixteen_bit_pil_images_keep_their_values(bicubic: Upscaler, mode: str) 
 
 
 def test_float_pil_images_keep_their_values(bicubic: Upscaler) -> None:
-    result = bicubic.upscale(Image.fromarray(RAMP * 300))
+    result = bicubic.upscale(PIL.Image.fromarray(RAMP * 300))
     assert result.mode == "F"
     np.testing.assert_allclose(np.asarray(result), bicubic.upscale(RAMP * 300), rtol=1e-6)
 
 
 @pytest.mark.parametrize(("mode", "straight"), [("RGBa", "RGBA"), ("La", "LA")])
 def test_pil_images_of_multiplied_colour_keep_colour_and_alpha(bicubic: Upscaler, mode: str, straight: str) -> None:
-    image = Image.new("RGBA", (12, 10), (200, 100, 50, 128)).convert(straight)
+    image = PIL.Image.new("RGBA", (12, 10), (200, 100, 50, 128)).convert(straight)
     result = bicubic.upscale(image.convert("RGBa" if mode == "RGBa" else "La"))
     assert result.mode == mode
     expected = np.asarray(bicubic.upscale(image)).astype(int)
@@ -58,7 +59,7 @@ def test_palettes_with_transparency_keep_it(bicubic: Upscaler) -> None:
 
 @pytest.mark.parametrize(("mode", "result"), [("L", "LA"), ("RGB", "RGBA")])
 def test_a_colour_that_stands_for_nothing_becomes_alpha(bicubic: Upscaler, mode: str, result: str) -> None:
-    image = Image.new(mode, (8, 8), 7 if mode == "L" else (7, 7, 7))
+    image = PIL.Image.new(mode, (8, 8), 7 if mode == "L" else (7, 7, 7))
     image.info["transparency"] = 7 if mode == "L" else (7, 7, 7)
     found = bicubic.upscale(image)
     assert found.mode == result
@@ -81,10 +82,10 @@ def test_what_a_pil_image_says_beside_its_pixels_is_kept(bicubic: Upscaler) -> N
 @pytest.mark.parametrize(
     ("image", "named"),
     [
-        (Image.new("LAB", (8, 8)), "LAB"),
-        (Image.fromarray(np.full((4, 4), 70_000, np.int32)), "mode I"),
+        (PIL.Image.new("LAB", (8, 8)), "LAB"),
+        (PIL.Image.fromarray(np.full((4, 4), 70_000, np.int32)), "mode I"),
         ([[1, 2], [3, 4]], "list"),
-        ("picture.png", "str"),
+        ("image.png", "str"),
         (None, "NoneType"),
         (torch.zeros(3, 8, 8), "torch.Tensor"),
         (np.zeros((2, 2)).view(np.matrix), "matrix"),
@@ -98,7 +99,7 @@ def test_what_a_pil_image_says_beside_its_pixels_is_kept(bicubic: Upscaler) -> N
         (np.zeros((4,), np.uint8), "(4,)"),
         (np.zeros((2, 4, 4, 3), np.uint8), "(2, 4, 4, 3)"),
         (np.zeros((4, 4, 0), np.uint8), "(4, 4, 0)"),
-        (Image.new("RGB", (0, 5)), "(5, 0, 3)"),
+        (PIL.Image.new("RGB", (0, 5)), "(5, 0, 3)"),
     ],
     ids=lambda value: type(value).__name__,
 )

@@ -20,7 +20,7 @@ from upframe.models.rt4ksr import RT4KSR
 
 
 class Small(nn.Module):
-    """Any layers as a network that enlarges by ``scale``."""
+    """Any layers as a network that upscales by ``scale``."""
 
     def __init__(self, *layers: nn.Module, channels: int = 3) -> None:
         super().__init__()

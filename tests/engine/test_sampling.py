@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 
 from upframe import Upscaler
-from upframe.data.degradation import DEGRADATIONS
+from upframe.datasets.degradation import DEGRADATIONS
 from upframe.engine import upscaler as engine
 from upframe.engine.size import Target
 from upframe.engine.streams import video_stream
@@ -36,7 +36,7 @@ TRAINED = [info.name for info in shipped() if info.degradation != "none" and inf
 SEEDED = ["seeded_bd_x2_nb2", "seeded_bd_x4_nb2", "seeded_bi_x4_nb2"]
 
 
-def film(frames: int = 2, height: int = 256, width: int = 320) -> list[Tensor]:
+def video(frames: int = 2, height: int = 256, width: int = 320) -> list[Tensor]:
     """Soft shapes with finer ones, that move by a pixel a frame: (1, 3, height, width) each, in [0, 1]."""
     generator = torch.Generator().manual_seed(0)
     parts = [resize(torch.rand(3, height // n + 1, width // n + 2, generator=generator), (height, width + 8)) for n in (32, 12)]
@@ -44,14 +44,14 @@ def film(frames: int = 2, height: int = 256, width: int = 320) -> list[Tensor]:
     return [wide[..., i : i + width] for i in range(frames)]
 
 
-def displacement(picture: Tensor, other: Tensor) -> tuple[float, float]:
-    """How far the content of a picture lies from that of another, right and down, in pixels; both (1, c, h, w) of one size.
+def displacement(image: Tensor, other: Tensor) -> tuple[float, float]:
+    """How far the content of an image lies from that of another, right and down, in pixels; both (1, c, h, w) of one size.
 
     Least squares over the phase of the cross spectrum at low frequencies, weighted by its strength.
     """
-    height, width = picture.shape[-2:]
+    height, width = image.shape[-2:]
     window = torch.hann_window(height, dtype=torch.float64)[:, None] * torch.hann_window(width, dtype=torch.float64)
-    first, second = (p.double().mean(dim=1)[0] for p in (picture, other))
+    first, second = (p.double().mean(dim=1)[0] for p in (image, other))
     spectra = [torch.fft.fft2((p - (p * window).sum() / window.sum()) * window) for p in (first, second)]
     cross = spectra[0] * spectra[1].conj()
     y, x = torch.meshgrid(torch.fft.fftfreq(height), torch.fft.fftfreq(width), indexing="ij")
@@ -79,7 +79,7 @@ def plain(frames: list[Tensor], size: tuple[int, int]) -> list[Tensor]:
 
 
 def small_frvsr(scale: int = 4, degradation: Any = "BD") -> Model:
-    """Random weights, whose output is little beside the enlarged frame that it is added to."""
+    """Random weights, whose output is little beside the upscaled frame that it is added to."""
     torch.manual_seed(0)
     network = FRVSR(scale, channels=8, blocks=1, flow_channels=4, degradation=degradation).eval().requires_grad_(False)
     network.srnet.conv_out.weight.mul_(0.1)
@@ -92,27 +92,27 @@ def borderless(model: Model) -> Model:
 
 
 def test_the_measure_finds_a_shift() -> None:
-    (frame,) = film(1)
+    (frame,) = video(1)
     x, y = displacement(shift(frame, -1.5, -0.4), frame)
     assert (x, y) == (pytest.approx(1.5, abs=ALLOWED), pytest.approx(0.4, abs=ALLOWED))
 
 
 @pytest.mark.parametrize("name", [*TRAINED, "bicubic-x2", "lanczos-x4"])
-def test_no_built_in_model_displaces_an_ordinary_film(name: str) -> None:
+def test_no_built_in_model_displaces_an_ordinary_video(name: str) -> None:
     upscaler = Upscaler(name, device="cpu")
     scale = upscaler.info.scale
-    small = [downscale(frame[..., : 240 // scale * scale, :], scale) for frame in film()]
+    small = [downscale(frame[..., : 240 // scale * scale, :], scale) for frame in video()]
     results = tensors(list(upscaler.stream(arrays(small), cuts="off")))
     assert furthest(results, [upscale(frame, scale) for frame in small]) < ALLOWED
 
 
 @pytest.mark.parametrize("name", SEEDED)
-def test_no_published_checkpoint_displaces_an_ordinary_film(name: str, shared: Path) -> None:
+def test_no_published_checkpoint_displaces_an_ordinary_video(name: str, shared: Path) -> None:
     upscaler = Upscaler(shared / "reference/frvsr" / f"{name}.safetensors", device="cpu")
     scale = upscaler.info.scale
     assert upscaler.info.sampling == ("corner" if "_bd_" in name else "centre")
     upscaler.network.srnet.conv_out.weight.mul_(0.05)  # type: ignore[operator,union-attr]  # random weights draw what is not there
-    small = [downscale(frame, scale) for frame in film()]
+    small = [downscale(frame, scale) for frame in video()]
     results = tensors(list(upscaler.stream(arrays(small), cuts="off")))
     assert furthest(results, [upscale(frame, scale) for frame in small]) < ALLOWED
 
@@ -121,21 +121,21 @@ def test_ttvsr_has_its_samples_in_the_centre() -> None:
     torch.manual_seed(0)
     network = TTVSR(channels=8, blocks=1).eval().requires_grad_(False)
     network.conv_last.weight.mul_(0.05)
-    small = [downscale(frame, 4) for frame in film(2, 256, 256)]
+    small = [downscale(frame, 4) for frame in video(2, 256, 256)]
     results = tensors(list(Upscaler(Model(network, network.info), device="cpu").stream(arrays(small), cuts="off")))
     assert furthest(results, [upscale(frame, 4) for frame in small]) < ALLOWED
 
 
 @pytest.mark.parametrize("target", [Target(scale=3), Target(scale=2.5), Target(size=(150, 270)), Target(same=True)])
 def test_another_size_is_no_displacement_either(target: Target) -> None:
-    small = [downscale(frame, 4) for frame in film()]
+    small = [downscale(frame, 4) for frame in video()]
     size = target.of(*small[0].shape[-2:], 4)
     results = tensors(list(Upscaler(small_frvsr(), device="cpu").stream(arrays(small), target, cuts="off")))
     assert furthest(results, plain(small, size)) < ALLOWED
 
 
-def test_frames_alpha_and_single_pictures_are_moved_alike() -> None:
-    upscaler, small = Upscaler(small_frvsr(), device="cpu"), downscale(film(1)[0], 4)
+def test_frames_alpha_and_single_images_are_moved_alike() -> None:
+    upscaler, small = Upscaler(small_frvsr(), device="cpu"), downscale(video(1)[0], 4)
     with_alpha = np.concatenate((arrays([small])[0], arrays([small])[0][..., :1]), axis=2)
     large = upscale(small, 4)
     for result in (upscaler.upscale(with_alpha), next(upscaler.stream([with_alpha], cuts="off"))):
@@ -143,9 +143,9 @@ def test_frames_alpha_and_single_pictures_are_moved_alike() -> None:
 
 
 @pytest.mark.parametrize("scale", [2, 4])
-def test_corner_data_is_enlarged_as_the_network_itself_does_it_to_the_last_bit(scale: int) -> None:
+def test_corner_data_is_upscaled_as_the_network_itself_does_it_to_the_last_bit(scale: int) -> None:
     model = borderless(small_frvsr(scale))
-    small = [DEGRADATIONS["bd"].tensor(frame, scale) for frame in film(8, 64, 80)]
+    small = [DEGRADATIONS["bd"].tensor(frame, scale) for frame in video(8, 64, 80)]
     upscaler = Upscaler(model, device="cpu", sampling="corner")
     stream = video_stream(model.network)
     with torch.inference_mode():
@@ -155,7 +155,7 @@ def test_corner_data_is_enlarged_as_the_network_itself_does_it_to_the_last_bit(s
 
 
 def test_what_the_network_remembers_stays_where_it_put_it() -> None:
-    model, small = borderless(small_frvsr()), [downscale(frame, 4) for frame in film(8, 64, 80)]
+    model, small = borderless(small_frvsr()), [downscale(frame, 4) for frame in video(8, 64, 80)]
     upscaler = Upscaler(model, device="cpu")
     stream = video_stream(model.network)
     with torch.inference_mode():
@@ -169,7 +169,7 @@ def test_what_the_network_remembers_stays_where_it_put_it() -> None:
 def test_models_with_centred_samples_put_corner_data_in_place(name: str) -> None:
     upscaler = Upscaler(name, device="cpu", sampling="corner")
     scale = upscaler.info.scale
-    large = film()
+    large = video()
     small = [DEGRADATIONS["bd"].tensor(frame, scale, levels=None) for frame in large]
     results = tensors(list(upscaler.stream(arrays(small), cuts="off")))
     assert furthest(results, large) < ALLOWED
@@ -192,26 +192,26 @@ def test_tiles_and_bands_do_not_show_where_results_are_moved(monkeypatch: pytest
     torch.manual_seed(0)
     network = RT4KSR(4, channels=8, blocks=1).merge().eval()
     model = Model(network, replace(network.info, sampling="corner"))
-    (picture,) = arrays(film(1, 90, 70))
-    whole = Upscaler(model, device="cpu", tile=None, sampling=sampling).upscale(picture)
-    tiled = Upscaler(model, device="cpu", tile=16, sampling=sampling).upscale(picture)
+    (image,) = arrays(video(1, 90, 70))
+    whole = Upscaler(model, device="cpu", tile=None, sampling=sampling).upscale(image)
+    tiled = Upscaler(model, device="cpu", tile=16, sampling=sampling).upscale(image)
     monkeypatch.setattr(engine, "BAND_PIXELS", 70 * 24)
-    banded = Upscaler(model, device="cpu", tile=None, sampling=sampling).upscale(picture)
+    banded = Upscaler(model, device="cpu", tile=None, sampling=sampling).upscale(image)
     np.testing.assert_allclose(tiled, whole, atol=1e-5)
     np.testing.assert_allclose(banded, whole, atol=1e-5)
 
 
 @pytest.mark.parametrize("location", ["left", "center", "topleft", "top", "bottomleft", "bottom"])
 def test_chroma_stays_on_luma(location: Any) -> None:
-    """Blue and red differences that have the shapes of luma: enlarged, they still lie on them."""
-    (frame,) = film(1)
+    """Blue and red differences that have the shapes of luma: upscaled, they still lie on them."""
+    (frame,) = video(1)
     grey = downscale(frame, 2).mean(dim=1, keepdim=True)
     coloured = torch.cat((0.3 * grey + 0.2, 0.5 * grey + 0.2, 0.9 * grey), dim=1)
     kind: dict[str, Any] = {"matrix": "bt709", "full_range": True, "depth": 8}
     kind |= {"chroma_location": location, "subsampling": (2, 2)}
     with torch.inference_mode():
         read = planes_to_rgb(rgb_to_planes(coloured, **kind), **kind)
-        large = Upscaler(small_frvsr(), device="cpu").enlarge(read)
+        large = Upscaler(small_frvsr(), device="cpu").upscale(read)
         again = planes_to_rgb(rgb_to_planes(large, **kind), **kind)
     luma = again.mean(dim=1, keepdim=True)
     chroma = again[:, 2:] - luma

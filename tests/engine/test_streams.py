@@ -37,7 +37,7 @@ def upscaler(network: FRVSR | TTVSR) -> Upscaler:
 
 
 def clip(frames: int, height: int, width: int, seed: int = 0) -> list[Tensor]:
-    """Smooth pictures in motion, (1, 3, h, w) each."""
+    """Smooth images in motion, (1, 3, h, w) each."""
     generator = torch.Generator().manual_seed(seed)
     coarse = torch.rand((1, 3, height // 4 + 8, width // 4 + frames + 8), generator=generator)
     whole = nn.functional.interpolate(coarse, scale_factor=4, mode="bicubic").clamp(0, 1)

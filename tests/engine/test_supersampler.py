@@ -1,4 +1,4 @@
-"""Rendered frames in, larger pictures out, one after the other."""
+"""Rendered frames in, larger images out, one after the other."""
 
 from __future__ import annotations
 
@@ -22,8 +22,8 @@ from upframe.models.catalog import Model
 from upframe.models.nsrr import NSRR, disparity
 from upframe.models.stssnet import STSSNet
 from upframe.ops.transfer import decode_linear, encode_linear
-from upframe.rendering import RenderedFrame
-from upframe.rendering.history import accumulate_motion, normalised_depth
+from upframe.rendered import RenderedFrame
+from upframe.rendered.history import accumulate_motion, normalised_depth
 
 HEIGHT, WIDTH = 45, 61  # no multiple of anything
 Array = NDArray[Any]
@@ -46,7 +46,7 @@ def make_stssnet() -> Supersampler:
 
 
 def make_plain() -> Supersampler:
-    """An STSSNet that adds nothing: its result is its first three channels, bilinearly enlarged."""
+    """An STSSNet that adds nothing: its result is its first three channels, bilinearly upscaled."""
     network = STSSNet()
     for parameter in network.outc.parameters():
         torch.nn.init.zeros_(parameter)
@@ -147,7 +147,7 @@ def test_nsrr_is_given_five_frames_disparity_and_accumulated_motion() -> None:
 
 
 @pytest.mark.parametrize("scene", ["Arena", "Lewis", "Subway"])
-def test_a_published_network_enlarges_frames_with_and_without_colour(shared: Path, scene: str) -> None:
+def test_a_published_network_upscales_frames_with_and_without_colour(shared: Path, scene: str) -> None:
     supersampler = Supersampler(shared / "reference" / "stssnet" / f"{scene}.pkl", device="cpu", far=100.0)
     for time in range(4):
         rendered = frame(time, size=(64, 96), shaded=time % 2 == 0)
@@ -159,7 +159,7 @@ def test_a_published_network_enlarges_frames_with_and_without_colour(shared: Pat
 
 @both
 @pytest.mark.parametrize("size", [(45, 61), (48, 64), (9, 7), (1, 1)], ids=str)
-def test_frames_of_every_size_are_enlarged(make: Callable[[], Supersampler], size: tuple[int, int]) -> None:
+def test_frames_of_every_size_are_upscaled(make: Callable[[], Supersampler], size: tuple[int, int]) -> None:
     supersampler = make()
     scale = supersampler.info.scale
     result = run(supersampler, [frame(time, size=size) for time in range(3)])
@@ -169,7 +169,7 @@ def test_frames_of_every_size_are_enlarged(make: Callable[[], Supersampler], siz
 
 
 @pytest.mark.parametrize("scale", [2, 3, 4])
-def test_nsrr_enlarges_by_every_scale_it_was_made_for(scale: int) -> None:
+def test_nsrr_upscales_by_every_scale_it_was_made_for(scale: int) -> None:
     assert run(make_nsrr(scale), [frame()]).shape == (scale * HEIGHT, scale * WIDTH, 3)
 
 
@@ -373,8 +373,8 @@ def test_a_distance_may_stand_for_the_farthest_depth() -> None:
 # Models and devices
 
 
-def test_a_network_for_pictures_is_refused() -> None:
-    with pytest.raises(InputError, match="bicubic-x2: enlarges pictures"):
+def test_a_network_for_images_is_refused() -> None:
+    with pytest.raises(InputError, match="bicubic-x2: upscales images"):
         Supersampler("bicubic-x2")
 
 

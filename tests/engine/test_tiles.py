@@ -29,17 +29,17 @@ MODELS = {
 @pytest.mark.parametrize("name", MODELS)
 @pytest.mark.parametrize("size", [(96, 130), (97, 131), (33, 200)], ids=str)
 @pytest.mark.parametrize("tile", [32, 33, 50, 64])
-def test_tiles_equal_the_whole_picture(name: str, size: tuple[int, int], tile: int) -> None:
+def test_tiles_equal_the_whole_image(name: str, size: tuple[int, int], tile: int) -> None:
     model = MODELS[name]
-    picture = torch.rand(1, 3, *size)
-    whole = Tiler(model, model.info, None, print)(picture)
-    tiled = Tiler(model, model.info, tile, print)(picture)
+    image = torch.rand(1, 3, *size)
+    whole = Tiler(model, model.info, None, print)(image)
+    tiled = Tiler(model, model.info, tile, print)(image)
     assert whole.shape == (1, 3, size[0] * model.info.scale, size[1] * model.info.scale)
     torch.testing.assert_close(tiled, whole, atol=1e-5, rtol=0)
 
 
 @pytest.mark.parametrize("size", [(1, 1), (1, 7), (5, 2), (3, 3)], ids=str)
-def test_the_smallest_pictures_work(size: tuple[int, int]) -> None:
+def test_the_smallest_images_work(size: tuple[int, int]) -> None:
     model = MODELS["shipped form"]
     assert Tiler(model, model.info, None, print)(torch.rand(1, 3, *size)).shape == (1, 3, 2 * size[0], 2 * size[1])
 
@@ -50,10 +50,10 @@ class _LittleMemory:
     def __init__(self, model: Model, limit: int, error: Exception) -> None:
         self.model, self.limit, self.error = model, limit, error
 
-    def __call__(self, picture: Tensor) -> Tensor:
-        if picture.shape[-2] * picture.shape[-1] > self.limit:
+    def __call__(self, image: Tensor) -> Tensor:
+        if image.shape[-2] * image.shape[-1] > self.limit:
             raise self.error
-        return self.model(picture)
+        return self.model(image)
 
 
 @pytest.mark.parametrize(
@@ -67,11 +67,11 @@ class _LittleMemory:
 )
 def test_when_memory_runs_out_the_tile_is_halved_and_the_result_is_the_same(error: Exception) -> None:
     model = MODELS["shipped form"]
-    picture = torch.rand(1, 3, 150, 160)
+    image = torch.rand(1, 3, 150, 160)
     notes: list[str] = []
     tiler = Tiler(_LittleMemory(model, 90 * 90, error), model.info, None, notes.append)
-    torch.testing.assert_close(tiler(picture), Tiler(model, model.info, None, print)(picture), atol=1e-5, rtol=0)
-    assert tiler.tile == 43  # a quarter of the picture and what it is extended by
+    torch.testing.assert_close(tiler(image), Tiler(model, model.info, None, print)(image), atol=1e-5, rtol=0)
+    assert tiler.tile == 43  # a quarter of the image and what it is extended by
     assert notes == ["memory ran out: going on in tiles of 86 pixels", "memory ran out: going on in tiles of 43 pixels"]
 
 

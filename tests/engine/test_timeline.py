@@ -18,9 +18,9 @@ FRAMES = 5
 
 
 @pytest.fixture
-def film(tmp_path: Path) -> Path:
+def video(tmp_path: Path) -> Path:
     """Five frames of 32x16, without sound."""
-    path = tmp_path / "film.mkv"
+    path = tmp_path / "video.mkv"
     with av.open(str(path), "w") as target:
         stream = target.add_stream("ffv1", rate=25)
         stream.width, stream.height, stream.pix_fmt = 32, 16, "yuv420p"
@@ -34,14 +34,12 @@ def spans_of(timeline: Timeline, stage: str) -> list[Span]:
     return [span for span in timeline.spans if span.stage == stage]
 
 
-@pytest.mark.parametrize("as_pictures", [False, True], ids=["film", "pictures"])
-def test_every_frame_is_seen_in_every_stage_one_stage_after_the_other(film: Path, tmp_path: Path, as_pictures: bool) -> None:
+@pytest.mark.parametrize("as_images", [False, True], ids=["film", "images"])
+def test_every_frame_is_seen_in_every_stage_one_stage_after_the_other(video: Path, tmp_path: Path, as_images: bool) -> None:
     timeline = Timeline()
-    settings = Settings(
-        model="bicubic-x2", device="cpu", timeline=timeline, frames=tmp_path / "pictures" if as_pictures else None
-    )
+    settings = Settings(model="bicubic-x2", device="cpu", timeline=timeline, frames=tmp_path / "images" if as_images else None)
     begun = time.perf_counter()
-    happened = list(upscale_files([str(film)], None if as_pictures else str(tmp_path / "large.mkv"), settings))
+    happened = list(upscale_files([str(video)], None if as_images else str(tmp_path / "large.mkv"), settings))
     ended = time.perf_counter()
     assert isinstance(happened[-1], Finished)
     lanes = [spans_of(timeline, stage) for stage in ("read", "convert", "network", "convert back", "write")]
@@ -52,10 +50,10 @@ def test_every_frame_is_seen_in_every_stage_one_stage_after_the_other(film: Path
         assert way == sorted(way)
 
 
-def test_a_stage_takes_one_frame_at_a_time(film: Path, tmp_path: Path) -> None:
+def test_a_stage_takes_one_frame_at_a_time(video: Path, tmp_path: Path) -> None:
     timeline = Timeline()
     settings = Settings(model="bicubic-x2", device="cpu", timeline=timeline)
-    list(upscale_files([str(film)], str(tmp_path / "large.mkv"), settings))
+    list(upscale_files([str(video)], str(tmp_path / "large.mkv"), settings))
     for stage in ("read", "convert", "network", "convert back", "write"):
         moments = [moment for span in spans_of(timeline, stage) for moment in (span.begun, span.ended)]
         assert moments == sorted(moments)

@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
-from PIL import Image
+import PIL.Image
 
 from upframe import Upscaler
 from upframe.engine.size import Target, parse_target
@@ -36,13 +36,13 @@ def test_an_array_comes_back_larger_and_of_the_same_kind(rt4ksr: Upscaler, dtype
 
 @pytest.mark.parametrize("mode", ["L", "LA", "RGB", "RGBA"])
 def test_a_pil_image_comes_back_as_one(rt4ksr: Upscaler, mode: str) -> None:
-    image = Image.fromarray(np.random.default_rng(1).integers(0, 256, (10, 12, 4), dtype=np.uint8)).convert(mode)
+    image = PIL.Image.fromarray(np.random.default_rng(1).integers(0, 256, (10, 12, 4), dtype=np.uint8)).convert(mode)
     result = rt4ksr.upscale(image)
     assert (result.size, result.mode) == ((24, 20), mode)
 
 
 @pytest.mark.parametrize("value", [0, 1, 100, 254, 255])
-def test_a_flat_picture_stays_flat_under_bicubic(bicubic: Upscaler, value: int) -> None:
+def test_a_flat_image_stays_flat_under_bicubic(bicubic: Upscaler, value: int) -> None:
     assert (bicubic.upscale(np.full((8, 8, 3), value, np.uint8)) == value).all()
 
 
@@ -66,7 +66,7 @@ def test_any_size_can_be_asked_for(model: str, target: Target, expected: tuple[i
     assert Upscaler(model).upscale(np.zeros((10, 7, 3), np.uint8), target).shape == (*expected, 3)
 
 
-def test_a_grey_picture_and_its_rgb_copy_agree(rt4ksr: Upscaler) -> None:
+def test_a_grey_image_and_its_rgb_copy_agree(rt4ksr: Upscaler) -> None:
     grey = np.random.default_rng(1).integers(110, 140, (16, 16, 1), dtype=np.uint8)
     from_rgb = rt4ksr.upscale(np.repeat(grey, 3, axis=2)).astype(int).mean(axis=2, keepdims=True)
     assert abs(rt4ksr.upscale(grey).astype(int) - from_rgb).max() <= 1
@@ -93,7 +93,7 @@ def test_light_above_one_is_kept(rt4ksr: Upscaler) -> None:
 @pytest.mark.parametrize("model", ["rt4ksr-x2", "bicubic"])
 @pytest.mark.parametrize("dtype", [np.uint8, np.float32])
 @pytest.mark.parametrize("shape", [(61, 40, 3), (64, 33, 1), (50, 41, 4)], ids=str)
-def test_a_picture_enlarged_in_bands_is_the_same(
+def test_a_image_upscaled_in_bands_is_the_same(
     monkeypatch: pytest.MonkeyPatch, model: str, dtype: Any, shape: tuple[int, int, int]
 ) -> None:
     upscaler = Upscaler(model)
@@ -104,7 +104,7 @@ def test_a_picture_enlarged_in_bands_is_the_same(
     np.testing.assert_allclose(banded.astype(float), whole.astype(float), atol=0 if dtype is np.uint8 else 1e-5)
 
 
-def test_frames_are_enlarged_as_they_come(rt4ksr: Upscaler) -> None:
+def test_frames_are_upscaled_as_they_come(rt4ksr: Upscaler) -> None:
     frames = [np.full((8, 8, 3), value, np.uint8) for value in (10, 200)]
     stream = rt4ksr.stream(iter(frames))
     for frame in frames:

@@ -6,13 +6,13 @@ from dataclasses import replace
 from pathlib import Path
 
 import torch
-from tests.rendering import planes
+from tests.rendered import planes
 
 from upframe.models.catalog import Model, save
 from upframe.models.nsrr import NSRR
 from upframe.models.stssnet import STSSNet
-from upframe.rendering.clip import ClipFrame, ClipInfo, ClipWriter
-from upframe.rendering.jitter import halton
+from upframe.rendered.clip import ClipFrame, ClipInfo, ClipWriter
+from upframe.rendered.jitter import halton
 
 SIZE = (36, 56)
 EXPOSURE = 1.5

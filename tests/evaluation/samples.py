@@ -1,4 +1,4 @@
-"""Small pictures and films with something to see in them."""
+"""Small images and videos with something to see in them."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ import av
 import numpy as np
 import torch
 from numpy.typing import NDArray
-from PIL import Image
+import PIL.Image
 
 from upframe.models.rt4ksr import RT4KSR
 from upframe.ops.resize import resize
@@ -36,12 +36,12 @@ def blemished(pixels: Codes, amount: int = 6, seed: int = 1) -> Codes:
 
 def save(path: Path, pixels: NDArray[Any]) -> Path:
     path.parent.mkdir(parents=True, exist_ok=True)
-    Image.fromarray(pixels).save(path)
+    PIL.Image.fromarray(pixels).save(path)
     return path
 
 
-def save_film(path: Path, frames: list[Codes], rate: int = 25) -> Path:
-    """A lossless film of RGB frames."""
+def save_video(path: Path, frames: list[Codes], rate: int = 25) -> Path:
+    """A lossless video of RGB frames."""
     with av.open(str(path), "w") as container:
         stream = container.add_stream("ffv1", rate=rate)
         stream.width, stream.height, stream.pix_fmt = frames[0].shape[1], frames[0].shape[0], "bgr0"
@@ -52,13 +52,13 @@ def save_film(path: Path, frames: list[Codes], rate: int = 25) -> Path:
 
 
 def moving(count: int, height: int = 64, width: int = 96, seed: int = 0) -> list[Codes]:
-    """A clip of a picture that moves by a pixel a frame."""
+    """A clip of an image that moves by a pixel a frame."""
     wide = scene(height, width + count, seed)
     return [np.ascontiguousarray(wide[:, index : index + width]) for index in range(count)]
 
 
 def save_model(path: Path, scale: int = 2) -> Path:
-    """A weights file of a network for pictures, untrained: its skip connection enlarges."""
+    """A weights file of a network for images, untrained: its skip connection upscales."""
     torch.manual_seed(3)
     torch.save({"state_dict": RT4KSR(scale, channels=4, blocks=1, skip=True).state_dict()}, path)
     return path

@@ -16,7 +16,7 @@ from upframe.models.info import ModelInfo
 RESULTS = Path(__file__).resolve().parents[2] / "benchmarks" / "results"
 
 
-def _for_film(info: ModelInfo) -> bool:
+def _for_video(info: ModelInfo) -> bool:
     return info.degradation.startswith("film")
 
 
@@ -38,7 +38,7 @@ def measured() -> dict[str, Any]:
     return figures
 
 
-@pytest.mark.parametrize("name", [info.name for info in TRAINED if info.kind == "image" and not _for_film(info)])
+@pytest.mark.parametrize("name", [info.name for info in TRAINED if info.kind == "image" and not _for_video(info)])
 def test_a_cards_scores_on_set5_are_those_that_were_measured(name: str, measured: dict[str, Any]) -> None:
     scale = re.findall(r"-x(\d)$", name)[0]
     scores = measured["set5"][f"x{scale}"]["scores"]
@@ -52,12 +52,12 @@ def test_a_cards_scores_on_set5_are_those_that_were_measured(name: str, measured
             elif column == "over bicubic":
                 value = found["psnr_y"] - scores[f"bicubic-x{scale}"]["psnr_y"]
             else:
-                value = found["pictures"][column]["psnr_y"]
+                value = found["images"][column]["psnr_y"]
             assert float(cell) == pytest.approx(value, abs=0.006), f"{row}, {column}"
 
 
-@pytest.mark.parametrize("info", [info for info in TRAINED if _for_film(info)], ids=lambda info: info.name)
-def test_a_film_cards_scores_are_those_that_were_measured(info: ModelInfo) -> None:
+@pytest.mark.parametrize("info", [info for info in TRAINED if _for_video(info)], ids=lambda info: info.name)
+def test_a_video_cards_scores_are_those_that_were_measured(info: ModelInfo) -> None:
     figures = json.loads((RESULTS / "film_quality.json").read_text())["figures"]
     assert figures["about"]["sha256"][info.name] == load(info.name).info.sha256, "measured with other weights"
     rows = [[cell.strip() for cell in line.strip("|").split("|")] for line in card_text(info.name).splitlines()]
@@ -102,6 +102,6 @@ def test_a_model_that_does_not_beat_bicubic_everywhere_is_marked_experimental(
     assert info.experimental or min(gains) > 0
 
 
-def test_no_card_of_a_model_for_pictures_lacks_scores() -> None:
+def test_no_card_of_a_model_for_images_lacks_scores() -> None:
     for info in TRAINED:
-        assert info.kind != "image" or _for_film(info) or {"bicubic", "these weights"} <= set(table(info.name))
+        assert info.kind != "image" or _for_video(info) or {"bicubic", "these weights"} <= set(table(info.name))

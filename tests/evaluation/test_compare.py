@@ -13,7 +13,7 @@ import numpy as np
 import OpenEXR
 import pytest
 import torch
-from tests.evaluation.samples import blemished, moving, save, save_film, scene
+from tests.evaluation.samples import blemished, moving, save, save_video, scene
 
 from upframe.errors import CheckpointError, InputError
 from upframe.evaluation import Asked, Comparison, Evaluation, Step, compare
@@ -35,7 +35,7 @@ def result_of(evaluation: Evaluation) -> dict[str, float]:
     return {str(metric): value for metric, value in evaluation.scored[0].averages.result.items()}
 
 
-def test_two_pictures_have_the_psnr_of_their_pixels(tmp_path: Path) -> None:
+def test_two_images_have_the_psnr_of_their_pixels(tmp_path: Path) -> None:
     wanted = scene()
     result = save(tmp_path / "a.png", blemished(wanted))
     evaluation = scores_of(result, save(tmp_path / "b.png", wanted))
@@ -76,7 +76,7 @@ def test_results_may_carry_a_label_behind_their_names(tmp_path: Path) -> None:
     assert [clip.means["psnr_rgb"] for clip in clips] == [float("inf")] * 2
 
 
-def test_numbered_pictures_of_one_size_are_a_clip_and_others_are_not(tmp_path: Path) -> None:
+def test_numbered_images_of_one_size_are_a_clip_and_others_are_not(tmp_path: Path) -> None:
     for number, frame in enumerate(moving(4)):
         save(tmp_path / "ours" / f"{number:03d}.png", blemished(frame, seed=number))
         save(tmp_path / "theirs" / f"{number:03d}.png", frame)
@@ -108,12 +108,17 @@ def test_numbered_frames_that_count_from_elsewhere_are_compared_in_order_and_tha
     assert evaluation.notes == tuple(notes)
 
 
-def test_a_film_is_compared_with_a_folder_of_its_frames(tmp_path: Path) -> None:
+def test_a_video_is_compared_with_a_folder_of_its_frames(tmp_path: Path) -> None:
     frames = moving(5)
-    film = save_film(tmp_path / "film.mkv", frames)
+    video = save_video(tmp_path / "video.mkv", frames)
     for number, frame in enumerate(frames):
         save(tmp_path / "frames" / f"{number:05d}.png", frame)
-    for pair in ((film, tmp_path / "frames"), (tmp_path / "frames", film), (film, film), (tmp_path / "frames/%05d.png", film)):
+    for pair in (
+        (video, tmp_path / "frames"),
+        (tmp_path / "frames", video),
+        (video, video),
+        (tmp_path / "frames/%05d.png", video),
+    ):
         evaluation = scores_of(*pair)
         assert result_of(evaluation)["psnr_rgb"] == float("inf")
         assert evaluation.scored[0].frames == 5
@@ -121,7 +126,7 @@ def test_a_film_is_compared_with_a_folder_of_its_frames(tmp_path: Path) -> None:
 
 def test_different_numbers_of_frames_are_said_and_align_trims(tmp_path: Path) -> None:
     frames = moving(6)
-    ours, theirs = save_film(tmp_path / "ours.mkv", frames[:4]), save_film(tmp_path / "theirs.mkv", frames)
+    ours, theirs = save_video(tmp_path / "ours.mkv", frames[:4]), save_video(tmp_path / "theirs.mkv", frames)
     with pytest.raises(InputError, match=r"ours\.mkv: ends after 4 frames, and .*theirs\.mkv goes on.*--align"):
         scores_of(ours, theirs)
     notes: list[str] = []
@@ -147,7 +152,7 @@ def test_sizes_that_differ_are_said_with_both(tmp_path: Path) -> None:
 
 def test_what_is_missing_or_broken_is_said_in_one_line(tmp_path: Path) -> None:
     good = save(tmp_path / "good.png", scene())
-    (tmp_path / "text.png").write_text("no picture")
+    (tmp_path / "text.png").write_text("no image")
     (tmp_path / "empty").mkdir()
     light = np.full((64, 96, 3), 0.5, np.float32)
     light[3, 4, 1] = np.nan
@@ -158,8 +163,8 @@ def test_what_is_missing_or_broken_is_said_in_one_line(tmp_path: Path) -> None:
     for result, reference, words in (
         (tmp_path / "none.png", good, "none.png: no such file"),
         (good, tmp_path / "none.png", "none.png: no such file"),
-        (tmp_path / "text.png", good, "text.png: not a picture"),
-        (tmp_path / "empty", good, "empty: no picture or film"),
+        (tmp_path / "text.png", good, "text.png: not an image"),
+        (tmp_path / "empty", good, "empty: no image or video"),
         (tmp_path / "nan.exr", good, "nan.exr: 1 of 18432 samples are NaN"),
         (good, tmp_path / "nan.exr", "nan.exr: 1 of 18432 samples are NaN"),
     ):
@@ -204,31 +209,31 @@ def test_edges_count_alone_when_asked(tmp_path: Path) -> None:
 
 
 def test_a_metric_that_has_no_value_is_no_result(tmp_path: Path) -> None:
-    picture = save(tmp_path / "a.png", scene())
+    image = save(tmp_path / "a.png", scene())
     with pytest.raises(InputError, match=r"tpsnr: .*clips of at least two frames"):
-        scores_of(picture, picture, asked=Asked(metrics=("tpsnr",)))
+        scores_of(image, image, asked=Asked(metrics=("tpsnr",)))
 
 
 def test_lpips_without_weights_is_refused_when_asked_for_and_left_out_of_a_protocol(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.delenv("UPFRAME_LPIPS", raising=False)
-    picture = save(tmp_path / "a.png", scene(96, 128))
+    image = save(tmp_path / "a.png", scene(96, 128))
     with pytest.raises(CheckpointError, match="LPIPS needs its weights"):
-        scores_of(picture, picture, asked=Asked(metrics=("lpips",)))
+        scores_of(image, image, asked=Asked(metrics=("lpips",)))
     notes: list[str] = []
-    evaluation = scores_of(picture, picture, asked=Asked(protocol="stssnet"), notes=notes)
+    evaluation = scores_of(image, image, asked=Asked(protocol="stssnet"), notes=notes)
     assert evaluation.metrics == ("psnr_y", "ssim_y")
     assert "without LPIPS" in notes[0]
     with pytest.raises(CheckpointError, match=r"none\.pth"):
-        scores_of(picture, picture, asked=Asked(protocol="stssnet", lpips_files=(tmp_path / "none.pth",)))
+        scores_of(image, image, asked=Asked(protocol="stssnet", lpips_files=(tmp_path / "none.pth",)))
 
 
 def test_lpips_of_another_network_shows_in_the_name_of_the_protocol(tmp_path: Path, shared: Path) -> None:
     weights = shared / "reference" / "lpips" / "lpips_squeeze_v0.1.safetensors"
-    picture = save(tmp_path / "a.png", scene(96, 128))
+    image = save(tmp_path / "a.png", scene(96, 128))
     notes: list[str] = []
-    evaluation = scores_of(picture, picture, asked=Asked(protocol="stssnet", lpips_files=(weights,)), notes=notes)
+    evaluation = scores_of(image, image, asked=Asked(protocol="stssnet", lpips_files=(weights,)), notes=notes)
     assert result_of(evaluation)["lpips"] == pytest.approx(0, abs=1e-6)
     assert evaluation.protocol.name == "stssnet+lpips-squeeze"
     assert "another network" in notes[0]
@@ -244,9 +249,9 @@ def test_the_reference_values_come_back(shared: Path) -> None:
 
 
 def test_progress_counts_every_frame(tmp_path: Path) -> None:
-    film = save_film(tmp_path / "film.mkv", moving(5))
+    video = save_video(tmp_path / "video.mkv", moving(5))
     steps: list[Step] = []
-    compare(Comparison(str(film), str(film), device="cpu"), on_step=steps.append, on_note=ignored)
+    compare(Comparison(str(video), str(video), device="cpu"), on_step=steps.append, on_note=ignored)
     assert [step.done for step in steps] == [1, 2, 3, 4, 5]
 
 
@@ -263,7 +268,7 @@ def test_light_of_an_exr_is_compared_as_it_is_seen(tmp_path: Path) -> None:
 
 @pytest.mark.long
 @pytest.mark.skipif(sys.platform != "linux", reason="reads the peak of memory as Linux counts it")
-def test_memory_does_not_grow_with_the_length_of_the_films(tmp_path: Path) -> None:
+def test_memory_does_not_grow_with_the_length_of_the_videos(tmp_path: Path) -> None:
     code = (
         "import sys; from upframe.evaluation import Comparison, compare\n"
         "wanted = Comparison(sys.argv[1], sys.argv[1], device='cpu', exhibits=True)\n"
@@ -272,10 +277,10 @@ def test_memory_does_not_grow_with_the_length_of_the_films(tmp_path: Path) -> No
     )
     peaks = []
     for count in (120, 480):
-        film = save_film(tmp_path / f"{count}.mkv", moving(count, 240, 320))
+        video = save_video(tmp_path / f"{count}.mkv", moving(count, 240, 320))
         runs = [
             subprocess.run(
-                [sys.executable, "-c", code, film],
+                [sys.executable, "-c", code, video],
                 env={**os.environ, "OMP_NUM_THREADS": "1"},
                 capture_output=True,
                 text=True,
@@ -284,5 +289,5 @@ def test_memory_does_not_grow_with_the_length_of_the_films(tmp_path: Path) -> No
             for _ in range(3)
         ]
         peaks.append(min(int(done.stdout) for done in runs))
-    # The frames themselves would be a quarter of it. The peak of one film varies, at times by half: hence the least of three.
+    # The frames themselves would be a quarter of it. The peak of one video varies, at times by half: hence the least of three.
     assert peaks[1] <= 1.15 * peaks[0], f"{peaks} kB"

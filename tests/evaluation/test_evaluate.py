@@ -10,11 +10,11 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
-from PIL import Image
-from tests.evaluation.samples import moving, save, save_film, save_model, scene
+import PIL.Image
+from tests.evaluation.samples import moving, save, save_video, save_model, scene
 
-from upframe.data.degradation import DEGRADATIONS
-from upframe.data.evaluation_set import open_set
+from upframe.datasets.degradation import DEGRADATIONS
+from upframe.datasets.evaluation_set import open_set
 from upframe.engine.upscaler import Upscaler
 from upframe.errors import CheckpointError, InputError
 from upframe.evaluation import Asked, Evaluation, Exhibit, Step, Wish, evaluate
@@ -44,7 +44,7 @@ def results_of(evaluation: Evaluation) -> dict[str, dict[str, float]]:
 
 
 @pytest.fixture
-def pictures(tmp_path: Path) -> Path:
+def images(tmp_path: Path) -> Path:
     for name, seed, size in (("apple", 1, (64, 96)), ("berry", 2, (66, 90)), ("cherry", 3, (112, 130))):
         save(tmp_path / "set" / f"{name}.png", scene(*size, seed=seed))
     return tmp_path / "set"
@@ -95,24 +95,24 @@ def test_published_rt4ksr_weights_give_their_official_numbers_on_set5(shared: Pa
 # --- what is compared
 
 
-def test_bicubic_is_always_among_the_models(pictures: Path, tmp_path: Path) -> None:
+def test_bicubic_is_always_among_the_models(images: Path, tmp_path: Path) -> None:
     model = save_model(tmp_path / "mine.pth")
-    evaluation, exhibits = run(model, pictures)
+    evaluation, exhibits = run(model, images)
     assert [one.subject.name for one in evaluation.scored] == ["mine", "bicubic-x2"]
     assert exhibits == ()
-    assert [one.subject.name for one in run("bicubic", pictures, scale=3)[0].scored] == ["bicubic-x3"]
+    assert [one.subject.name for one in run("bicubic", images, scale=3)[0].scored] == ["bicubic-x3"]
     assert evaluation.title == "mine on set"
     assert all(len(one.subject.milliseconds) == 3 and min(one.subject.milliseconds) > 0 for one in evaluation.scored)
 
 
-def test_scores_are_those_of_the_network_on_frames_as_they_are(pictures: Path, tmp_path: Path) -> None:
+def test_scores_are_those_of_the_network_on_frames_as_they_are(images: Path, tmp_path: Path) -> None:
     model = save_model(tmp_path / "mine.pth")
-    evaluation, _ = run(model, pictures, asked=Asked("rt4ksr"), keep=tmp_path / "kept", multiple=1)
+    evaluation, _ = run(model, images, asked=Asked("rt4ksr"), keep=tmp_path / "kept", multiple=1)
     upscaler = Upscaler(on_bare_frames(load(model)), device="cpu")
     for clip in evaluation.scored[0].clips:
         with (
-            Image.open(tmp_path / "kept" / "mine" / f"{clip.name}.png") as kept,
-            Image.open(pictures / f"{clip.name}.png") as high,
+            PIL.Image.open(tmp_path / "kept" / "mine" / f"{clip.name}.png") as kept,
+            PIL.Image.open(images / f"{clip.name}.png") as high,
         ):
             result, reference = np.array(kept), np.array(high)
         assert clip.means["psnr_rgb"] == pytest.approx(psnr(frame_tensor(result), frame_tensor(reference)), abs=1e-4)
@@ -120,25 +120,25 @@ def test_scores_are_those_of_the_network_on_frames_as_they_are(pictures: Path, t
         assert np.array_equal(upscaler.upscale(low), result)
 
 
-def test_models_of_different_scales_are_not_compared(pictures: Path, tmp_path: Path) -> None:
+def test_models_of_different_scales_are_not_compared(images: Path, tmp_path: Path) -> None:
     two, three = save_model(tmp_path / "two.pth"), save_model(tmp_path / "three.pth", 3)
-    with pytest.raises(InputError, match="three: enlarges x3, and two x2 was asked for"):
-        run((two, three), pictures)
-    with pytest.raises(InputError, match="two: enlarges x2, and --scale 4"):
-        run(two, pictures, scale=4)
+    with pytest.raises(InputError, match="three: upscales x3, and two x2 was asked for"):
+        run((two, three), images)
+    with pytest.raises(InputError, match="two: upscales x2, and --scale 4"):
+        run(two, images, scale=4)
 
 
-def test_interpolation_goes_by_the_scale_of_the_trained_models(pictures: Path, tmp_path: Path) -> None:
+def test_interpolation_goes_by_the_scale_of_the_trained_models(images: Path, tmp_path: Path) -> None:
     three = save_model(tmp_path / "three.pth", 3)
-    evaluation, _ = run(("bicubic", "lanczos", three), pictures)
+    evaluation, _ = run(("bicubic", "lanczos", three), images)
     assert [one.subject.name for one in evaluation.scored] == ["bicubic-x3", "lanczos-x3", "three"]
 
 
-def test_two_files_of_one_name_are_told_apart(pictures: Path, tmp_path: Path) -> None:
+def test_two_files_of_one_name_are_told_apart(images: Path, tmp_path: Path) -> None:
     for folder in ("a", "b"):
         (tmp_path / folder).mkdir()
     one, other = save_model(tmp_path / "a" / "reference.pth"), save_model(tmp_path / "b" / "reference.pth")
-    evaluation, _ = run((one, other), pictures)
+    evaluation, _ = run((one, other), images)
     assert [one.subject.name for one in evaluation.scored] == ["reference (2)", "reference (3)", "bicubic-x2"]
 
 
@@ -154,22 +154,22 @@ def test_a_model_for_video_sees_a_clip_in_order_and_each_frame_is_timed(clips: P
     lows = open_set(clips, scale=4, degradation=DEGRADATIONS["bd"]).clips[0]
     upscaler = Upscaler(on_bare_frames(load(model)), device="cpu", sampling="corner")
     streamed = list(upscaler.stream((lows.low(index) for index in range(9)), cuts="off"))
-    with Image.open(tmp_path / "kept" / "recurrent" / "calm" / "0007.png") as kept:
+    with PIL.Image.open(tmp_path / "kept" / "recurrent" / "calm" / "0007.png") as kept:
         assert np.abs(np.array(kept).astype(int) - streamed[7]).max() <= 1
 
 
-def test_the_protocol_follows_the_set_and_the_degradation(pictures: Path, clips: Path, tmp_path: Path) -> None:
-    assert run("bicubic", pictures, scale=2)[0].protocol.name == "set-y"
+def test_the_protocol_follows_the_set_and_the_degradation(images: Path, clips: Path, tmp_path: Path) -> None:
+    assert run("bicubic", images, scale=2)[0].protocol.name == "set-y"
     assert run("bicubic", clips, scale=2)[0].protocol.name == "vid4-y"
     evaluation, _ = run("bicubic", clips, scale=2, degradation="bd", asked=Asked(metrics=("psnr", "ssim")))
     assert evaluation.protocol.name == "tecogan+metrics"
     assert evaluation.scored[0].frames == 10, "two left out at each end of nine, twice"
 
 
-def test_bicubic_lies_where_bd_has_its_samples(pictures: Path) -> None:
+def test_bicubic_lies_where_bd_has_its_samples(images: Path) -> None:
     asked = Asked(metrics=("psnr",))
     corner, centre = (
-        run("bicubic", pictures, scale=4, degradation=name, asked=asked)[0].scored[0].averages.result["psnr_y"]
+        run("bicubic", images, scale=4, degradation=name, asked=asked)[0].scored[0].averages.result["psnr_y"]
         for name in ("bd", "bd-centred")
     )
     assert corner == pytest.approx(centre, abs=1.0), "files of the two kinds lie 1.5 pixels apart"
@@ -204,29 +204,29 @@ def test_published_weights_of_ttvsr_are_given_low_resolution_sampled_at_the_midd
     assert notes == ["TTVSR_Vimeo90K was trained for BD-centred, and low resolution is BD here: it does worse than it can"]
 
 
-def test_a_film_is_a_set_of_one_clip(tmp_path: Path) -> None:
-    film = save_film(tmp_path / "film.mkv", moving(5))
-    evaluation, exhibits = run("bicubic", film, scale=2, exhibits=True)
+def test_a_video_is_a_set_of_one_clip(tmp_path: Path) -> None:
+    video = save_video(tmp_path / "video.mkv", moving(5))
+    evaluation, exhibits = run("bicubic", video, scale=2, exhibits=True)
     (clip,) = evaluation.scored[0].clips
     assert (clip.name, len(clip.frames)) == ("film", 5)
     assert {exhibit.kind for exhibit in exhibits} == {"window", "profile"}, "too small for a block"
 
 
-def test_what_is_wrong_is_said(pictures: Path, tmp_path: Path) -> None:
+def test_what_is_wrong_is_said(images: Path, tmp_path: Path) -> None:
     (tmp_path / "broken.safetensors").write_bytes(b"no weights")
     with pytest.raises(CheckpointError, match=r"broken\.safetensors"):
-        run(tmp_path / "broken.safetensors", pictures)
+        run(tmp_path / "broken.safetensors", images)
     with pytest.raises(InputError, match="no such folder or file"):
         run("bicubic", tmp_path / "nowhere", scale=2)
     with pytest.raises(InputError, match="is not one of the protocols"):
-        run("bicubic", pictures, scale=2, asked=Asked("no-such"))
+        run("bicubic", images, scale=2, asked=Asked("no-such"))
     with pytest.raises(InputError, match="no degradation"):
-        run("bicubic", pictures, scale=2, degradation="blur")
+        run("bicubic", images, scale=2, degradation="blur")
 
 
-def test_rendered_frames_are_wanted_for_a_rendering_model(shared: Path, pictures: Path) -> None:
-    with pytest.raises(InputError, match="enlarges rendered frames"):
-        run(shared / "reference" / "stssnet" / "Lewis.pkl", pictures)
+def test_rendered_frames_are_wanted_for_a_rendering_model(shared: Path, images: Path) -> None:
+    with pytest.raises(InputError, match="upscales rendered frames"):
+        run(shared / "reference" / "stssnet" / "Lewis.pkl", images)
 
 
 def test_stored_frames_of_stssnet_are_scored_by_even_and_odd(shared: Path, tmp_path: Path) -> None:
@@ -256,14 +256,14 @@ def test_stored_frames_of_stssnet_are_scored_by_even_and_odd(shared: Path, tmp_p
 # --- going on
 
 
-def test_an_evaluation_goes_on_where_it_was(pictures: Path, tmp_path: Path) -> None:
+def test_an_evaluation_goes_on_where_it_was(images: Path, tmp_path: Path) -> None:
     model, journal = save_model(tmp_path / "mine.pth"), tmp_path / "journal"
 
     def stop(step: Step) -> None:
         if step.done == 4:
             raise KeyboardInterrupt
 
-    wish = Wish((str(model),), str(pictures), device="cpu", journal=journal, exhibits=True)
+    wish = Wish((str(model),), str(images), device="cpu", journal=journal, exhibits=True)
     with pytest.raises(KeyboardInterrupt):
         evaluate(wish, on_step=stop, on_note=ignored)
     kept = {path.name: path.stat().st_mtime_ns for path in journal.glob("*.json")}
@@ -275,36 +275,36 @@ def test_an_evaluation_goes_on_where_it_was(pictures: Path, tmp_path: Path) -> N
     again, same_exhibits = evaluate(wish, on_step=ignored, on_note=ignored)
     assert again.scored == finished.scored, "times included"
     assert same_exhibits == exhibits
-    afresh, _ = run(model, pictures)
+    afresh, _ = run(model, images)
     assert results_of(afresh) == results_of(finished)
 
 
-def test_another_protocol_or_model_is_not_taken_for_the_same(pictures: Path, tmp_path: Path) -> None:
+def test_another_protocol_or_model_is_not_taken_for_the_same(images: Path, tmp_path: Path) -> None:
     journal = tmp_path / "journal"
-    first, _ = run("bicubic", pictures, scale=2, journal=journal)
-    second, _ = run("bicubic", pictures, scale=2, journal=journal, asked=Asked("rt4ksr"))
-    third, _ = run("bicubic", pictures, scale=3, journal=journal)
+    first, _ = run("bicubic", images, scale=2, journal=journal)
+    second, _ = run("bicubic", images, scale=2, journal=journal, asked=Asked("rt4ksr"))
+    third, _ = run("bicubic", images, scale=3, journal=journal)
     assert len(list(journal.glob("*.json"))) == 9
     assert results_of(first) != results_of(second)
     assert results_of(first)["bicubic-x2"] != results_of(third)["bicubic-x3"]
 
 
-def test_a_damaged_item_is_done_again(pictures: Path, tmp_path: Path) -> None:
+def test_a_damaged_item_is_done_again(images: Path, tmp_path: Path) -> None:
     journal = tmp_path / "journal"
-    first, _ = run("bicubic", pictures, scale=2, journal=journal)
+    first, _ = run("bicubic", images, scale=2, journal=journal)
     broken = sorted(journal.glob("*.json"))
     broken[0].write_text("{")
     broken[1].write_text(json.dumps({"format": 1}))
     broken[2].write_text("[]")
-    second, _ = run("bicubic", pictures, scale=2, journal=journal)
+    second, _ = run("bicubic", images, scale=2, journal=journal)
     assert results_of(first) == results_of(second)
     assert all(json.loads(path.read_text())["format"] == 1 for path in broken)
 
 
-def test_pictures_are_gathered_anew_when_another_model_comes_first(pictures: Path, tmp_path: Path) -> None:
+def test_images_are_gathered_anew_when_another_model_comes_first(images: Path, tmp_path: Path) -> None:
     journal, model = tmp_path / "journal", save_model(tmp_path / "mine.pth")
-    run("bicubic", pictures, scale=2, journal=journal, exhibits=True)
-    _, exhibits = run(model, pictures, journal=journal, exhibits=True)
+    run("bicubic", images, scale=2, journal=journal, exhibits=True)
+    _, exhibits = run(model, images, journal=journal, exhibits=True)
     blocks = [exhibit for exhibit in exhibits if exhibit.kind in ("worst", "best")]
     assert blocks
     for exhibit in exhibits:

@@ -9,24 +9,24 @@ import numpy as np
 import pytest
 import torch
 from numpy.typing import NDArray
-from PIL import Image
+import PIL.Image
 from tests.evaluation.samples import blemished, moving, scene
 from torch import Tensor
 
-from upframe.evaluation.gallery import BLOCK, LOW, REFERENCE, WINDOW, Pictures, Plan, Watcher
+from upframe.evaluation.gallery import BLOCK, LOW, REFERENCE, WINDOW, Images, Plan, Watcher
 from upframe.metrics import frame_tensor
 from upframe.ops.resize import downscale, upscale
 
 ALL = Plan(window=0, profile=True, blocks=True)
 
 
-def opened(picture: bytes) -> NDArray[np.uint8]:
-    with Image.open(io.BytesIO(picture)) as image:
+def opened(encoded: bytes) -> NDArray[np.uint8]:
+    with PIL.Image.open(io.BytesIO(encoded)) as image:
         return np.array(image)
 
 
 def frames(seed: int = 0) -> tuple[Tensor, Tensor, Tensor]:
-    """A reference, low resolution, and its bicubic enlargement."""
+    """A reference, low resolution, and its bicubic upscaling."""
     reference = frame_tensor(scene(256, 384, seed))
     low = downscale(reference.float()[None] / 255, 2)[0]
     return reference, low, upscale(low, 2)
@@ -38,11 +38,11 @@ def test_the_worst_block_is_where_the_damage_is() -> None:
     result[:, 100:190, 250:340] = 0
     watcher = Watcher("model", ALL, scale=2)
     watcher.see(0, result, reference, low, plain)
-    pictures = watcher.finish()
-    worst = next(place for place in pictures.blocks if place.verdict == "worst")
+    images = watcher.finish()
+    worst = next(place for place in images.blocks if place.verdict == "worst")
     assert abs(worst.top - 100) <= BLOCK // 2
     assert abs(worst.left - 250) <= BLOCK // 2
-    layers = pictures.blocks[worst]
+    layers = images.blocks[worst]
     assert list(layers) == ["model", REFERENCE, LOW]
     area = np.s_[worst.top : worst.top + BLOCK, worst.left : worst.left + BLOCK]
     assert np.array_equal(opened(layers[REFERENCE]), reference.permute(1, 2, 0).numpy()[area])
@@ -81,10 +81,10 @@ def test_the_places_of_the_first_subject_are_shown_of_the_others() -> None:
     places = tuple(first.finish().blocks)
     second = Watcher("other", ALL, scale=2, places=places)
     second.see(0, reference, reference)
-    pictures = second.finish()
-    assert tuple(pictures.blocks) == places
-    assert all(list(layers) == ["other"] for layers in pictures.blocks.values())
-    assert list(pictures.window) == ["other"]
+    images = second.finish()
+    assert tuple(images.blocks) == places
+    assert all(list(layers) == ["other"] for layers in images.blocks.values())
+    assert list(images.window) == ["other"]
 
 
 def test_a_window_is_the_middle_of_a_frame_in_whole_small_pixels() -> None:
@@ -111,29 +111,29 @@ def test_a_profile_holds_the_middle_column_of_every_frame() -> None:
     assert np.array_equal(profile, np.stack([frame[:, 48] for frame in clip], axis=1))
 
 
-def test_a_single_picture_has_no_profile_and_a_flat_one_no_best_block() -> None:
+def test_a_single_image_has_no_profile_and_a_flat_one_no_best_block() -> None:
     flat = torch.full((3, 128, 128), 90, dtype=torch.uint8)
     watcher = Watcher("result", ALL)
     watcher.see(0, flat, flat)
-    pictures = watcher.finish()
-    assert pictures.profile == {}
-    assert [place.verdict for place in pictures.blocks] == ["worst"]
+    images = watcher.finish()
+    assert images.profile == {}
+    assert [place.verdict for place in images.blocks] == ["worst"]
 
 
-def test_pictures_too_small_for_a_block_are_shown_whole() -> None:
+def test_images_too_small_for_a_block_are_shown_whole() -> None:
     small = frame_tensor(scene(40, 60))
     watcher = Watcher("result", ALL)
     watcher.see(0, small, small)
-    pictures = watcher.finish()
-    assert pictures.blocks == {}
-    assert opened(pictures.window[REFERENCE]).shape == (40, 60, 3)
+    images = watcher.finish()
+    assert images.blocks == {}
+    assert opened(images.window[REFERENCE]).shape == (40, 60, 3)
 
 
-def test_pictures_come_back_from_a_journal_as_they_were() -> None:
+def test_images_come_back_from_a_journal_as_they_were() -> None:
     reference, low, plain = frames()
     watcher = Watcher("model", ALL, scale=2)
     watcher.see(0, plain, reference, low, plain)
-    pictures = watcher.finish()
-    assert Pictures.from_json(json.loads(json.dumps(pictures.as_json()))) == pictures
+    images = watcher.finish()
+    assert Images.from_json(json.loads(json.dumps(images.as_json()))) == images
     with pytest.raises((ValueError, LookupError, TypeError)):
-        Pictures.from_json({"window": {"a": "%%%"}, "profile": {}, "blocks": []})
+        Images.from_json({"window": {"a": "%%%"}, "profile": {}, "blocks": []})

@@ -15,13 +15,13 @@ from tests.evaluation.samples import save_model
 import upframe
 from upframe.errors import InputError
 from upframe.evaluation import Asked, Evaluation, Exhibit, Wish, evaluate
-from upframe.evaluation.page import page
+from upframe.reports.evaluation import page
 from upframe.metrics import frame_tensor, psnr
 from upframe.metrics.frames import sampled
 from upframe.models.catalog import Model, save
 from upframe.models.frvsr import FRVSR
 from upframe.ops.transfer import encode_linear
-from upframe.rendering.clip import RenderedClip
+from upframe.rendered.clip import RenderedClip
 
 pytest.importorskip("OpenEXR")
 
@@ -84,7 +84,7 @@ def test_where_nothing_counts_there_is_no_table_of_dashes(tmp_path: Path) -> Non
         run(["bicubic"], write_clip(tmp_path / "walk", 1), scale=2, asked=Asked("stssnet-hole", metrics=("psnr_y",)))
 
 
-def test_pictures_models_are_scored_on_the_frames_that_have_a_colour(tmp_path: Path) -> None:
+def test_images_models_are_scored_on_the_frames_that_have_a_colour(tmp_path: Path) -> None:
     folder, notes = write_clip(tmp_path / "walk", 4, without_colour=(1, 3)), list[str]()
     models: list[Path | str] = [save_stssnet(tmp_path / "mine.safetensors"), save_model(tmp_path / "still.pth")]
     evaluation, exhibits = run(models, folder, notes, asked=PSNR_Y, exhibits=True, keep=tmp_path / "kept")
@@ -99,12 +99,12 @@ def test_pictures_models_are_scored_on_the_frames_that_have_a_colour(tmp_path: P
 def test_a_model_for_video_runs_on_a_rendered_clip(tmp_path: Path) -> None:
     torch.manual_seed(5)
     network = FRVSR(2, channels=8, blocks=1, flow_channels=4)
-    save(Model(network, network.info), tmp_path / "film.safetensors")
+    save(Model(network, network.info), tmp_path / "video.safetensors")
     notes: list[str] = []
-    evaluation, _ = run([tmp_path / "film.safetensors"], write_clip(tmp_path / "walk", 3), notes)
+    evaluation, _ = run([tmp_path / "video.safetensors"], write_clip(tmp_path / "walk", 3), notes)
     assert evaluation.protocol.name == "nsrr"
     assert evaluation.scored[0].frames == 3
-    assert notes[0].startswith("film was trained for BD, and low resolution is rendered here")
+    assert notes[0].startswith("video was trained for BD, and low resolution is rendered here")
 
 
 def test_results_of_jittered_frames_are_scored_where_the_pixels_are(tmp_path: Path) -> None:

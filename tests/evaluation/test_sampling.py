@@ -7,12 +7,12 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
-from PIL import Image
+import PIL.Image
 from tests.evaluation.samples import moving, save, scene
 
 from upframe import Upscaler
-from upframe.data.degradation import DEGRADATIONS
-from upframe.data.evaluation_set import open_set
+from upframe.datasets.degradation import DEGRADATIONS
+from upframe.datasets.evaluation_set import open_set
 from upframe.engine.arrays import to_tensor
 from upframe.evaluation import Asked, Comparison, Wish, compare, evaluate
 from upframe.evaluation.sampling import sampling_in
@@ -56,7 +56,7 @@ def test_what_is_made_is_known(tmp_path: Path, name: str) -> None:
 
 @pytest.fixture(scope="module")
 def recurrent(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A network for BD that adds little to the frame it enlarges."""
+    """A network for BD that adds little to the frame it upscales."""
     torch.manual_seed(0)
     network = FRVSR(4, channels=8, blocks=1, flow_channels=4).eval().requires_grad_(False)
     network.srnet.conv_out.weight.mul_(0.1)
@@ -97,12 +97,12 @@ def test_bd_is_scored_as_the_network_itself_leaves_it(tmp_path: Path, recurrent:
     with torch.inference_mode():
         for frame in (*small[:0:-1], *small):  # a shot begins with its first frames in reverse order
             result, state = network.step(frame, state)  # type: ignore[union-attr,operator]
-    with Image.open(tmp_path / "kept" / "recurrent" / "clip" / "2.png") as kept:
+    with PIL.Image.open(tmp_path / "kept" / "recurrent" / "clip" / "2.png") as kept:
         wanted = result[0].clamp(0, 1).mul(255).add(0.5).floor().permute(1, 2, 0).numpy()
         assert np.array_equal(np.array(kept), wanted.astype(np.uint8))
 
 
-def test_compare_moves_what_was_enlarged_from_corner_samples(tmp_path: Path) -> None:
+def test_compare_moves_what_was_upscaled_from_corner_samples(tmp_path: Path) -> None:
     high = scene()
     small = DEGRADATIONS["bd"].pixels(high, 4)
     save(tmp_path / "high.png", high)

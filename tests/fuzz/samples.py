@@ -14,22 +14,23 @@ from typing import Any
 import lmdb
 import numpy as np
 import torch
-from PIL import Image, features
+import PIL.Image
+from PIL import features
 from safetensors.torch import save_file
-from tests.media.film_fixtures import CLOCK, Film, Sound
+from tests.media.video_fixtures import CLOCK, Video, Sound
 from tests.models.test_mindspore_files import written
 
-from upframe.data.lmdb_clips import LmdbClips
-from upframe.engine.backends import open_exported
+from upframe.datasets.lmdb_clips import LmdbClips
+from upframe.export import open_exported
 from upframe.engine.cuts import choose_cuts
-from upframe.engine.export.exporting import export_model
-from upframe.media import Picture, read_picture, write_picture
-from upframe.media.films.reader import FilmReader
+from upframe.export.exporting import export_model
+from upframe.media import Image, read_image, write_image
+from upframe.media.video.reader import VideoReader
 from upframe.models import load
 from upframe.models.catalog import Model
 from upframe.models.rt4ksr import RT4KSR
-from upframe.rendering.clip import RenderedClip
-from upframe.rendering.layouts.arrays import read_array
+from upframe.rendered.clip import RenderedClip
+from upframe.rendered.layouts.arrays import read_array
 from upframe.training.recipe import read_recipe
 
 TICKS: dict[str, Any] = {"time_base": Fraction(1, 25)}  # of codecs that count frames
@@ -47,12 +48,12 @@ class Sample:
     read: Read
 
 
-def picture(path: Path) -> object:
-    return read_picture(path)
+def image(path: Path) -> object:
+    return read_image(path)
 
 
-def film(path: Path) -> object:
-    with FilmReader(path) as reader:
+def video(path: Path) -> object:
+    with VideoReader(path) as reader:
         return [type(item) for item in reader]
 
 
@@ -84,7 +85,7 @@ def model(path: Path) -> object:
 
 def samples(folder: Path) -> Iterator[Sample]:
     """All of them, each in a folder of its own."""
-    for make in (_pictures, _films, _weights, _exports, _arrays, _texts):
+    for make in (_images, _videos, _weights, _exports, _arrays, _texts):
         yield from make(folder)
 
 
@@ -99,48 +100,48 @@ def _noise(*shape: int) -> np.ndarray[Any, Any]:
     return np.random.default_rng(3).integers(0, 255, shape, dtype=np.uint8)
 
 
-def _pictures(folder: Path) -> Iterator[Sample]:
-    colour = Picture(_noise(12, 16, 3))
+def _images(folder: Path) -> Iterator[Sample]:
+    colour = Image(_noise(12, 16, 3))
     for suffix in ("png", "jpg", "webp", "tif", "bmp", "ppm"):
-        yield _one(folder, suffix, f"a.{suffix}", picture, lambda path: write_picture(path, colour))
-    deep = Picture(_noise(12, 16, 3).astype(np.uint16) * 257, alpha=_noise(12, 16, 1).astype(np.uint16) * 257)
-    yield _one(folder, "png of 16 bits", "a.png", picture, lambda path: write_picture(path, deep))
-    image = Image.fromarray(_noise(12, 16, 3))
-    exif = Image.Exif()
+        yield _one(folder, suffix, f"a.{suffix}", image, lambda path: write_image(path, colour))
+    deep = Image(_noise(12, 16, 3).astype(np.uint16) * 257, alpha=_noise(12, 16, 1).astype(np.uint16) * 257)
+    yield _one(folder, "png of 16 bits", "a.png", image, lambda path: write_image(path, deep))
+    pillow = PIL.Image.fromarray(_noise(12, 16, 3))
+    exif = PIL.Image.Exif()
     exif[274], exif[271] = 6, "a maker"
     yield _one(
-        folder, "jpg with exif", "a.jpg", picture, lambda path: image.save(path, exif=exif, comment=b"a", progressive=True)
+        folder, "jpg with exif", "a.jpg", image, lambda path: pillow.save(path, exif=exif, comment=b"a", progressive=True)
     )
     for compression in ("tiff_lzw", "tiff_deflate", "jpeg", "packbits"):
-        yield _one(folder, f"tif {compression}", "a.tif", picture, lambda path, c=compression: image.save(path, compression=c))
-    yield _one(folder, "gif", "a.gif", picture, lambda path: image.convert("P").save(path, interlace=1, transparency=3))
-    yield _one(folder, "png of a palette", "a.png", picture, lambda path: image.convert("P").save(path, transparency=3))
+        yield _one(folder, f"tif {compression}", "a.tif", image, lambda path, c=compression: image.save(path, compression=c))
+    yield _one(folder, "gif", "a.gif", image, lambda path: image.convert("P").save(path, interlace=1, transparency=3))
+    yield _one(folder, "png of a palette", "a.png", image, lambda path: image.convert("P").save(path, transparency=3))
     if features.check("avif"):
-        yield _one(folder, "avif", "a.avif", picture, lambda path: image.save(path, speed=10))
+        yield _one(folder, "avif", "a.avif", image, lambda path: pillow.save(path, speed=10))
     if importlib.util.find_spec("OpenEXR"):
-        light = Picture(np.random.default_rng(3).random((12, 16, 3), dtype=np.float32))
-        yield _one(folder, "exr", "a.exr", picture, lambda path: write_picture(path, light))
+        light = Image(np.random.default_rng(3).random((12, 16, 3), dtype=np.float32))
+        yield _one(folder, "exr", "a.exr", image, lambda path: write_image(path, light))
 
 
-def _films(folder: Path) -> Iterator[Sample]:
+def _videos(folder: Path) -> Iterator[Sample]:
     sounds = (Sound(rate=8000, channels=1),)
-    kinds: dict[str, tuple[str, Film]] = {
-        "mp4": ("a.mp4", Film(sounds=sounds)),
-        "mp4 in fragments": ("a.mp4", Film(container_options={"movflags": "frag_keyframe+empty_moov"})),
-        "mkv": ("a.mkv", Film(sounds=sounds, subtitles="subrip", chapters=2, fonts=1)),
-        "webm": ("a.webm", Film(codec="libvpx-vp9", options={"cpu-used": "8"})),
-        "mov": ("a.mov", Film(codec="prores_ks", pix_fmt="yuv422p10le")),
-        "avi": ("a.avi", Film(codec="mpeg4", **TICKS)),
-        "ts": ("a.ts", Film(sounds=(Sound("mp2"),))),
-        "hevc": ("a.mp4", Film(codec="libx265")),
-        "ffv1": ("a.mkv", Film(codec="ffv1")),
-        "mjpeg": ("a.mov", Film(codec="mjpeg", pix_fmt="yuvj420p")),
-        "flv": ("a.flv", Film(codec="flv1", **TICKS)),
-        "mpg": ("a.mpg", Film(codec="mpeg2video", **TICKS)),
+    kinds: dict[str, tuple[str, Video]] = {
+        "mp4": ("a.mp4", Video(sounds=sounds)),
+        "mp4 in fragments": ("a.mp4", Video(container_options={"movflags": "frag_keyframe+empty_moov"})),
+        "mkv": ("a.mkv", Video(sounds=sounds, subtitles="subrip", chapters=2, fonts=1)),
+        "webm": ("a.webm", Video(codec="libvpx-vp9", options={"cpu-used": "8"})),
+        "mov": ("a.mov", Video(codec="prores_ks", pix_fmt="yuv422p10le")),
+        "avi": ("a.avi", Video(codec="mpeg4", **TICKS)),
+        "ts": ("a.ts", Video(sounds=(Sound("mp2"),))),
+        "hevc": ("a.mp4", Video(codec="libx265")),
+        "ffv1": ("a.mkv", Video(codec="ffv1")),
+        "mjpeg": ("a.mov", Video(codec="mjpeg", pix_fmt="yuvj420p")),
+        "flv": ("a.flv", Video(codec="flv1", **TICKS)),
+        "mpg": ("a.mpg", Video(codec="mpeg2video", **TICKS)),
     }
     for kind, (name, made) in kinds.items():
         made.times = made.times[:5] if made.time_base == CLOCK else range(5)
-        yield _one(folder, kind, name, film, made.make)
+        yield _one(folder, kind, name, video, made.make)
 
 
 def _weights(folder: Path) -> Iterator[Sample]:
@@ -190,9 +191,9 @@ def _texts(folder: Path) -> Iterator[Sample]:
         yield _one(folder, f"recipe {name}", "a.yaml", recipe, lambda path, text=text: path.write_text(text))
     if not importlib.util.find_spec("OpenEXR"):
         return
-    from tests.rendering.test_clip import _frame, _info, _target
+    from tests.rendered.test_clip import _frame, _info, _target
 
-    from upframe.rendering.clip import ClipWriter
+    from upframe.rendered.clip import ClipWriter
 
     for damaged in ("clip.json", "0000.exr"):
         place = folder / f"rendered-{damaged}"

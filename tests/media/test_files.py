@@ -12,32 +12,32 @@ from pathlib import Path
 import av
 import numpy as np
 import pytest
-from PIL import Image
+import PIL.Image
 
 from upframe.errors import InputError, OutputError
-from upframe.media import Found, Input, Picture, atomic_output, find_inputs, search_inputs, write_picture
+from upframe.media import Found, Input, Image, atomic_output, find_inputs, search_inputs, write_image
 
-DOT = Picture(np.full((2, 2, 3), 9, np.uint8))
+DOT = Image(np.full((2, 2, 3), 9, np.uint8))
 
 
 def put(folder: Path, *names: str) -> None:
-    """Small real files: pictures by their suffix, a film for .mp4, text for anything else."""
+    """Small real files: images by their suffix, a video for .mp4, text for anything else."""
     for name in names:
         path = folder / name
         path.parent.mkdir(parents=True, exist_ok=True)
         if path.suffix in (".png", ".jpg", ".exr"):
-            write_picture(path, DOT)
+            write_image(path, DOT)
         elif path.suffix in (".mp4", ".mkv"):
-            put_film(path)
+            put_video(path)
         else:
             path.write_text("words")
 
 
-def put_film(path: Path, container: str | None = None) -> None:
-    with av.open(str(path), "w", format=container) as film:
-        stream = film.add_stream("libx264", rate=25, width=16, height=16, pix_fmt="yuv420p")
-        film.mux(stream.encode(av.VideoFrame.from_ndarray(np.zeros((16, 16, 3), np.uint8))))
-        film.mux(stream.encode(None))
+def put_video(path: Path, container: str | None = None) -> None:
+    with av.open(str(path), "w", format=container) as video:
+        stream = video.add_stream("libx264", rate=25, width=16, height=16, pix_fmt="yuv420p")
+        video.mux(stream.encode(av.VideoFrame.from_ndarray(np.zeros((16, 16, 3), np.uint8))))
+        video.mux(stream.encode(None))
 
 
 def names_of(inputs: list[Input]) -> list[str]:
@@ -47,17 +47,17 @@ def names_of(inputs: list[Input]) -> list[str]:
 # Inputs
 
 
-def test_one_picture_and_one_film(tmp_path: Path) -> None:
+def test_one_image_and_one_video(tmp_path: Path) -> None:
     put(tmp_path, "a.png", "b.mp4")
     found = find_inputs([str(tmp_path / "b.mp4"), str(tmp_path / "a.png")])
-    assert [(item.path.name, item.kind) for item in found] == [("b.mp4", "film"), ("a.png", "picture")]
+    assert [(item.path.name, item.kind) for item in found] == [("b.mp4", "film"), ("a.png", "image")]
     assert names_of(found) == ["b.mp4", "a.png"]
 
 
-def test_a_folder_gives_its_pictures_and_films_in_natural_order_with_their_places(tmp_path: Path) -> None:
-    put(tmp_path, "p10.png", "p9.png", "deep/er/p1.jpg", "film.MP4".lower(), "readme.txt", ".hidden.png", ".git/x.png")
-    assert names_of(find_inputs([tmp_path])) == ["deep/er/p1.jpg", "film.mp4", "p9.png", "p10.png"]
-    assert names_of(find_inputs([tmp_path], recursive=False)) == ["film.mp4", "p9.png", "p10.png"]
+def test_a_folder_gives_its_images_and_videos_in_natural_order_with_their_places(tmp_path: Path) -> None:
+    put(tmp_path, "p10.png", "p9.png", "deep/er/p1.jpg", "video.MP4".lower(), "readme.txt", ".hidden.png", ".git/x.png")
+    assert names_of(find_inputs([tmp_path])) == ["deep/er/p1.jpg", "video.mp4", "p9.png", "p10.png"]
+    assert names_of(find_inputs([tmp_path], recursive=False)) == ["video.mp4", "p9.png", "p10.png"]
 
 
 def test_suffixes_count_in_any_case(tmp_path: Path) -> None:
@@ -99,19 +99,19 @@ def test_a_sequence_without_padding_is_in_the_order_of_its_numbers(tmp_path: Pat
     assert [frame.name for frame in found.frames] == ["1.png", "2.png", "10.png"]
 
 
-def test_a_still_gif_is_a_picture_and_a_moving_one_a_film(tmp_path: Path) -> None:
-    frames = [Image.new("L", (8, 8), shade) for shade in (0, 90, 200)]
+def test_a_still_gif_is_a_image_and_a_moving_one_a_video(tmp_path: Path) -> None:
+    frames = [PIL.Image.new("L", (8, 8), shade) for shade in (0, 90, 200)]
     frames[0].save(tmp_path / "still.gif")
     frames[0].save(tmp_path / "moving.gif", save_all=True, append_images=frames[1:])
     kinds = {item.path.name: item.kind for item in find_inputs([tmp_path])}
-    assert kinds == {"still.gif": "picture", "moving.gif": "film"}
+    assert kinds == {"still.gif": "image", "moving.gif": "film"}
 
 
 def test_a_file_of_unknown_suffix_is_told_by_its_content(tmp_path: Path) -> None:
     put(tmp_path, "a.png")
-    (tmp_path / "a.png").rename(tmp_path / "picture.dat")
-    put_film(tmp_path / "film.dat", "mp4")
-    assert [item.kind for item in find_inputs([tmp_path / "picture.dat", tmp_path / "film.dat"])] == ["picture", "film"]
+    (tmp_path / "a.png").rename(tmp_path / "image.dat")
+    put_video(tmp_path / "video.dat", "mp4")
+    assert [item.kind for item in find_inputs([tmp_path / "image.dat", tmp_path / "video.dat"])] == ["image", "film"]
 
 
 @pytest.mark.parametrize(
@@ -119,8 +119,8 @@ def test_a_file_of_unknown_suffix_is_told_by_its_content(tmp_path: Path) -> None
     [
         ("none.png", "no such file"),
         ("*.webm", "matches no file"),
-        ("*.txt", "matches no picture or film"),
-        ("empty", "no picture or film in this folder"),
+        ("*.txt", "matches no image or video"),
+        ("empty", "no image or video in this folder"),
         ("Episode #1.mp4", "Episode #1.mp4: no such file"),
         ("50% off.mp4", "50% off.mp4: no such file"),
         ("a\0b.png", "no such file"),
@@ -156,8 +156,8 @@ def test_what_a_folder_holds_besides_is_told_with_the_reason(tmp_path: Path) -> 
         ".hidden.png": "hidden",
         "gone.doc": "a broken link",
         "loop": "a link to a folder",
-        "module.ts": "no picture or film",
-        "notes.txt": "no picture or film",
+        "module.ts": "no image or video",
+        "notes.txt": "no image or video",
         "out": "the folder of the results",
         "pipe.png": "a pipe",
         "song.m4a": "no video in it",
@@ -177,9 +177,9 @@ def test_in_a_folder_a_file_of_another_suffix_is_known_by_its_content(tmp_path: 
     put(tmp_path, "a.png")
     (tmp_path / "a.png").rename(tmp_path / "scan")
     for name, container in (("a.divx", "avi"), ("b.dat", "mpegts"), ("c.qt", "mov"), ("d", "matroska"), ("e.bin", "flv")):
-        put_film(tmp_path / name, container)
+        put_video(tmp_path / name, container)
     kinds = {item.path.name: item.kind for item in find_inputs([tmp_path])}
-    assert kinds == {"a.divx": "film", "b.dat": "film", "c.qt": "film", "d": "film", "e.bin": "film", "scan": "picture"}
+    assert kinds == {"a.divx": "film", "b.dat": "film", "c.qt": "film", "d": "film", "e.bin": "film", "scan": "image"}
 
 
 def test_an_argument_that_names_nothing_does_not_end_the_others(tmp_path: Path) -> None:
@@ -201,7 +201,7 @@ def test_results_of_an_earlier_run_are_no_inputs(tmp_path: Path) -> None:
     put(tmp_path, "shot/0001.png", "shot-x4/0001.png", "e-x2-2.png", "e.jpg")
     long = "é" * 125
     put(tmp_path, f"{long}.png", f"{long[:-1]}-x2.png")
-    Image.new("L", (8, 8)).save(tmp_path / "b.gif")
+    PIL.Image.new("L", (8, 8)).save(tmp_path / "b.gif")
     found = find_all(tmp_path).without_results("30x20")
     assert names_of(found.inputs) == ["a.png", "b.gif", "c-x2.png", "d.png", "e.jpg", "shot/0001.png", f"{long}.png"]
     assert {entry.reason for entry in found.passed_over} == {"a result of an earlier run"}
@@ -212,13 +212,13 @@ def find_all(folder: Path) -> Found:
     return search_inputs([str(folder)])
 
 
-def test_pictures_numbered_alike_are_clips_and_others_stay_pictures(tmp_path: Path) -> None:
+def test_images_numbered_alike_are_clips_and_others_stay_images(tmp_path: Path) -> None:
     put(tmp_path, *(f"s1_{number:04d}.png" for number in (1, 2, 4)), *(f"s2_{number:04d}.png" for number in (7, 8)))
     put(tmp_path, "cover.png", "deep/8.jpg", "deep/9.jpg", "deep/10.jpg", "deep/1.png", "x_01_final.exr", "x_02_final.exr")
     found = find_all(tmp_path).with_clips()
     assert [(item.relative.as_posix(), item.kind, item.numbers) for item in found.inputs] == [
-        ("cover.png", "picture", ()),
-        ("deep/1.png", "picture", ()),
+        ("cover.png", "image", ()),
+        ("deep/1.png", "image", ()),
         ("deep/%d.jpg", "sequence", (8, 9, 10)),
         ("s1_%04d.png", "sequence", (1, 2, 4)),
         ("s2_%04d.png", "sequence", (7, 8)),
@@ -231,7 +231,7 @@ def test_pictures_numbered_alike_are_clips_and_others_stay_pictures(tmp_path: Pa
 
 def test_names_that_no_one_pattern_writes_are_no_clip(tmp_path: Path) -> None:
     put(tmp_path, "1.png", "01.png", "a2.png")
-    assert [item.kind for item in find_all(tmp_path).with_clips().inputs] == ["picture"] * 3
+    assert [item.kind for item in find_all(tmp_path).with_clips().inputs] == ["image"] * 3
 
 
 def test_times_for_numbers_are_counted_without_end(tmp_path: Path) -> None:
@@ -352,7 +352,7 @@ def test_a_place_below_a_file_cannot_be_written(tmp_path: Path) -> None:
 
 
 @pytest.fixture
-def picture_ordinary_user(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+def image_ordinary_user(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     """Work in ``tmp_path`` as someone to whom permissions apply, which they do not to root."""
     (tmp_path / "locked").mkdir(mode=0o500)
     tmp_path.chmod(0o755)
@@ -368,7 +368,7 @@ def picture_ordinary_user(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> It
 
 
 @pytest.mark.skipif(os.name != "posix", reason="permissions of folders are POSIX")
-@pytest.mark.usefixtures("picture_ordinary_user")
+@pytest.mark.usefixtures("image_ordinary_user")
 def test_a_folder_without_permission_is_refused_before_any_work() -> None:
     with pytest.raises(OutputError, match=r"^locked/out\.bin: no permission to write there"), atomic_output("locked/out.bin"):
         pytest.fail("the work began")
@@ -388,21 +388,21 @@ def test_a_full_disk_is_told_with_what_is_free_and_leaves_nothing(tmp_path: Path
 
 @pytest.mark.skipif(sys.platform != "linux", reason="limits on file size are set as on Linux")
 @pytest.mark.parametrize("suffix", [".png", ".jpg", ".webp", ".tif", ".exr", ".bmp", ".ppm"])
-def test_a_picture_whose_end_does_not_fit_leaves_nothing(tmp_path: Path, suffix: str) -> None:
+def test_a_image_whose_end_does_not_fit_leaves_nothing(tmp_path: Path, suffix: str) -> None:
     program = textwrap.dedent(f"""
         import resource, signal
         import numpy as np
         signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
         from upframe.errors import OutputError
-        from upframe.media import Picture, write_picture
-        picture = Picture(np.random.default_rng(1).integers(0, 255, (64, 64, 3), dtype=np.uint8))
-        write_picture("whole{suffix}", picture)
+        from upframe.media import Image, write_image
+        image = Image(np.random.default_rng(1).integers(0, 255, (64, 64, 3), dtype=np.uint8))
+        write_image("whole{suffix}", image)
         import os
         size = os.path.getsize("whole{suffix}")
         for limit in (size - 1, size // 2, 100):
             resource.setrlimit(resource.RLIMIT_FSIZE, (limit, resource.RLIM_INFINITY))
             try:
-                write_picture("cut{suffix}", picture)
+                write_image("cut{suffix}", image)
                 print("written")
             except OutputError as error:
                 print("refused")

@@ -32,7 +32,7 @@ def test_a_later_run_removes_what_a_killed_one_left_and_nothing_else(tmp_path: P
     mine = [tmp_path / ".upframe-notes", tmp_path / ".upframe-0123456789ab.mp4"]
     for path in mine:
         path.touch()
-    command = [sys.executable, "-c", _WRITER, str(tmp_path / "film.mkv"), str(tmp_path / "frames")]
+    command = [sys.executable, "-c", _WRITER, str(tmp_path / "video.mkv"), str(tmp_path / "frames")]
     with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as running:
         assert running.stdout is not None
         assert running.stdout.readline() == "written\n"

@@ -1,4 +1,4 @@
-"""What a picture says beside its samples is kept, at its new size, or named."""
+"""What an image says beside its samples is kept, at its new size, or named."""
 
 from __future__ import annotations
 
@@ -11,11 +11,12 @@ from pathlib import Path
 import numpy as np
 import pytest
 import tifffile
-from PIL import Image, IptcImagePlugin
+import PIL.Image
+from PIL import IptcImagePlugin
 from PIL.PngImagePlugin import PngInfo
 
-from upframe.media import read_picture, write_picture
-from upframe.media.pictures.formats.jpeg_segments import segments
+from upframe.media import read_image, write_image
+from upframe.media.image.formats.jpeg_segments import segments
 
 RAMP = np.arange(24 * 32 * 3, dtype=np.uint32).reshape(24, 32, 3).astype(np.uint8)
 
@@ -25,7 +26,7 @@ def segment(marker: int, content: bytes) -> bytes:
 
 
 def jpeg_with(path: Path, *extra: bytes) -> Path:
-    Image.fromarray(RAMP).save(path)
+    PIL.Image.fromarray(RAMP).save(path)
     data = path.read_bytes()
     path.write_bytes(data[:2] + b"".join(extra) + data[2:])
     return path
@@ -34,9 +35,9 @@ def jpeg_with(path: Path, *extra: bytes) -> Path:
 def doubled(path: Path, out: Path) -> list[str]:
     """The file at twice its size; the notes."""
     notes: list[str] = []
-    picture = read_picture(path, on_note=notes.append)
-    pixels = picture.pixels.repeat(2, axis=0).repeat(2, axis=1)
-    write_picture(out, replace(picture, pixels=pixels), on_note=notes.append)
+    image = read_image(path, on_note=notes.append)
+    pixels = image.pixels.repeat(2, axis=0).repeat(2, axis=1)
+    write_image(out, replace(image, pixels=pixels), on_note=notes.append)
     return notes
 
 
@@ -53,7 +54,7 @@ def test_iptc_keywords_are_kept(tmp_path: Path, suffix: str) -> None:
     path = iptc_jpeg(tmp_path / "in.jpg")
     assert doubled(path, tmp_path / f"out{suffix}") == []
     doubled(tmp_path / f"out{suffix}", tmp_path / "again.jpg")
-    with Image.open(tmp_path / "again.jpg") as image:
+    with PIL.Image.open(tmp_path / "again.jpg") as image:
         found = IptcImagePlugin.getiptcinfo(image)
     assert found is not None
     assert found[2, 25] == [b"sea", b"moon"]
@@ -86,10 +87,10 @@ def extended_xmp_jpeg(path: Path) -> tuple[Path, bytes]:
 def test_extended_xmp_is_kept_or_named_and_never_dangles(tmp_path: Path) -> None:
     path, whole = extended_xmp_jpeg(tmp_path / "in.jpg")
     assert doubled(path, tmp_path / "out.jpg") == []
-    assert read_picture(tmp_path / "out.jpg").metadata.xmp_extension == whole
-    assert b"HasExtendedXMP" in (read_picture(tmp_path / "out.jpg").metadata.xmp or b"")
+    assert read_image(tmp_path / "out.jpg").metadata.xmp_extension == whole
+    assert b"HasExtendedXMP" in (read_image(tmp_path / "out.jpg").metadata.xmp or b"")
     assert any("extended XMP" in note for note in doubled(path, tmp_path / "out.png"))
-    assert b"HasExtendedXMP" not in (read_picture(tmp_path / "out.png").metadata.xmp or b"")
+    assert b"HasExtendedXMP" not in (read_image(tmp_path / "out.png").metadata.xmp or b"")
 
 
 def test_all_comments_are_kept(tmp_path: Path) -> None:
@@ -98,7 +99,7 @@ def test_all_comments_are_kept(tmp_path: Path) -> None:
     found = [content for marker, content in segments((tmp_path / "out.jpg").read_bytes()) if marker == 0xFE]
     assert found == [b"first", b"second"]
     doubled(path, tmp_path / "out.png")
-    assert read_picture(tmp_path / "out.png").metadata.text["Comment"] == "first\nsecond"
+    assert read_image(tmp_path / "out.png").metadata.text["Comment"] == "first\nsecond"
 
 
 def test_other_segments_of_a_jpeg_are_named(tmp_path: Path) -> None:
@@ -122,7 +123,7 @@ def geotiff(path: Path, *, points: bool) -> None:
 
 
 @pytest.mark.parametrize("points", [False, True])
-def test_a_georeference_is_scaled_with_its_picture(tmp_path: Path, points: bool) -> None:
+def test_a_georeference_is_scaled_with_its_image(tmp_path: Path, points: bool) -> None:
     geotiff(tmp_path / "in.tif", points=points)
     notes = doubled(tmp_path / "in.tif", tmp_path / "out.tif")
     assert "tag 65000" in notes[0]
@@ -135,7 +136,7 @@ def test_a_georeference_is_scaled_with_its_picture(tmp_path: Path, points: bool)
     assert any("georeference" in note for note in doubled(tmp_path / "in.tif", tmp_path / "out.png"))
 
 
-def test_a_transformation_is_scaled_with_its_picture(tmp_path: Path) -> None:
+def test_a_transformation_is_scaled_with_its_image(tmp_path: Path) -> None:
     matrix = (10.0, 1.0, 0.0, 500.0, -2.0, -20.0, 0.0, 900.0, 0.0, 0.0, 0.0, 0.0, 0.0, 0.0, 0.0, 1.0)
     tifffile.imwrite(tmp_path / "in.tif", RAMP, photometric="rgb", extratags=[(34264, "d", 16, matrix, True)], metadata=None)
     doubled(tmp_path / "in.tif", tmp_path / "out.tif")
@@ -146,7 +147,7 @@ def test_a_transformation_is_scaled_with_its_picture(tmp_path: Path) -> None:
 def test_png_chunks_without_a_place_are_named(tmp_path: Path) -> None:
     texts = PngInfo()
     texts.add_itxt("Title", "mer", lang="fr", tkey="Titre")
-    Image.fromarray(RAMP).save(tmp_path / "in.png", pnginfo=texts)
+    PIL.Image.fromarray(RAMP).save(tmp_path / "in.png", pnginfo=texts)
     data = (tmp_path / "in.png").read_bytes()
     time = b"tIME" + bytes(7)
     chunk = struct.pack(">I", 7) + time + struct.pack(">I", zlib.crc32(time))
@@ -154,18 +155,18 @@ def test_png_chunks_without_a_place_are_named(tmp_path: Path) -> None:
     notes = doubled(tmp_path / "in.png", tmp_path / "out.png")
     assert "tIME (time of the last change)" in notes[0]
     assert "languages" in notes[0]
-    assert read_picture(tmp_path / "out.png").metadata.text["Title"] == "mer"
+    assert read_image(tmp_path / "out.png").metadata.text["Title"] == "mer"
 
 
 def test_a_comment_of_a_gif_is_kept(tmp_path: Path) -> None:
-    Image.fromarray(RAMP[..., 0]).save(tmp_path / "in.gif", comment=b"by hand")
+    PIL.Image.fromarray(RAMP[..., 0]).save(tmp_path / "in.gif", comment=b"by hand")
     doubled(tmp_path / "in.gif", tmp_path / "out.png")
-    assert read_picture(tmp_path / "out.png").metadata.text["Comment"] == "by hand"
+    assert read_image(tmp_path / "out.png").metadata.text["Comment"] == "by hand"
 
 
 def test_maker_notes_that_move_are_named(tmp_path: Path) -> None:
-    exif = Image.Exif()
+    exif = PIL.Image.Exif()
     exif[0x8769] = {0x927C: b"Maker\0\0\1" + bytes(30)}
-    Image.fromarray(RAMP).save(tmp_path / "in.jpg", exif=exif.tobytes())
+    PIL.Image.fromarray(RAMP).save(tmp_path / "in.jpg", exif=exif.tobytes())
     assert doubled(tmp_path / "in.jpg", tmp_path / "out.jpg") == []
     assert any("maker notes" in note for note in doubled(tmp_path / "in.jpg", tmp_path / "out.tif"))

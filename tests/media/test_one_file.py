@@ -15,14 +15,14 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from tests.media.film_fixtures import Film
+from tests.media.video_fixtures import Video
 
 from upframe.errors import InputError, OutputError
 from upframe.media.atomic import atomic_output
 from upframe.media.files import find_inputs
-from upframe.media.films.reader import FilmReader, probe
-from upframe.media.pictures.file import read_picture, write_picture
-from upframe.media.pictures.picture import Picture
+from upframe.media.video.reader import VideoReader, probe
+from upframe.media.image.file import read_image, write_image
+from upframe.media.image.image import Image
 from upframe.regular import irregular
 
 _IN_OPEN = 0x20  # of Linux's inotify(7)
@@ -72,10 +72,10 @@ PLAYLISTS = {
 @pytest.mark.parametrize("kind", PLAYLISTS)
 @pytest.mark.parametrize("name", ["list.mp4", "list.m3u8", "list.mpd", "list.ts", "secret.idx"])
 def test_a_playlist_opens_no_other_file(tmp_path: Path, kind: str, name: str) -> None:
-    film = Film().make(tmp_path / "secret.ts")
-    shutil.copy(film, tmp_path / "secret.sub")
+    video = Video().make(tmp_path / "secret.ts")
+    shutil.copy(video, tmp_path / "secret.sub")
     for number, named in enumerate(
-        ("secret.ts", str(film), f"file:{film}", f"subfile,,start,0,end,0,,:{film}", f"concat:{film}")
+        ("secret.ts", str(video), f"file:{video}", f"subfile,,start,0,end,0,,:{video}", f"concat:{video}")
     ):
         playlist = tmp_path / f"{number}-{name}"
         playlist.write_text(PLAYLISTS[kind].format(named), encoding="utf-8")
@@ -90,7 +90,7 @@ def test_a_playlist_opens_no_other_file(tmp_path: Path, kind: str, name: str) ->
 )
 def test_a_name_is_never_a_protocol(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, start: str) -> None:
     monkeypatch.chdir(tmp_path)
-    Film().make(tmp_path / "secret.ts")
+    Video().make(tmp_path / "secret.ts")
     with opened_in(tmp_path) as opened:
         for named in ("secret.ts", "secret.ts|secret.ts", "%03d.ts"):
             with pytest.raises(InputError, match=r"no such file|no file|no number"):
@@ -115,8 +115,8 @@ def _boxes(data: bytes, change: Callable[[bytes], bytes]) -> bytes:
     return made
 
 
-def test_a_film_whose_samples_lie_in_another_file_opens_no_other_file(tmp_path: Path) -> None:
-    other = Film().make(tmp_path / "other.mov")
+def test_a_video_whose_samples_lie_in_another_file_opens_no_other_file(tmp_path: Path) -> None:
+    other = Video().make(tmp_path / "other.mov")
     path = str(other).encode()
 
     def alias(_: bytes) -> bytes:
@@ -127,11 +127,11 @@ def test_a_film_whose_samples_lie_in_another_file_opens_no_other_file(tmp_path: 
         entry = struct.pack(">I", 0) + entry
         return struct.pack(">II", 0, 1) + struct.pack(">I4s", 8 + len(entry), b"alis") + entry
 
-    film = tmp_path / "reference.mov"
-    film.write_bytes(_boxes(other.read_bytes(), alias))
-    with opened_in(tmp_path) as opened, contextlib.suppress(InputError), FilmReader(film) as reader:
+    video = tmp_path / "reference.mov"
+    video.write_bytes(_boxes(other.read_bytes(), alias))
+    with opened_in(tmp_path) as opened, contextlib.suppress(InputError), VideoReader(video) as reader:
         list(reader)
-    assert opened <= {film.name}
+    assert opened <= {video.name}
 
 
 @pytest.fixture(params=["pipe", "socket", "device"])
@@ -165,7 +165,7 @@ def odd(request: pytest.FixtureRequest) -> Iterator[Callable[[Path], Path]]:
 def test_what_is_neither_file_nor_folder_is_refused_as_an_input(tmp_path: Path, odd: Callable[[Path], Path]) -> None:
     for name in ("a.png", "a.mp4", "a.gif", "a", "a.exr", "a.tif"):
         path = odd(tmp_path / name)
-        for read in (lambda path: find_inputs([path]), probe, read_picture):
+        for read in (lambda path: find_inputs([path]), probe, read_image):
             with pytest.raises(InputError, match=rf"{name}: is a {irregular(path)[2:]}, not a file") as refusal:  # type: ignore[index]
                 read(path)
             assert "\n" not in str(refusal.value)
@@ -173,7 +173,7 @@ def test_what_is_neither_file_nor_folder_is_refused_as_an_input(tmp_path: Path, 
 
 
 def test_what_is_neither_file_nor_folder_in_a_folder_is_never_waited_for(tmp_path: Path, odd: Callable[[Path], Path]) -> None:
-    write_picture(tmp_path / "b.png", Picture(np.zeros((4, 4, 3), np.uint8)))
+    write_image(tmp_path / "b.png", Image(np.zeros((4, 4, 3), np.uint8)))
     for name in ("a.gif", "a.mp4", "a.png"):
         odd(tmp_path / name)
     assert (tmp_path / "b.png") in {item.path for item in find_inputs([tmp_path])}

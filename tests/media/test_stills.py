@@ -1,4 +1,4 @@
-"""Stills of today are pictures, and what is not supported is said so by its name."""
+"""Stills of today are images, and what is not supported is said so by its name."""
 
 from __future__ import annotations
 
@@ -10,36 +10,36 @@ import numpy as np
 import pillow_heif
 import pytest
 import tifffile
-from PIL import Image
+import PIL.Image
 
 from upframe.errors import InputError, MissingExtra
-from upframe.media import find_inputs, read_picture
-from upframe.media.pictures.contents import format_of_content, unread_format
+from upframe.media import find_inputs, read_image
+from upframe.media.image.contents import format_of_content, unread_format
 
 Y, X = np.mgrid[0:48, 0:64]
 RAMP = np.stack([X * 4, Y * 5, (X + Y) * 2], axis=2).astype(np.uint8)
 
 
 def avif(path: Path) -> None:
-    Image.fromarray(RAMP).save(path, quality=95)
+    PIL.Image.fromarray(RAMP).save(path, quality=95)
 
 
 def heic(path: Path) -> None:
-    pillow_heif.from_pillow(Image.fromarray(RAMP)).save(path, quality=95)
+    pillow_heif.from_pillow(PIL.Image.fromarray(RAMP)).save(path, quality=95)
 
 
 def jxl(path: Path) -> None:
     import pillow_jxl.JpegXLImagePlugin  # noqa: F401  # makes Pillow write it
 
-    Image.fromarray(RAMP).save(path, lossless=True)
+    PIL.Image.fromarray(RAMP).save(path, lossless=True)
 
 
 @pytest.mark.parametrize("write", [avif, heic, jxl])
-def test_a_still_is_a_picture(tmp_path: Path, write: Callable[[Path], None]) -> None:
+def test_a_still_is_a_image(tmp_path: Path, write: Callable[[Path], None]) -> None:
     path = tmp_path / f"still.{write.__name__}"
     write(path)
-    assert [item.kind for item in find_inputs([path])] == ["picture"]
-    found = read_picture(path, on_note=pytest.fail)
+    assert [item.kind for item in find_inputs([path])] == ["image"]
+    found = read_image(path, on_note=pytest.fail)
     assert found.format == write.__name__
     assert abs(found.pixels.astype(int) - RAMP).mean() < 4
 
@@ -49,35 +49,35 @@ def test_a_still_is_limited_and_cut_ones_are_refused(tmp_path: Path, write: Call
     path = tmp_path / f"still.{write.__name__}"
     write(path)
     with pytest.raises(InputError, match="more than the limit"):
-        read_picture(path, max_pixels=100)
+        read_image(path, max_pixels=100)
     path.write_bytes(path.read_bytes()[: path.stat().st_size // 2])
     with pytest.raises(InputError):
-        read_picture(path)
+        read_image(path)
 
 
-def test_a_still_named_as_a_film_is_a_picture(tmp_path: Path) -> None:
+def test_a_still_named_as_a_video_is_a_image(tmp_path: Path) -> None:
     avif(tmp_path / "still.avif")
     (tmp_path / "still.avif").rename(tmp_path / "still.mp4")
-    assert [item.kind for item in find_inputs([tmp_path / "still.mp4"])] == ["picture"]
+    assert [item.kind for item in find_inputs([tmp_path / "still.mp4"])] == ["image"]
 
 
-def test_a_tiled_avif_is_one_picture(shared: Path) -> None:
+def test_a_tiled_avif_is_one_image(shared: Path) -> None:
     path = shared / "cases/pictures/photo_tiles_2x2.avif"
-    assert [item.kind for item in find_inputs([path])] == ["picture"]
-    assert read_picture(path).pixels.shape == (256, 256, 3)
+    assert [item.kind for item in find_inputs([path])] == ["image"]
+    assert read_image(path).pixels.shape == (256, 256, 3)
 
 
 def test_ten_bit_heic_keeps_its_depth_and_its_white(tmp_path: Path) -> None:
     white = np.full((48, 64, 3), 65535, np.uint16)
     pillow_heif.from_bytes("RGB;16", (64, 48), white.tobytes()).save(tmp_path / "white.heic")
-    assert read_picture(tmp_path / "white.heic").pixels.min() > 65535 - 200
+    assert read_image(tmp_path / "white.heic").pixels.min() > 65535 - 200
 
 
 def test_a_still_without_its_package_names_it(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     heic(tmp_path / "still.heic")
     monkeypatch.setitem(sys.modules, "pillow_heif", None)
     with pytest.raises(MissingExtra, match=r"HEIC needs the package 'pillow-heif'.*upframe\[stills\]"):
-        read_picture(tmp_path / "still.heic")
+        read_image(tmp_path / "still.heic")
 
 
 @pytest.mark.parametrize(
@@ -98,7 +98,7 @@ def test_a_format_that_is_not_supported_is_named(tmp_path: Path, suffix: str, co
     path = tmp_path / f"file.{suffix}"
     path.write_bytes(content + bytes(600))
     with pytest.raises(InputError) as refused:
-        read_picture(path)
+        read_image(path)
     assert named in str(refused.value)
     assert "not supported" in str(refused.value)
     assert "damaged" not in str(refused.value)
@@ -108,7 +108,7 @@ def test_a_format_that_is_not_supported_is_named(tmp_path: Path, suffix: str, co
 
 def test_an_avif_sequence_is_not_a_still(tmp_path: Path) -> None:
     path = tmp_path / "moving.avif"
-    frames = [Image.fromarray(RAMP), Image.fromarray(RAMP[::-1].copy())]
+    frames = [PIL.Image.fromarray(RAMP), PIL.Image.fromarray(RAMP[::-1].copy())]
     frames[0].save(path, save_all=True, append_images=frames[1:], duration=40)
     assert [item.kind for item in find_inputs([path])] == ["film"]
 
@@ -120,7 +120,7 @@ def test_a_tiff_of_an_unsupported_compression_is_not_called_damaged(tmp_path: Pa
     with tifffile.TiffFile(path, mode="r+") as file:
         file.pages.first.tags["Compression"].overwrite(code)
     with pytest.raises(InputError) as refused:
-        read_picture(path)
+        read_image(path)
     assert "not supported" in str(refused.value)
     assert "damaged" not in str(refused.value)
 
@@ -128,7 +128,7 @@ def test_a_tiff_of_an_unsupported_compression_is_not_called_damaged(tmp_path: Pa
 @pytest.mark.parametrize("marker", [0xC3, 0xC7, 0xF7, 0xC1])
 def test_a_jpeg_of_another_process_is_not_called_damaged(tmp_path: Path, marker: int) -> None:
     path = tmp_path / "in.jpg"
-    Image.fromarray(RAMP).save(path)
+    PIL.Image.fromarray(RAMP).save(path)
     data = bytearray(path.read_bytes())
     place = data.index(b"\xff\xc0")
     data[place + 1] = marker
@@ -136,6 +136,6 @@ def test_a_jpeg_of_another_process_is_not_called_damaged(tmp_path: Path, marker:
         data[place + 4] = 12  # bits a sample
     path.write_bytes(data)
     with pytest.raises(InputError) as refused:
-        read_picture(path)
+        read_image(path)
     assert "not supported" in str(refused.value)
     assert "damaged" not in str(refused.value)

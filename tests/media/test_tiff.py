@@ -10,34 +10,34 @@ import av
 import numpy as np
 import pytest
 import tifffile
-from PIL import Image
-from tests.media.picture_samples import assert_same_samples, samples, smooth
+import PIL.Image
+from tests.media.image_samples import assert_same_samples, samples, smooth
 
-from upframe.media import Picture, read_picture, write_picture
-from upframe.media.pictures.picture import Samples
+from upframe.media import Image, read_image, write_image
+from upframe.media.image.image import Samples
 
 
 def test_a_1_bit_tiff_becomes_8_bit_grey(tmp_path: Path) -> None:
     dots = samples(1, np.uint8)[..., 0] > 127
-    Image.fromarray(dots).save(tmp_path / "dots.tif", compression="group4")
-    found = read_picture(tmp_path / "dots.tif")
+    PIL.Image.fromarray(dots).save(tmp_path / "dots.tif", compression="group4")
+    found = read_image(tmp_path / "dots.tif")
     np.testing.assert_array_equal(found.pixels[..., 0], dots * np.uint8(255))
     assert found.encoding.origin == "bilevel"
 
 
 def test_a_cmyk_tiff_becomes_rgb(tmp_path: Path) -> None:
-    ink = Image.fromarray(smooth()).convert("CMYK")
+    ink = PIL.Image.fromarray(smooth()).convert("CMYK")
     ink.save(tmp_path / "ink.tif")
-    found = read_picture(tmp_path / "ink.tif")
+    found = read_image(tmp_path / "ink.tif")
     np.testing.assert_array_equal(found.pixels, np.asarray(ink.convert("RGB")))
 
 
 def test_float_display_values_stay_display_values_in_tiff(tmp_path: Path) -> None:
-    picture = Picture(samples(3, np.float32).clip(0, 1), linear=False)
-    write_picture(tmp_path / "float.tif", picture)
-    found = read_picture(tmp_path / "float.tif")
+    image = Image(samples(3, np.float32).clip(0, 1), linear=False)
+    write_image(tmp_path / "float.tif", image)
+    found = read_image(tmp_path / "float.tif")
     assert not found.linear
-    assert_same_samples(found, picture)
+    assert_same_samples(found, image)
 
 
 def ffmpeg_tiff(path: Path, pixels: Samples, layout: str, compression: str) -> None:
@@ -51,18 +51,18 @@ def ffmpeg_tiff(path: Path, pixels: Samples, layout: str, compression: str) -> N
 def test_a_16_bit_lzw_tiff_is_read_exactly(tmp_path: Path) -> None:
     pixels = samples(3, np.uint16)
     ffmpeg_tiff(tmp_path / "lzw.tif", pixels, "rgb48le", "lzw")
-    np.testing.assert_array_equal(read_picture(tmp_path / "lzw.tif").pixels, pixels)
+    np.testing.assert_array_equal(read_image(tmp_path / "lzw.tif").pixels, pixels)
 
 
 @pytest.mark.parametrize("compression", ["tiff_lzw", "packbits", "tiff_adobe_deflate"])
 def test_an_8_bit_tiff_of_any_common_compression_is_read_exactly(tmp_path: Path, compression: str | None) -> None:
-    Image.fromarray(smooth()).save(tmp_path / "in.tif", compression=compression)
-    np.testing.assert_array_equal(read_picture(tmp_path / "in.tif").pixels, smooth())
+    PIL.Image.fromarray(smooth()).save(tmp_path / "in.tif", compression=compression)
+    np.testing.assert_array_equal(read_image(tmp_path / "in.tif").pixels, smooth())
 
 
 def test_a_jpeg_compressed_tiff_is_read(tmp_path: Path) -> None:
-    Image.fromarray(smooth()).save(tmp_path / "in.tif", compression="jpeg", quality=95)
-    assert np.abs(read_picture(tmp_path / "in.tif").pixels.astype(int) - smooth()).mean() < 3
+    PIL.Image.fromarray(smooth()).save(tmp_path / "in.tif", compression="jpeg", quality=95)
+    assert np.abs(read_image(tmp_path / "in.tif").pixels.astype(int) - smooth()).mean() < 3
 
 
 @pytest.mark.parametrize("compression", [None, "zlib"])
@@ -71,7 +71,7 @@ def test_every_layout_of_tiff_is_read_exactly(tmp_path: Path, layout: dict[str, 
     pixels = samples(3, np.uint16)
     stored = np.moveaxis(pixels, 2, 0) if "planarconfig" in layout else pixels
     tifffile.imwrite(tmp_path / "in.tif", stored, photometric="rgb", compression=compression, **layout)
-    np.testing.assert_array_equal(read_picture(tmp_path / "in.tif").pixels, pixels)
+    np.testing.assert_array_equal(read_image(tmp_path / "in.tif").pixels, pixels)
 
 
 @pytest.mark.parametrize("compression", ["tiff_lzw", None])
@@ -79,21 +79,21 @@ def test_a_tiff_whose_zero_is_white_is_inverted(tmp_path: Path, compression: str
     grey = smooth(1)[..., 0]
     path = tmp_path / "fax.tif"
     if compression:
-        Image.fromarray(255 - grey).save(path, compression=compression, tiffinfo={262: 0})
-        grey = np.asarray(Image.open(path))
+        PIL.Image.fromarray(255 - grey).save(path, compression=compression, tiffinfo={262: 0})
+        grey = np.asarray(PIL.Image.open(path))
     else:
         tifffile.imwrite(path, 255 - grey, photometric="miniswhite")
-    np.testing.assert_array_equal(read_picture(path).pixels[..., 0], grey)
+    np.testing.assert_array_equal(read_image(path).pixels[..., 0], grey)
 
 
 def test_a_tiff_palette_becomes_rgb(tmp_path: Path) -> None:
-    image = Image.fromarray(smooth()).quantize(32)
+    image = PIL.Image.fromarray(smooth()).quantize(32)
     image.save(tmp_path / "palette.tif")
-    np.testing.assert_array_equal(read_picture(tmp_path / "palette.tif").pixels, np.asarray(image.convert("RGB")))
+    np.testing.assert_array_equal(read_image(tmp_path / "palette.tif").pixels, np.asarray(image.convert("RGB")))
 
 
-def test_a_preview_page_of_a_tiff_is_not_a_second_picture(tmp_path: Path) -> None:
+def test_a_preview_page_of_a_tiff_is_not_a_second_image(tmp_path: Path) -> None:
     with tifffile.TiffWriter(tmp_path / "two.tif") as file:
         file.write(smooth(), photometric="rgb")
         file.write(smooth()[::2, ::2], photometric="rgb", subfiletype=1)
-    np.testing.assert_array_equal(read_picture(tmp_path / "two.tif").pixels, smooth())
+    np.testing.assert_array_equal(read_image(tmp_path / "two.tif").pixels, smooth())

@@ -11,7 +11,7 @@ import pytest
 import torch
 from torch import Tensor
 
-from upframe.media import read_picture
+from upframe.media import read_image
 from upframe.metrics import frame_tensor
 
 
@@ -33,7 +33,7 @@ def values(shared: Path) -> dict[str, Any]:
 def pair(shared: Path) -> tuple[Tensor, Tensor]:
     """Result and reference, (3, 200, 240) uint8: a photograph and what is left of it."""
     folder = shared / "reference" / "metrics"
-    result, reference = (frame_tensor(read_picture(folder / f"{name}.png").pixels) for name in ("result", "reference"))
+    result, reference = (frame_tensor(read_image(folder / f"{name}.png").pixels) for name in ("result", "reference"))
     return result, reference
 
 

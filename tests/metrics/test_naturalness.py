@@ -13,10 +13,10 @@ from torch import Tensor
 from torch.nn import functional as F
 
 from upframe.errors import InputError, MissingExtra, ShapeError
-from upframe.media import read_picture
+from upframe.media import read_image
 from upframe.metrics import cvvdp, frame_tensor, niqe
 
-# Values of the Python edition in MMEditing with MATLAB's bicubic for the half size, computed once on the same pictures.
+# Values of the Python edition in MMEditing with MATLAB's bicubic for the half size, computed once on the same images.
 PUBLISHED = {"baby": 3.265554, "bird": 4.439304, "butterfly": 5.154849, "head": 8.716237, "woman": 4.397778}
 # These have blocks of one colour, where the features come from rounding alone: which differs from processor to processor.
 PARTLY_FLAT = {"bird", "head", "woman"}
@@ -24,12 +24,12 @@ PARTLY_FLAT = {"bird", "head", "woman"}
 
 @pytest.mark.parametrize("name", PUBLISHED)
 def test_niqe_is_that_of_the_published_implementation(name: str, shared: Path) -> None:
-    picture = frame_tensor(read_picture(shared / "reference" / "set5" / f"{name}.png").pixels)
-    assert niqe(picture) == pytest.approx(PUBLISHED[name], rel=0.05 if name in PARTLY_FLAT else 1e-4)
+    image = frame_tensor(read_image(shared / "reference" / "set5" / f"{name}.png").pixels)
+    assert niqe(image) == pytest.approx(PUBLISHED[name], rel=0.05 if name in PARTLY_FLAT else 1e-4)
 
 
 def photograph(shared: Path) -> Tensor:
-    return frame_tensor(read_picture(shared / "reference" / "set5" / "baby.png").pixels)[:, :288, :288] / 255
+    return frame_tensor(read_image(shared / "reference" / "set5" / "baby.png").pixels)[:, :288, :288] / 255
 
 
 def test_a_blurred_photograph_is_less_natural(shared: Path) -> None:
@@ -39,16 +39,16 @@ def test_a_blurred_photograph_is_less_natural(shared: Path) -> None:
     assert niqe(blurred) > niqe(sharp) + 1
 
 
-def test_several_pictures_give_the_mean_of_niqe(shared: Path) -> None:
+def test_several_images_give_the_mean_of_niqe(shared: Path) -> None:
     first, second = photograph(shared)[:, :192, :96], photograph(shared)[:, 96:, :96]
     assert niqe(torch.stack((first, second))) == pytest.approx((niqe(first) + niqe(second)) / 2)
 
 
-def test_a_flat_picture_has_no_niqe() -> None:
+def test_a_flat_image_has_no_niqe() -> None:
     assert math.isnan(niqe(torch.zeros(3, 192, 192, dtype=torch.uint8)))
 
 
-def test_a_picture_of_one_block_is_too_small_for_niqe() -> None:
+def test_a_image_of_one_block_is_too_small_for_niqe() -> None:
     with pytest.raises(ShapeError, match="191x191 is too small for NIQE"):
         niqe(torch.rand(3, 191, 191))
 

@@ -145,7 +145,7 @@ def test_unreadable_files_are_named(tmp_path: Path) -> None:
         load_lpips(tmp_path / "other.safetensors")
 
 
-def test_a_picture_too_small_for_the_network_is_told_so(squeeze: LPIPS) -> None:
+def test_a_image_too_small_for_the_network_is_told_so(squeeze: LPIPS) -> None:
     with pytest.raises(ShapeError, match="40x12 is too small for LPIPS with SqueezeNet"):
         lpips(squeeze, torch.rand(3, 12, 40), torch.rand(3, 12, 40))
 

@@ -1,4 +1,4 @@
-"""Clips and pictures scored under protocols: the published numbers, averages, memory and errors."""
+"""Clips and images scored under protocols: the published numbers, averages, memory and errors."""
 
 from __future__ import annotations
 
@@ -115,7 +115,7 @@ def test_stssnet_gives_the_published_numbers_and_the_masked_ones(
     assert means["ssim_y"] == pytest.approx(expected, abs=1e-5)
 
 
-def test_a_hole_map_of_the_render_size_is_enlarged() -> None:
+def test_a_hole_map_of_the_render_size_is_upscaled() -> None:
     reference = torch.rand(3, 24, 32)
     result = reference.clone()
     result[:, :, :16] = 0
@@ -142,7 +142,7 @@ def test_a_frame_without_holes_has_no_value_and_spoils_no_mean() -> None:
 
 def test_a_protocol_of_holes_asks_for_them() -> None:
     frame = torch.rand(3, 32, 32)
-    with pytest.raises(InputError, match=r"picture, frame 0: protocol stssnet-hole.* counts holes"):
+    with pytest.raises(InputError, match=r"image, frame 0: protocol stssnet-hole.* counts holes"):
         score(find_protocol("stssnet-hole").select(["psnr"]), frame, frame)
 
 
@@ -192,7 +192,7 @@ def test_sizes_that_differ_by_less_than_the_scale_share_their_top_left() -> None
     reference = torch.rand(3, 41, 62)
     result = reference[:, :40, :60].clone()
     assert score(find_protocol("set-y"), result, reference, scale=3).means["psnr_y"] == math.inf
-    with pytest.raises(ShapeError, match="picture, frame 0: the result is 60x40, the reference 62x41"):
+    with pytest.raises(ShapeError, match="image, frame 0: the result is 60x40, the reference 62x41"):
         score(find_protocol("set-y"), result, reference, scale=2)
     with pytest.raises(ShapeError, match="the result is 62x41, the reference 62x40"):
         score(find_protocol("rt4ksr"), reference, reference[:, :40])

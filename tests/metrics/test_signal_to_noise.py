@@ -26,12 +26,12 @@ def test_one_code_apart_everywhere_is_48_decibels() -> None:
     assert psnr(grey / 255, (grey + 1) / 255) == pytest.approx(20 * math.log10(255), abs=1e-4)
 
 
-def test_equal_pictures_have_infinite_psnr() -> None:
+def test_equal_images_have_infinite_psnr() -> None:
     frame = torch.rand(3, 8, 8)
     assert psnr(frame, frame.clone()) == math.inf
 
 
-def test_several_pictures_give_the_mean_of_their_values() -> None:
+def test_several_images_give_the_mean_of_their_values() -> None:
     a, b = torch.rand(2, 3, 16, 16), torch.rand(2, 3, 16, 16)
     assert psnr(a, b) == pytest.approx((psnr(a[0], b[0]) + psnr(a[1], b[1])) / 2)
 

@@ -49,7 +49,7 @@ def test_single_precision_and_bands_cost_no_accuracy(noisy: tuple[Tensor, Tensor
     assert (ssim_map(result, reference)[0] - expected).abs().max() < 1e-4
 
 
-def test_a_bright_flat_picture_keeps_its_accuracy() -> None:
+def test_a_bright_flat_image_keeps_its_accuracy() -> None:
     bright = torch.full((3, 32, 32), 0.98)
     assert ssim(bright, bright.clone()) == pytest.approx(1, abs=1e-6)
     assert ssim(bright, bright - 0.01) == pytest.approx((2 * 0.98 * 0.97 + 1e-4) / (0.98**2 + 0.97**2 + 1e-4), abs=1e-6)
@@ -96,7 +96,7 @@ def test_the_map_is_differentiable(noisy: tuple[Tensor, Tensor]) -> None:
     assert change == pytest.approx((gradient * step).sum().item(), rel=1e-3)
 
 
-def test_a_picture_smaller_than_the_window_is_told_so() -> None:
+def test_a_image_smaller_than_the_window_is_told_so() -> None:
     with pytest.raises(ShapeError, match="10x40 is too small for SSIM with a window of 11x11"):
         ssim(torch.rand(3, 40, 10), torch.rand(3, 40, 10))
     assert -1 < ssim(torch.rand(3, 11, 11), torch.rand(3, 11, 11)) < 1

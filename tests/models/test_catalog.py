@@ -249,18 +249,18 @@ def test_the_published_sizes_are_those_of_the_files(shared: Path) -> None:
 
 @pytest.mark.usefixtures("spandrel")
 @pytest.mark.parametrize(("channels", "width"), [(3, 12), (1, 4), (4, 16), (3, 4)], ids=["rgb", "grey", "rgba", "to grey"])
-def test_a_network_of_the_zoo_enlarges_pictures_of_any_size(channels: int, width: int, tmp_path: Path) -> None:
+def test_a_network_of_the_zoo_upscales_images_of_any_size(channels: int, width: int, tmp_path: Path) -> None:
     torch.save({"params_ema": nn.ModuleDict({"conv": nn.Conv2d(channels, width, 3)}).state_dict()}, tmp_path / "net.pth")
     model = load(tmp_path / "net.pth")
     assert model.info.as_dict() | {"sha256": "", "parameters": 0} == {
         **ModelInfo("net", "shuffler", "image", 2, multiple=4, minimum=8, radius=HALO).as_dict(),
         "summary": "The Shuffler, by way of spandrel. small",
     }
-    picture = torch.rand(2, 3, 9, 5)
-    result = model(picture)
+    image = torch.rand(2, 3, 9, 5)
+    result = model(image)
     assert result.shape == (2, 3, 18, 10)
-    torch.testing.assert_close(result[:1], model(picture[:1]))
-    grey = model(picture[:, :1].expand(-1, 3, -1, -1))
+    torch.testing.assert_close(result[:1], model(image[:1]))
+    grey = model(image[:, :1].expand(-1, 3, -1, -1))
     if channels == 1:
         torch.testing.assert_close(grey[:, 0], result[:, 0])  # each colour by itself
         torch.testing.assert_close(grey[:, 0], grey[:, 2])
@@ -271,12 +271,12 @@ def test_a_network_of_the_zoo_enlarges_pictures_of_any_size(channels: int, width
 def test_a_network_of_the_zoo_stays_at_a_precision_it_bears(tmp_path: Path) -> None:
     torch.save(nn.ModuleDict({"conv": nn.Conv2d(3, 12, 3)}).state_dict(), tmp_path / "net.pth")
     model = load(tmp_path / "net.pth")
-    exact, picture = model.network.state_dict(), torch.rand(1, 3, 8, 8)
-    expected = model(picture)
+    exact, image = model.network.state_dict(), torch.rand(1, 3, 8, 8)
+    expected = model(image)
     model.network.to(torch.float16)
     torch.testing.assert_close(model.network.state_dict(), exact, rtol=0, atol=0)
-    assert model(picture.half()).dtype == torch.float16
-    torch.testing.assert_close(model(picture.half()).float(), expected, rtol=0, atol=2e-3)
+    assert model(image.half()).dtype == torch.float16
+    torch.testing.assert_close(model(image.half()).float(), expected, rtol=0, atol=2e-3)
     model.network.to(torch.bfloat16)
     assert {value.dtype for value in model.network.state_dict().values()} == {torch.bfloat16}
 
@@ -287,8 +287,8 @@ def test_a_network_of_the_zoo_is_found_beside_other_things_and_imported(tmp_path
     torch.save({"state_dict": state | {"step_counter": torch.zeros(1)}}, tmp_path / "net.pth")
     model = load_file(tmp_path / "net.pth", merge=False)
     save(model, tmp_path / "net.safetensors")
-    picture = torch.rand(1, 3, 8, 8)
-    torch.testing.assert_close(load(tmp_path / "net.safetensors")(picture), model(picture))
+    image = torch.rand(1, 3, 8, 8)
+    torch.testing.assert_close(load(tmp_path / "net.safetensors")(image), model(image))
 
 
 class Spell:

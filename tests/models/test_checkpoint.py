@@ -122,8 +122,8 @@ def test_a_checkpoint_is_known_by_its_content_and_not_by_its_name(name: str, kin
     else:
         torch.save(network.state_dict(), path, _use_new_zipfile_serialization=kind == "zip")
     model = load(path)
-    picture = torch.rand(1, 3, 8, 8)
-    torch.testing.assert_close(model(picture), network(picture))
+    image = torch.rand(1, 3, 8, 8)
+    torch.testing.assert_close(model(image), network(image))
     assert model.info.name == "weights"
 
 
@@ -148,8 +148,8 @@ def test_a_moving_average_that_is_not_whole_gives_way_to_the_weights(tmp_path: P
 def test_a_training_of_this_project_keeps_its_switches(tmp_path: Path) -> None:
     network, path = RT4KSR(3, channels=8, blocks=1, residual=True, skip=True), tmp_path / "last.ckpt"
     torch.save(lightning(network.state_dict()) | to_metadata(network.info, network.configuration), path)
-    picture = torch.rand(1, 3, 8, 8)
-    torch.testing.assert_close(load(path, merge=False)(picture), network(picture))
+    image = torch.rand(1, 3, 8, 8)
+    torch.testing.assert_close(load(path, merge=False)(image), network(image))
 
 
 @pytest.mark.parametrize("scale", [2, 3])
@@ -309,7 +309,7 @@ def test_a_checkpoint_of_another_network_says_what_it_holds_and_what_may_know_it
     ],
 )
 @pytest.mark.parametrize("prefix", ["", "module."])
-def test_a_network_that_enlarges_nothing_is_named(
+def test_a_network_that_upscales_nothing_is_named(
     network: Callable[[], nn.Module], says: str, prefix: str, tmp_path: Path
 ) -> None:
     path = tmp_path / "part.pth"

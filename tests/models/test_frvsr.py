@@ -13,7 +13,7 @@ from upframe.errors import CheckpointError, ShapeError
 from upframe.models import rt4ksr
 from upframe.models.frvsr import FRVSR, State, build, recognises
 from upframe.models.info import from_metadata, to_metadata
-from upframe.ops.enlarge import Degradation, enlarge
+from upframe.ops.interpolate import Degradation, interpolate
 from upframe.ops.warp import warp
 
 CASES: list[tuple[str, Degradation, int]] = [("BD4", "BD", 4), ("BI4", "BI", 4), ("BD2", "BD", 2)]
@@ -85,7 +85,7 @@ def test_a_clip_and_a_running_video_are_the_same(degradation: Degradation) -> No
 @pytest.mark.parametrize("scale", [2, 4])
 @pytest.mark.parametrize("size", [(1, 1), (3, 20), (7, 8), (8, 15), (9, 5), (17, 16)])
 @torch.inference_mode()
-def test_every_size_is_enlarged(scale: int, size: tuple[int, int]) -> None:
+def test_every_size_is_upscaled(scale: int, size: tuple[int, int]) -> None:
     network = small(scale)
     previous, frame = torch.rand(2, 1, 3, *size)
     _, state = network.step(previous, None)
@@ -115,13 +115,13 @@ def test_a_flow_is_never_longer_than_24_pixels() -> None:
 
 
 @torch.inference_mode()
-def test_the_output_is_the_enlarged_frame_and_what_it_lacks() -> None:
+def test_the_output_is_the_upscaled_frame_and_what_it_lacks() -> None:
     for degradation in ("BD", "BI"):
         network = small(4, degradation)
         for parameter in network.srnet.conv_out.parameters():
             torch.nn.init.zeros_(parameter)
         frame = torch.rand(1, 3, 10, 12)
-        torch.testing.assert_close(network.step(frame, None)[0], enlarge(frame, 4, degradation))
+        torch.testing.assert_close(network.step(frame, None)[0], interpolate(frame, 4, degradation))
 
 
 def test_the_published_size_has_the_published_number_of_parameters() -> None:

@@ -27,7 +27,7 @@ NETWORKS: dict[str, tuple[Callable[[], nn.Module], tuple[int, int]]] = {
 
 
 @pytest.mark.parametrize("name", NETWORKS)
-def test_channels_last_gives_the_same_picture(name: str) -> None:
+def test_channels_last_gives_the_same_image(name: str) -> None:
     build, size = NETWORKS[name]
     torch.manual_seed(0)
     plain = build().eval().requires_grad_(False)

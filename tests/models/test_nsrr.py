@@ -104,7 +104,7 @@ def test_every_scale_gives_the_numbers_of_the_published_code(scale: int) -> None
     torch.testing.assert_close(maps[:, height // 2, width // 3], torch.tensor(expected_maps), atol=1e-3, rtol=0)
 
 
-def test_a_stream_that_keeps_features_gets_the_same_picture() -> None:
+def test_a_stream_that_keeps_features_gets_the_same_image() -> None:
     network = filled(NSRR(2))
     colour, depth, motion = frames(6, 8)
     with torch.no_grad():
@@ -192,7 +192,7 @@ def test_inputs_that_do_not_belong_together_are_named() -> None:
         network(colour, depth[..., :-1], motion)
 
 
-def test_gradients_of_reprojection_and_enlargement_are_right() -> None:
+def test_gradients_of_reprojection_and_upscaling_are_right() -> None:
     torch.manual_seed(6)
     network = NSRR(2, history=2).double()
     features, motion = torch.rand(1, 2, 12, 2, 4).double(), torch.rand(1, 2, 2, 2, 4).double()

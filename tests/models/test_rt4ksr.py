@@ -54,9 +54,9 @@ def test_the_published_file_gives_the_published_output(
     golden = load_file(folder / f"golden_x{scale}.safetensors")
     model = load(folder / f"rt4ksr_x{scale}.{suffix}", merge=merge)
     assert (model.info.family, model.info.scale) == ("rt4ksr", scale)
-    for picture in ("astronaut", "coffee"):
-        output = model(golden[f"{picture}.input"])
-        torch.testing.assert_close(output, golden[f"{picture}.{expected}"], atol=1e-4, rtol=0)
+    for image in ("astronaut", "coffee"):
+        output = model(golden[f"{image}.input"])
+        torch.testing.assert_close(output, golden[f"{image}.{expected}"], atol=1e-4, rtol=0)
 
 
 @pytest.mark.parametrize(("scale", "training", "merged"), [(2, 152_233, 44_521), (3, 165_253, 57_541)])
@@ -67,11 +67,11 @@ def test_it_has_the_published_number_of_parameters(scale: int, training: int, me
 
 def test_the_branch_of_a_published_file_is_used_when_it_is_asked_for() -> None:
     network = network_of(high_frequency="gaussian")
-    picture = torch.rand(1, 3, 12, 10)
+    image = torch.rand(1, 3, 12, 10)
     without = build(network.state_dict(), {})
     assert without.high_frequency == "none"
-    assert not torch.allclose(without(picture), network(picture), atol=1e-3)
-    torch.testing.assert_close(build(network.state_dict(), {"high_frequency": "gaussian"})(picture), network(picture))
+    assert not torch.allclose(without(image), network(image), atol=1e-3)
+    torch.testing.assert_close(build(network.state_dict(), {"high_frequency": "gaussian"})(image), network(image))
 
 
 @pytest.mark.parametrize("kind", ["gaussian", "pooling"])
@@ -84,24 +84,24 @@ def test_the_high_frequency_branch_sees_details_and_no_flat_colour(kind: str) ->
     assert (network(torch.rand(1, 3, 12, 10)) - dark).abs().max() > 0.01
 
 
-def test_a_picture_too_small_to_smooth_is_refused_in_one_line() -> None:
+def test_a_image_too_small_to_smooth_is_refused_in_one_line() -> None:
     with pytest.raises(ShapeError, match="2x6 pixels are too few"):
         network_of(high_frequency="gaussian")(torch.rand(1, 3, 6, 2))
 
 
 def test_the_baseline_is_plain_convolutions_and_one_long_connection() -> None:
     network = network_of(3, design="base", block="base", activation="relu", unshuffle=1, layernorm=False).double()
-    state, picture = network.state_dict(), torch.rand(1, 3, 7, 9, dtype=torch.float64)
+    state, image = network.state_dict(), torch.rand(1, 3, 7, 9, dtype=torch.float64)
 
     def convolved(x: torch.Tensor, name: str) -> torch.Tensor:
         return F.conv2d(x, state[f"{name}.weight"], state[f"{name}.bias"], padding=1)
 
-    features = convolved(picture, "head.0")
+    features = convolved(image, "head.0")
     deep = features
     for block in range(2):
         deep = convolved(deep, f"body.{block}.conv1").relu()
     expected = F.pixel_shuffle(convolved(features + convolved(deep, "tail.1"), "upsample.0"), 3)
-    torch.testing.assert_close(network(picture), expected)
+    torch.testing.assert_close(network(image), expected)
 
 
 @pytest.mark.parametrize("variant", VARIANTS, ids=str)
@@ -110,12 +110,12 @@ def test_the_merged_form_equals_the_training_form_up_to_the_border(
     variant: dict[str, Any], dtype: torch.dtype, tolerance: float
 ) -> None:
     network = network_of(**variant).to(dtype)
-    picture = torch.rand(2, 3, 12, 16, dtype=dtype)
+    image = torch.rand(2, 3, 12, 16, dtype=dtype)
     merged = network.merge()
     assert not any(isinstance(module, RepConv) for module in merged.modules())
     with torch.no_grad():
-        expected = network(picture)
-        torch.testing.assert_close(merged(picture), expected, atol=tolerance * max(1, expected.abs().max()), rtol=0)
+        expected = network(image)
+        torch.testing.assert_close(merged(image), expected, atol=tolerance * max(1, expected.abs().max()), rtol=0)
     assert merged.merge() is merged
 
 
@@ -130,9 +130,9 @@ def test_sizes_are_read_off_the_shapes(
     again = build(network.state_dict(), network.configuration)
     assert repr(again) == repr(network)
     assert again.info == network.info
-    picture = torch.rand(1, 3, 8, 12)
-    torch.testing.assert_close(again(picture), network(picture))
-    assert again(picture).shape == (1, 3, 8 * scale, 12 * scale)
+    image = torch.rand(1, 3, 8, 12)
+    torch.testing.assert_close(again(image), network(image))
+    assert again(image).shape == (1, 3, 8 * scale, 12 * scale)
 
 
 @pytest.mark.parametrize("variant", VARIANTS, ids=str)
@@ -146,11 +146,11 @@ def test_every_parameter_learns(variant: dict[str, Any]) -> None:
 @pytest.mark.parametrize("variant", [v for v in VARIANTS if not v.get("squeeze")], ids=str)
 def test_the_receptive_field_is_no_smaller_than_told(variant: dict[str, Any]) -> None:
     network = network_of(**{"blocks": 4} | variant).double()
-    picture = torch.rand(1, 3, 96, 96, dtype=torch.float64, requires_grad=True)
+    image = torch.rand(1, 3, 96, 96, dtype=torch.float64, requires_grad=True)
     reaches = []
     for place in range(46, 50):  # input pixels in every phase of the folding
         (gradient,) = torch.autograd.grad(
-            network(picture)[0, :, 2 * place : 2 * place + 2, 2 * place : 2 * place + 2].sum(), picture
+            network(image)[0, :, 2 * place : 2 * place + 2, 2 * place : 2 * place + 2].sum(), image
         )
         rows, columns = gradient[0].abs().sum(0).nonzero(as_tuple=True)
         reaches.append(max(int((rows - place).abs().max()), int((columns - place).abs().max())))
@@ -199,6 +199,6 @@ def test_a_file_that_asks_for_an_unknown_activation_is_refused() -> None:
 
 @pytest.mark.parametrize("network", [RT4KSR(2), Interpolation("bicubic", 3)], ids=["rt4ksr", "bicubic"])
 def test_example_inputs_are_what_the_network_takes(network: RT4KSR | Interpolation) -> None:
-    (picture,) = network.example_inputs(6, 10)
-    assert network(picture).shape == (1, 3, 6 * network.scale, 10 * network.scale)
-    assert torch.equal(picture, network.example_inputs(6, 10)[0])
+    (image,) = network.example_inputs(6, 10)
+    assert network(image).shape == (1, 3, 6 * network.scale, 10 * network.scale)
+    assert torch.equal(image, network.example_inputs(6, 10)[0])

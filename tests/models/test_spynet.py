@@ -42,7 +42,7 @@ def test_it_has_as_many_parameters_as_published() -> None:
 
 
 @pytest.mark.parametrize("size", [(1, 1), (31, 33), (32, 64), (40, 7)])
-def test_every_size_of_picture_has_a_flow_of_its_size(size: tuple[int, int]) -> None:
+def test_every_size_of_image_has_a_flow_of_its_size(size: tuple[int, int]) -> None:
     torch.manual_seed(1)
     flow = SPyNet()(torch.rand(2, 3, *size), torch.rand(2, 3, *size))
     assert flow.shape == (2, 2, *size)
@@ -54,8 +54,8 @@ def test_a_file_without_the_normalisation_is_complete() -> None:
     state = {name: value for name, value in network.state_dict().items() if name not in {"mean", "std"}}
     again = SPyNet()
     again.load_state_dict(state)
-    pictures = torch.rand(2, 1, 3, 32, 32)
-    torch.testing.assert_close(again(*pictures), network(*pictures), atol=0, rtol=0)
+    images = torch.rand(2, 1, 3, 32, 32)
+    torch.testing.assert_close(again(*images), network(*images), atol=0, rtol=0)
     assert "mean" not in state  # what was read is not written to
 
 
@@ -65,14 +65,14 @@ def test_a_file_with_a_normalisation_of_its_own_is_taken_at_its_word() -> None:
     assert float(network.mean.sum()) == 1.5
 
 
-def test_the_pictures_are_not_changed() -> None:
-    pictures = torch.rand(2, 1, 3, 32, 64)
-    before = pictures.clone()
-    SPyNet()(*pictures)
-    assert torch.equal(pictures, before)
+def test_the_images_are_not_changed() -> None:
+    images = torch.rand(2, 1, 3, 32, 64)
+    before = images.clone()
+    SPyNet()(*images)
+    assert torch.equal(images, before)
 
 
 @pytest.mark.parametrize("shapes", [((1, 3, 32, 32), (1, 3, 32, 64)), ((3, 32, 32), (3, 32, 32)), ((1, 1, 8, 8), (1, 1, 8, 8))])
-def test_pictures_that_do_not_fit_together_are_refused(shapes: tuple[tuple[int, ...], tuple[int, ...]]) -> None:
-    with pytest.raises(ShapeError, match="two pictures of one shape"):
+def test_images_that_do_not_fit_together_are_refused(shapes: tuple[tuple[int, ...], tuple[int, ...]]) -> None:
+    with pytest.raises(ShapeError, match="two images of one shape"):
         SPyNet()(*(torch.rand(shape) for shape in shapes))

@@ -1,4 +1,4 @@
-"""What no tensor tells of a network: found out from what it makes of a test picture, said with --set, or not run by guess."""
+"""What no tensor tells of a network: found out from what it makes of a test image, said with --set, or not run by guess."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ def test_a_plain_state_dict_of_a_trained_network_gets_its_switches_back(name: st
     model = load(path)
     assert model.network.configuration == network.configuration
     assert not model.info.experimental
-    assert any("a test picture came out right" in sentence for sentence in model.found)
+    assert any("a test image came out right" in sentence for sentence in model.found)
 
 
 @pytest.mark.parametrize("scale", [2, 3])
@@ -40,7 +40,7 @@ def test_published_files_keep_their_switches(scale: int, shared: Path) -> None:
     assert not model.info.experimental
 
 
-def test_a_network_that_makes_no_picture_is_called_uncertain_with_what_to_do(tmp_path: Path) -> None:
+def test_a_network_that_makes_no_image_is_called_uncertain_with_what_to_do(tmp_path: Path) -> None:
     path = tmp_path / "untrained.pth"
     torch.save(RT4KSR(2, channels=8, blocks=1).state_dict(), path)
     model = load(path)
@@ -88,8 +88,8 @@ def test_an_nsrr_without_its_scale_is_refused_with_what_to_do(tmp_path: Path) ->
     assert load_file(path, settings={"scale": 3}).info.scale == 3
 
 
-class Enlargement(nn.Module):
-    """A network whose one switch spoils its picture more or less."""
+class Upscaling(nn.Module):
+    """A network whose one switch spoils its image more or less."""
 
     info = ModelInfo("x", "x", "image", scale=2)
 
@@ -102,10 +102,10 @@ class Enlargement(nn.Module):
 
 
 def build(settings: Mapping[str, Any]) -> nn.Module:
-    return Enlargement({"right": 0.001, "alike": -0.001, "wrong": 0.5, "worse": 0.7}[settings["way"]])
+    return Upscaling({"right": 0.001, "alike": -0.001, "wrong": 0.5, "worse": 0.7}[settings["way"]])
 
 
-def test_the_setting_that_makes_a_picture_is_taken_and_doubt_is_not_run_by_guess() -> None:
+def test_the_setting_that_makes_a_image_is_taken_and_doubt_is_not_run_by_guess() -> None:
     assert settle({"way": ("wrong", "right")}, {}, build).settings == {"way": "right"}
     assert settle({"way": ("right", "alike")}, {}, build).settings == {"way": "right"}
     assert settle({"way": ("wrong", "right")}, {"way": "wrong"}, build).settings == {"way": "wrong"}

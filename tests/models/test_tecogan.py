@@ -77,16 +77,16 @@ def test_a_clip_goes_there_and_back_and_its_flows_with_it() -> None:
 
 def test_triplets_of_all_clips_are_judged_and_the_frames_left_over_are_not() -> None:
     network = small()
-    clip, enlarged = torch.rand(2, 2, 8, 3, 16, 16)
+    clip, upscaled = torch.rand(2, 2, 8, 3, 16, 16)
     flows = torch.rand(2 * 2 * 3, 2, 16, 16)
-    verdict = network(clip, enlarged, flows)
+    verdict = network(clip, upscaled, flows)
     assert verdict.logits.shape == (4, 1)
     assert [tuple(f.shape) for f in verdict.features] == [(4, 2, 8, 8), (4, 2, 4, 4), (4, 4, 2, 2), (4, 8, 1, 1)]
-    alone = network(clip[1:, 3:6], enlarged[1:, 3:6], flows[9:])
+    alone = network(clip[1:, 3:6], upscaled[1:, 3:6], flows[9:])
     torch.testing.assert_close(verdict.logits[3:], alone.logits)
 
 
-def test_it_looks_at_frames_in_colours_as_they_are_then_moved_then_enlarged() -> None:
+def test_it_looks_at_frames_in_colours_as_they_are_then_moved_then_upscaled() -> None:
     network = small()
     seen: list[Tensor] = []
     network.conv_in.register_forward_pre_hook(lambda _, inputs: seen.append(inputs[0]))
@@ -137,12 +137,12 @@ def test_flows_carry_no_gradient_into_the_generator() -> None:
 def test_the_spatial_discriminator_judges_every_frame_by_itself(conditional: bool) -> None:
     torch.manual_seed(2)
     network = SpatialDiscriminator(32, channels=2, conditional=conditional).eval()
-    clip, enlarged = torch.rand(2, 2, 4, 3, 32, 32)
-    verdict = network(clip, enlarged)
+    clip, upscaled = torch.rand(2, 2, 4, 3, 32, 32)
+    verdict = network(clip, upscaled)
     assert verdict.logits.shape == (8, 1)
-    alone = network(clip[1:, :1], enlarged[1:, :1]).logits
+    alone = network(clip[1:, :1], upscaled[1:, :1]).logits
     torch.testing.assert_close(verdict.logits[4:5], alone)
-    other = network(clip, torch.zeros_like(enlarged)).logits
+    other = network(clip, torch.zeros_like(upscaled)).logits
     assert torch.equal(other, verdict.logits) != conditional
 
 

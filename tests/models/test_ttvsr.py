@@ -40,11 +40,11 @@ def network() -> TTVSR:
 
 
 def clip(frames: int, height: int = 64, width: int = 64, *, batch: int = 1, seed: int = 5) -> Tensor:
-    """A soft random picture that slides by two pixels a frame."""
+    """A soft random image that slides by two pixels a frame."""
     generator = torch.Generator().manual_seed(seed)
-    picture = torch.rand(batch, 3, height // 4, (width + 2 * frames) // 4 + 1, generator=generator)
-    picture = torch.nn.functional.interpolate(picture, scale_factor=4, mode="bicubic").clamp(0, 1)
-    return torch.stack([picture[..., 2 * i : 2 * i + width] for i in range(frames)], dim=1)
+    image = torch.rand(batch, 3, height // 4, (width + 2 * frames) // 4 + 1, generator=generator)
+    image = torch.nn.functional.interpolate(image, scale_factor=4, mode="bicubic").clamp(0, 1)
+    return torch.stack([image[..., 2 * i : 2 * i + width] for i in range(frames)], dim=1)
 
 
 def test_a_clip_gives_the_published_output(published: TTVSR, golden: dict[str, Tensor]) -> None:
@@ -165,7 +165,7 @@ def test_of_equal_key_frames_the_first_is_taken() -> None:
 
 
 @pytest.mark.parametrize("frames", [1, 2, 3, 4])
-def test_short_clips_and_batches_are_enlarged(network: TTVSR, frames: int) -> None:
+def test_short_clips_and_batches_are_upscaled(network: TTVSR, frames: int) -> None:
     batch = clip(frames, 64, 68, batch=2)
     output = network(batch)
     assert output.shape == (2, frames, 3, 256, 272)
@@ -191,7 +191,7 @@ def test_the_clip_is_not_changed(network: TTVSR) -> None:
         ((1, 0, 3, 64, 64), r"shape \(n, t, 3, h, w\)"),
     ],
 )
-def test_a_shape_that_cannot_be_enlarged_is_refused(network: TTVSR, shape: tuple[int, ...], reason: str) -> None:
+def test_a_shape_that_cannot_be_upscaled_is_refused(network: TTVSR, shape: tuple[int, ...], reason: str) -> None:
     with pytest.raises(ShapeError, match=reason):
         network(torch.zeros(shape))
 

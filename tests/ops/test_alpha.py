@@ -1,4 +1,4 @@
-"""Colour under transparent pixels is filled so that it does not show when the picture is enlarged."""
+"""Colour under transparent pixels is filled so that it does not show when the image is upscaled."""
 
 from __future__ import annotations
 
@@ -13,11 +13,11 @@ RED = torch.tensor([1.0, 0.25, 0.125]).view(1, 3, 1, 1)
 GREEN = torch.tensor([0.0, 1.0, 0.0]).view(1, 3, 1, 1)
 
 
-def test_an_enlarged_sticker_has_no_fringe() -> None:
+def test_an_upscaled_sticker_has_no_fringe() -> None:
     alpha = torch.zeros(1, 1, 37, 41)
     alpha[..., 7:21, 16:33] = 1  # edges that lie on the grid of a pyramid and edges that do not
-    enlarged = upscale(bleed(torch.where(alpha > 0, RED, GREEN), alpha), 4)
-    torch.testing.assert_close(enlarged, RED.expand_as(enlarged), rtol=0, atol=1e-5)
+    upscaled = upscale(bleed(torch.where(alpha > 0, RED, GREEN), alpha), 4)
+    torch.testing.assert_close(upscaled, RED.expand_as(upscaled), rtol=0, atol=1e-5)
 
 
 def test_pixels_that_show_at_all_keep_their_colour() -> None:
@@ -67,7 +67,7 @@ def test_a_faint_pixel_lends_less_colour_than_a_solid_one() -> None:
 
 
 @pytest.mark.parametrize("size", [(1, 1), (1, 2), (2, 1), (1, 9), (7, 1), (3, 3), (5, 8), (17, 33), (64, 64)])
-def test_one_visible_pixel_colours_a_picture_of_any_size(size: tuple[int, int]) -> None:
+def test_one_visible_pixel_colours_a_image_of_any_size(size: tuple[int, int]) -> None:
     for y, x in {(0, 0), (size[0] // 2, size[1] // 2), (size[0] - 1, size[1] - 1)}:
         alpha = torch.zeros(1, 1, *size)
         alpha[..., y, x] = 1 / 255
@@ -76,7 +76,7 @@ def test_one_visible_pixel_colours_a_picture_of_any_size(size: tuple[int, int]) 
 
 
 @pytest.mark.parametrize("level", [0.0, 0.5, 1.0])
-def test_a_picture_without_holes_or_without_anything_to_see_stays_as_it_is(level: float) -> None:
+def test_a_image_without_holes_or_without_anything_to_see_stays_as_it_is(level: float) -> None:
     colour = torch.rand(1, 3, 6, 5)
     assert torch.equal(bleed(colour, torch.full((1, 1, 6, 5), level)), colour)
 
@@ -90,7 +90,7 @@ def test_infinities_under_transparent_pixels_do_not_spread() -> None:
     torch.testing.assert_close(bleed(colour, alpha), torch.full((1, 3, 9, 9), 2.5), rtol=0, atol=1e-5)
 
 
-def test_the_picture_given_is_not_changed() -> None:
+def test_the_image_given_is_not_changed() -> None:
     colour, alpha = torch.rand(1, 3, 8, 8), torch.eye(8).view(1, 1, 8, 8)
     before = colour.clone(), alpha.clone()
     bleed(colour, alpha)

@@ -42,8 +42,8 @@ def test_every_sample_lies_where_it_says(scale: int, padded: bool, start: int) -
 
 
 def test_without_padding_the_samples_are_the_padded_ones_of_the_inside() -> None:
-    picture = torch.rand(2, 3, 21, 30, dtype=torch.float64)
-    torch.testing.assert_close(downscale_bd(picture, 4, padded=False), downscale_bd(picture, 4)[..., 1:5, 1:7])
+    image = torch.rand(2, 3, 21, 30, dtype=torch.float64)
+    torch.testing.assert_close(downscale_bd(image, 4, padded=False), downscale_bd(image, 4)[..., 1:5, 1:7])
 
 
 @pytest.mark.parametrize("size", [(5, 5), (9, 13), (16, 10)])
@@ -53,19 +53,19 @@ def test_sizes_are_rounded_up_and_an_even_grey_stays_even(size: tuple[int, int])
 
 
 def test_gradients_flow() -> None:
-    picture = torch.rand(1, 2, 10, 9, dtype=torch.float64, requires_grad=True)
+    image = torch.rand(1, 2, 10, 9, dtype=torch.float64, requires_grad=True)
     for padded in (True, False):
-        assert torch.autograd.gradcheck(lambda x, p=padded: downscale_bd(x, 2, padded=p), (picture,))
+        assert torch.autograd.gradcheck(lambda x, p=padded: downscale_bd(x, 2, padded=p), (image,))
 
 
 @pytest.mark.parametrize(
-    ("picture", "padded", "words"),
+    ("image", "padded", "words"),
     [
         (torch.zeros(1, 3, 4, 20), True, "4x20 .* too small to blur: sigma 1.5 needs 5x5"),
         (torch.zeros(1, 3, 20, 8), False, "20x8 .* needs 9x9"),
         (torch.zeros(1, 3, 20, 20, dtype=torch.uint8), True, "floating-point"),
     ],
 )
-def test_what_cannot_be_blurred_is_refused(picture: Tensor, padded: bool, words: str) -> None:
+def test_what_cannot_be_blurred_is_refused(image: Tensor, padded: bool, words: str) -> None:
     with pytest.raises(ShapeError, match=words):
-        downscale_bd(picture, 2, padded=padded)
+        downscale_bd(image, 2, padded=padded)

@@ -1,4 +1,4 @@
-"""The filters that enlarge and reduce chroma, written out as matrices and looked at one by one."""
+"""The filters that upscale and reduce chroma, written out as matrices and looked at one by one."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ import torch
 from torch import Tensor
 
 from upframe.errors import ShapeError
-from upframe.ops.chroma import ChromaLocation, enlarge_chroma, reduce_chroma, subsampled_size
+from upframe.ops.chroma import ChromaLocation, upscale_chroma, reduce_chroma, subsampled_size
 
 LOCATIONS = get_args(ChromaLocation)
 OFFSETS = {  # of a chroma sample from the first luma sample of its pair, (y, x), in luma samples
@@ -23,7 +23,7 @@ OFFSETS = {  # of a chroma sample from the first luma sample of its pair, (y, x)
 
 
 def filter_matrices(length: int, location: ChromaLocation, axis: int) -> tuple[Tensor, Tensor]:
-    """Enlargement (n, m) and reduction (m, n) of one axis, written out as matrices."""
+    """Upscaling (n, m) and reduction (m, n) of one axis, written out as matrices."""
     subsampling = (2, 1) if axis == 0 else (1, 2)
     stored = -(-length // 2)
 
@@ -31,18 +31,18 @@ def filter_matrices(length: int, location: ChromaLocation, axis: int) -> tuple[T
         return x[:, :, None] if axis == 0 else x[:, None, :]
 
     out = along(torch.empty(stored, length, dtype=torch.float64))
-    enlarged = enlarge_chroma(along(torch.eye(stored, dtype=torch.float64)), out, location=location, subsampling=subsampling)
+    upscaled = upscale_chroma(along(torch.eye(stored, dtype=torch.float64)), out, location=location, subsampling=subsampling)
     reduced = reduce_chroma(along(torch.eye(length, dtype=torch.float64)), location=location, subsampling=subsampling)
-    return enlarged.reshape(stored, length).T, reduced.reshape(length, stored).T
+    return upscaled.reshape(stored, length).T, reduced.reshape(length, stored).T
 
 
 @pytest.mark.parametrize("axis", [0, 1])
 @pytest.mark.parametrize("location", LOCATIONS)
-def test_reduction_undoes_enlargement_at_every_length_and_border(location: ChromaLocation, axis: int) -> None:
+def test_reduction_undoes_upscaling_at_every_length_and_border(location: ChromaLocation, axis: int) -> None:
     for length in [*range(1, 18), 64, 65]:
-        enlarge, reduce = filter_matrices(length, location, axis)
-        torch.testing.assert_close(reduce @ enlarge, torch.eye(-(-length // 2), dtype=torch.float64), rtol=0, atol=1e-14)
-        torch.testing.assert_close(enlarge.sum(1), torch.ones(length, dtype=torch.float64), rtol=0, atol=1e-14)
+        upscale, reduce = filter_matrices(length, location, axis)
+        torch.testing.assert_close(reduce @ upscale, torch.eye(-(-length // 2), dtype=torch.float64), rtol=0, atol=1e-14)
+        torch.testing.assert_close(upscale.sum(1), torch.ones(length, dtype=torch.float64), rtol=0, atol=1e-14)
         torch.testing.assert_close(reduce.sum(1), torch.ones(-(-length // 2), dtype=torch.float64), rtol=0, atol=1e-14)
 
 
@@ -58,12 +58,12 @@ def test_reduction_is_a_low_pass_filter(location: ChromaLocation) -> None:
 
 
 @pytest.mark.parametrize("location", LOCATIONS)
-def test_a_ramp_of_colour_is_enlarged_and_reduced_in_place(location: ChromaLocation) -> None:
+def test_a_ramp_of_colour_is_upscaled_and_reduced_in_place(location: ChromaLocation) -> None:
     for axis in (0, 1):
-        enlarge, reduce = filter_matrices(40, location, axis)
+        upscale, reduce = filter_matrices(40, location, axis)
         luma_centres = torch.arange(40, dtype=torch.float64)
         chroma_centres = 2 * torch.arange(20, dtype=torch.float64) + OFFSETS[location][axis]
-        torch.testing.assert_close((enlarge @ chroma_centres)[6:-6], luma_centres[6:-6], rtol=0, atol=1e-12)
+        torch.testing.assert_close((upscale @ chroma_centres)[6:-6], luma_centres[6:-6], rtol=0, atol=1e-12)
         torch.testing.assert_close((reduce @ luma_centres)[3:-3], chroma_centres[3:-3], rtol=0, atol=1e-12)
 
 
@@ -74,11 +74,11 @@ def test_chroma_planes_of_odd_sizes_are_rounded_up() -> None:
 
 
 def test_chroma_of_another_size_is_refused() -> None:
-    with pytest.raises(ShapeError, match=r"\(2, 2\) do not fit a picture of \(5, 5\)"):
-        enlarge_chroma(torch.zeros(2, 2, 2), torch.empty(2, 5, 5), location="left", subsampling=(2, 2))
+    with pytest.raises(ShapeError, match=r"\(2, 2\) do not fit an image of \(5, 5\)"):
+        upscale_chroma(torch.zeros(2, 2, 2), torch.empty(2, 5, 5), location="left", subsampling=(2, 2))
 
 
 def test_chroma_that_is_not_subsampled_stays_as_it_is() -> None:
     chroma = torch.rand(2, 3, 5)
-    assert torch.equal(enlarge_chroma(chroma, torch.empty(2, 3, 5), location="left", subsampling=(1, 1)), chroma)
+    assert torch.equal(upscale_chroma(chroma, torch.empty(2, 3, 5), location="left", subsampling=(1, 1)), chroma)
     assert torch.equal(reduce_chroma(chroma, location="left", subsampling=(1, 1)), chroma)

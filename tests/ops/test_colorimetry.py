@@ -1,4 +1,4 @@
-"""Colours of one film as another codes them."""
+"""Colours of one video as another codes them."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ def test_colours_of_one_kind_are_left_alone() -> None:
 
 
 @pytest.mark.parametrize(("kind", "code"), [(_PQ, 0.5807), (_HLG, 0.7500)], ids=["PQ", "HLG"])
-def test_white_of_a_standard_film_lies_where_bt2408_puts_it(kind: Colorimetry, code: float) -> None:
+def test_white_of_a_standard_video_lies_where_bt2408_puts_it(kind: Colorimetry, code: float) -> None:
     convert = conversion(_BT709, kind)
     assert convert is not None
     assert convert(grey(1.0))[0, :, 0, 0].tolist() == pytest.approx([code] * 3, abs=2e-3)

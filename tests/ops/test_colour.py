@@ -112,16 +112,16 @@ BT601_FULL = {"red": ((1, 0, 0), (76, 85, 255)), "green": ((0, 1, 0), (150, 44, 
 @pytest.mark.parametrize("colour", BT709_LIMITED)
 def test_hd_video_has_the_codes_of_bt709(colour: str) -> None:
     rgb, codes = BT709_LIMITED[colour]
-    picture = torch.tensor(rgb, dtype=torch.float32).view(1, 3, 1, 1)
-    planes = rgb_to_planes(picture, matrix="bt709", full_range=False, depth=8)
+    image = torch.tensor(rgb, dtype=torch.float32).view(1, 3, 1, 1)
+    planes = rgb_to_planes(image, matrix="bt709", full_range=False, depth=8)
     assert tuple(int(plane) for plane in planes) == codes
 
 
 @pytest.mark.parametrize("colour", BT601_FULL)
 def test_photographs_have_the_codes_of_jfif(colour: str) -> None:
     rgb, codes = BT601_FULL[colour]
-    picture = torch.tensor(rgb, dtype=torch.float32).view(1, 3, 1, 1)
-    planes = rgb_to_planes(picture, matrix="bt601", full_range=True, depth=8)
+    image = torch.tensor(rgb, dtype=torch.float32).view(1, 3, 1, 1)
+    planes = rgb_to_planes(image, matrix="bt601", full_range=True, depth=8)
     assert tuple(int(plane) for plane in planes) == codes
 
 
@@ -140,9 +140,9 @@ def test_conversion_equals_the_recommendations(matrix: Matrix, full_range: bool,
     expected = rgb_values(np.stack([plane.numpy() for plane in planes]), matrix, full_range, depth)
     np.testing.assert_allclose(rgb[0].numpy(), expected, rtol=0, atol=2e-6)
 
-    picture = np.random.default_rng(0).uniform(-0.1, 1.1, (3, 48, 64)).astype(np.float32)
-    codes = rgb_to_planes(torch.from_numpy(picture)[None], matrix=matrix, full_range=full_range, depth=depth)
-    wanted = yuv_codes(picture.astype(np.float64), matrix, full_range, depth)
+    image = np.random.default_rng(0).uniform(-0.1, 1.1, (3, 48, 64)).astype(np.float32)
+    codes = rgb_to_planes(torch.from_numpy(image)[None], matrix=matrix, full_range=full_range, depth=depth)
+    wanted = yuv_codes(image.astype(np.float64), matrix, full_range, depth)
     difference = np.abs(np.stack([plane.numpy().astype(np.int64) for plane in codes]) - wanted)
     assert difference.max() <= (0 if depth == 8 else 1)  # float32 decides a tie differently now and then
     assert (difference > 0).mean() < (0.01 if depth == 16 else 0.001)
@@ -232,8 +232,8 @@ def test_a_grey_clip_becomes_three_equal_channels_and_one_plane_again(depth: int
 
 
 def test_values_beyond_the_codes_are_clipped_and_head_and_footroom_is_kept() -> None:
-    picture = torch.tensor([-9.0, -0.05, 1.05, 9.0]).expand(1, 3, 1, 4)
-    luma = rgb_to_planes(picture, matrix="bt709", full_range=False, depth=8)[0]
+    image = torch.tensor([-9.0, -0.05, 1.05, 9.0]).expand(1, 3, 1, 4)
+    luma = rgb_to_planes(image, matrix="bt709", full_range=False, depth=8)[0]
     assert luma.tolist() == [[0, 5, 246, 255]]
 
 
@@ -258,23 +258,23 @@ def test_planes_with_padded_rows_are_read_and_left_alone() -> None:
 
 
 @pytest.mark.parametrize("matrix", ["bt709", "rgb", "grey"])
-def test_the_picture_given_is_not_changed(matrix: Matrix) -> None:
-    picture = torch.rand(1, 3, 5, 6)
-    before = picture.clone()
-    rgb_to_planes(picture, matrix=matrix, full_range=True, depth=8, subsampling=(2, 2))
-    assert torch.equal(picture, before)
+def test_the_image_given_is_not_changed(matrix: Matrix) -> None:
+    image = torch.rand(1, 3, 5, 6)
+    before = image.clone()
+    rgb_to_planes(image, matrix=matrix, full_range=True, depth=8, subsampling=(2, 2))
+    assert torch.equal(image, before)
 
 
 @pytest.mark.parametrize("layout", [torch.contiguous_format, torch.channels_last])
 @pytest.mark.parametrize("matrix", ["bt709", "rgb", "grey"])
 @pytest.mark.parametrize("depth", [8, 10, 16])
-def test_the_planes_are_ready_for_numpy_whatever_the_layout_of_the_picture(
+def test_the_planes_are_ready_for_numpy_whatever_the_layout_of_the_image(
     depth: int, matrix: Matrix, layout: torch.memory_format
 ) -> None:
-    picture = torch.rand(1, 3, 6, 8, generator=torch.Generator().manual_seed(0))
+    image = torch.rand(1, 3, 6, 8, generator=torch.Generator().manual_seed(0))
     for subsampling in SUBSAMPLINGS.values():
-        expected = rgb_to_planes(picture, matrix=matrix, full_range=True, depth=depth, subsampling=subsampling)
-        laid_out = picture.contiguous(memory_format=layout)
+        expected = rgb_to_planes(image, matrix=matrix, full_range=True, depth=depth, subsampling=subsampling)
+        laid_out = image.contiguous(memory_format=layout)
         planes = rgb_to_planes(laid_out, matrix=matrix, full_range=True, depth=depth, subsampling=subsampling)
         assert_same_codes(planes, list(expected))
         for plane in planes:
@@ -300,7 +300,7 @@ def test_an_accelerator_gives_the_codes_back_too(depth: int) -> None:
 
 @pytest.mark.parametrize("scale", [2, 3, 4])
 @pytest.mark.parametrize("location", LOCATIONS)
-def test_colour_stays_on_its_object_when_a_clip_is_enlarged(location: ChromaLocation, scale: int) -> None:
+def test_colour_stays_on_its_object_when_a_clip_is_upscaled(location: ChromaLocation, scale: int) -> None:
     """A smooth edge in luma and chroma alike; its middle is found again in each plane, to a tenth of a pixel."""
 
     def edge(size: int, middle: float, width: float, offset: float, step: int) -> NDArray[np.float64]:
@@ -358,17 +358,17 @@ def test_planes_that_are_not_supported_are_refused_by_name(case: str) -> None:
 
 
 @pytest.mark.parametrize(
-    ("picture", "changes", "words"),
+    ("image", "changes", "words"),
     [
-        (torch.zeros(2, 3, 4, 4), {}, r"a picture is \(1, 3, h, w\)"),
-        (torch.zeros(3, 4, 4), {}, r"a picture is \(1, 3, h, w\)"),
+        (torch.zeros(2, 3, 4, 4), {}, r"an image is \(1, 3, h, w\)"),
+        (torch.zeros(3, 4, 4), {}, r"an image is \(1, 3, h, w\)"),
         (torch.zeros(1, 3, 4, 4, dtype=torch.uint8), {}, "floating point"),
         (torch.zeros(1, 3, 4, 4), {"matrix": "ycgco"}, "not one of bt601, bt709"),
         (torch.zeros(1, 3, 4, 4), {"subsampling": (4, 4)}, "4:4:4, 4:2:2, 4:4:0 and 4:2:0 are"),
         (torch.zeros(1, 3, 4, 4), {"depth": 7}, "8 to 16 are"),
     ],
 )
-def test_pictures_that_cannot_become_planes_are_refused(picture: Tensor, changes: dict[str, Any], words: str) -> None:
+def test_images_that_cannot_become_planes_are_refused(image: Tensor, changes: dict[str, Any], words: str) -> None:
     how: dict[str, Any] = {"matrix": "bt709", "full_range": False, "depth": 8} | changes
     with pytest.raises(ShapeError, match=words):
-        rgb_to_planes(picture, **how)
+        rgb_to_planes(image, **how)

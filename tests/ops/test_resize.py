@@ -18,7 +18,7 @@ KERNELS = get_args(Kernel)
 
 @pytest.fixture(scope="session")
 def matlab(shared: Path) -> dict[str, Tensor]:
-    """A picture, and what MATLAB's bicubic imresize made of it."""
+    """An image, and what MATLAB's bicubic imresize made of it."""
     return load_file(shared / "reference/resize/golden_matlab_bicubic.safetensors")
 
 
@@ -28,12 +28,12 @@ def test_shrinking_equals_matlab(matlab: dict[str, Tensor], scale: int) -> None:
 
 
 @pytest.mark.parametrize("scale", [2, 3, 4])
-def test_enlarging_equals_matlab(matlab: dict[str, Tensor], scale: int) -> None:
+def test_upscaling_equals_matlab(matlab: dict[str, Tensor], scale: int) -> None:
     expected = matlab[f"up_of_down_x{scale}"]
     torch.testing.assert_close(upscale(matlab[f"down_x{scale}"], scale), expected, rtol=0, atol=1e-5)
 
 
-def test_enlarging_a_step_gives_the_known_weights_of_keys_cubic() -> None:
+def test_upscaling_a_step_gives_the_known_weights_of_keys_cubic() -> None:
     step = torch.tensor([[0.0, 0.0, 0.0, 1.0, 1.0, 1.0]], dtype=torch.float64)
     row = resize(step, (1, 12))[0]
     # At a distance of a quarter and of three quarters, a = -0.5: (-9, 111, 29, -3) / 128.
@@ -51,30 +51,30 @@ def test_an_even_grey_stays_even(kernel: Kernel, size: tuple[int, int]) -> None:
 @pytest.mark.parametrize("length", [2, 3, 4, 5])
 def test_a_ramp_stays_a_ramp_and_in_place(length: int) -> None:
     columns = torch.arange(24, dtype=torch.float64).add(0.5)
-    enlarged = upscale(columns.expand(1, 1, 6, 24), length)[0, 0, 0]
+    upscaled = upscale(columns.expand(1, 1, 6, 24), length)[0, 0, 0]
     centres = (torch.arange(24 * length, dtype=torch.float64) + 0.5) / length
     inside = slice(2 * length, -2 * length)  # nearer to the edge the mirrored outside bends it
-    torch.testing.assert_close(enlarged[inside], centres[inside], rtol=0, atol=1e-9)
+    torch.testing.assert_close(upscaled[inside], centres[inside], rtol=0, atol=1e-9)
 
 
 @pytest.mark.parametrize("kernel", KERNELS)
-def test_the_picture_does_not_move(kernel: Kernel) -> None:
-    picture = torch.rand(1, 1, 9, 11, generator=torch.Generator().manual_seed(0), dtype=torch.float64)
-    turned = resize(picture.flip(-1, -2), (27, 44), kernel=kernel)
-    torch.testing.assert_close(turned.flip(-1, -2), resize(picture, (27, 44), kernel=kernel), rtol=0, atol=1e-12)
+def test_the_image_does_not_move(kernel: Kernel) -> None:
+    image = torch.rand(1, 1, 9, 11, generator=torch.Generator().manual_seed(0), dtype=torch.float64)
+    turned = resize(image.flip(-1, -2), (27, 44), kernel=kernel)
+    torch.testing.assert_close(turned.flip(-1, -2), resize(image, (27, 44), kernel=kernel), rtol=0, atol=1e-12)
 
 
 @pytest.mark.parametrize("scale", [2, 3, 4])
 @pytest.mark.parametrize("size", [(1, 1), (5, 7), (13, 1), (8, 9)])
-def test_odd_sizes_are_rounded_up_when_shrunk_and_multiplied_when_enlarged(size: tuple[int, int], scale: int) -> None:
-    picture = torch.rand(2, 3, *size)
-    assert downscale(picture, scale).shape == (2, 3, -(-size[0] // scale), -(-size[1] // scale))
-    assert upscale(picture, scale).shape == (2, 3, size[0] * scale, size[1] * scale)
+def test_odd_sizes_are_rounded_up_when_shrunk_and_multiplied_when_upscaled(size: tuple[int, int], scale: int) -> None:
+    image = torch.rand(2, 3, *size)
+    assert downscale(image, scale).shape == (2, 3, -(-size[0] // scale), -(-size[1] // scale))
+    assert upscale(image, scale).shape == (2, 3, size[0] * scale, size[1] * scale)
 
 
 def test_the_same_size_changes_nothing() -> None:
-    picture = torch.rand(1, 3, 7, 5)
-    assert torch.equal(resize(picture, (7, 5)), picture)
+    image = torch.rand(1, 3, 7, 5)
+    assert torch.equal(resize(image, (7, 5)), image)
 
 
 def test_lanczos_keeps_fine_detail_better_than_bicubic() -> None:
@@ -94,19 +94,19 @@ def test_shrinking_without_antialias_leaves_a_pattern_that_antialias_removes() -
 
 
 @pytest.mark.parametrize("dtype", [torch.float32, torch.float64, torch.float16])
-def test_the_type_of_the_picture_is_kept(dtype: torch.dtype) -> None:
+def test_the_type_of_the_image_is_kept(dtype: torch.dtype) -> None:
     assert upscale(torch.rand(1, 3, 4, 4).to(dtype), 2).dtype is dtype
 
 
-def test_the_picture_given_is_not_changed() -> None:
-    picture = torch.rand(1, 3, 6, 6)
-    before = picture.clone()
-    downscale(picture, 2)
-    assert torch.equal(picture, before)
+def test_the_image_given_is_not_changed() -> None:
+    image = torch.rand(1, 3, 6, 6)
+    before = image.clone()
+    downscale(image, 2)
+    assert torch.equal(image, before)
 
 
 @pytest.mark.parametrize(
-    ("picture", "size", "words"),
+    ("image", "size", "words"),
     [
         (torch.zeros(1, 3, 0, 4), (2, 2), "at least one pixel"),
         (torch.zeros(1, 3, 4, 4), (0, 2), "at least one pixel"),
@@ -114,6 +114,6 @@ def test_the_picture_given_is_not_changed() -> None:
         (torch.zeros(1, 3, 4, 4, dtype=torch.uint8), (2, 2), r"floating-point tensor, got torch\.uint8"),
     ],
 )
-def test_what_cannot_be_resized_is_refused(picture: Tensor, size: tuple[int, int], words: str) -> None:
+def test_what_cannot_be_resized_is_refused(image: Tensor, size: tuple[int, int], words: str) -> None:
     with pytest.raises(ShapeError, match=words):
-        resize(picture, size)
+        resize(image, size)

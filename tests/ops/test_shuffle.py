@@ -34,7 +34,7 @@ def test_a_spread_pixel_is_the_top_left_of_its_cell() -> None:
 
 
 @pytest.mark.parametrize("factor", [1, 2, 3])
-def test_folding_a_spread_picture_finds_it_in_the_first_channels(factor: int) -> None:
+def test_folding_a_spread_image_finds_it_in_the_first_channels(factor: int) -> None:
     image = torch.rand(2, 3, 4, 5)
     folded = space_to_depth(zero_upsample(image, factor), factor)
     assert folded.shape == (2, 3 * factor**2, 4, 5)

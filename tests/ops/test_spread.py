@@ -15,7 +15,7 @@ TOLERANCE = 2e-5  # positions of the plain form are rounded by up to 1e-5 of a p
 
 
 def frames(n: int, t: int, channels: int, size: tuple[int, int], factor: int, reach: float) -> tuple[Tensor, Tensor, Tensor]:
-    """Pictures, flows of which some leave the picture, and weights."""
+    """Images, flows of which some leave the image, and weights."""
     generator = torch.Generator().manual_seed(0)
     images = torch.rand(n, t, channels, *size, generator=generator)
     large = (factor * size[0], factor * size[1])
@@ -32,7 +32,7 @@ def plainly(images: Tensor, flows: Tensor, weights: Tensor, factor: int) -> Tens
 
 @pytest.mark.parametrize("factor", [1, 2, 3, 4])
 @pytest.mark.parametrize("reach", [0.0, 0.7, 5.0, 100.0])
-def test_sparse_pictures_move_as_if_their_zeros_were_there(factor: int, reach: float) -> None:
+def test_sparse_images_move_as_if_their_zeros_were_there(factor: int, reach: float) -> None:
     given = frames(2, 3, 5, (6, 9), factor, reach)
     with torch.inference_mode():
         result, expected = warp_spread(*given, factor), plainly(*given, factor)
@@ -61,7 +61,7 @@ def test_moving_in_half_precision_keeps_positions_exact() -> None:
     assert (result - expected).abs().max() < 2e-3
 
 
-def test_sparse_pictures_pass_gradients_on() -> None:
+def test_sparse_images_pass_gradients_on() -> None:
     images, flows, weights = frames(1, 2, 3, (4, 5), 2, 1.0)
     images.requires_grad_()
     warp_spread(images, flows, weights, 2).sum().backward()  # type: ignore[no-untyped-call]  # torch has no types here
@@ -77,18 +77,18 @@ def test_sizes_that_do_not_belong_together_are_named() -> None:
 
 
 @pytest.mark.parametrize("factor", [1, 2, 3, 4, 5])
-def test_a_convolution_sees_sparse_pictures_as_if_their_zeros_were_there(factor: int) -> None:
+def test_a_convolution_sees_sparse_images_as_if_their_zeros_were_there(factor: int) -> None:
     torch.manual_seed(0)
     conv = nn.Conv2d(5, 8, 3, padding=1)
-    picture = torch.randn(2, 5, 6, 7).contiguous(memory_format=torch.channels_last)
+    image = torch.randn(2, 5, 6, 7).contiguous(memory_format=torch.channels_last)
     with torch.inference_mode():
-        expected = conv(zero_upsample(picture, factor))
-        result = spread_conv(picture, conv, factor)
+        expected = conv(zero_upsample(image, factor))
+        result = spread_conv(image, conv, factor)
     assert result.shape == expected.shape
     assert (result - expected).abs().max() < 1e-6
 
 
-def test_a_convolution_of_sparse_pictures_can_be_trained() -> None:
+def test_a_convolution_of_sparse_images_can_be_trained() -> None:
     conv = nn.Conv2d(5, 8, 3, padding=1)
     spread_conv(torch.randn(1, 5, 6, 7), conv, 4).sum().backward()  # type: ignore[no-untyped-call]  # torch has no types here
     assert conv.weight.grad is not None

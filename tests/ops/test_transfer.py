@@ -1,4 +1,4 @@
-"""The curve that lets a network for display pictures enlarge scene-linear ones."""
+"""The curve that lets a network for display images upscale scene-linear ones."""
 
 from __future__ import annotations
 
@@ -61,9 +61,9 @@ def test_the_largest_half_float_stays_in_a_networks_reach() -> None:
     assert encode_linear(torch.tensor(65504.0)) == pytest.approx(5.87, abs=0.01)
 
 
-def test_the_picture_given_is_not_changed() -> None:
-    picture = torch.rand(1, 3, 4, 4) * 3 - 1
-    before = picture.clone()
-    decode_linear(picture)
-    encode_linear(picture)
-    assert torch.equal(picture, before)
+def test_the_image_given_is_not_changed() -> None:
+    image = torch.rand(1, 3, 4, 4) * 3 - 1
+    before = image.clone()
+    decode_linear(image)
+    encode_linear(image)
+    assert torch.equal(image, before)

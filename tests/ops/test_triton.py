@@ -15,7 +15,7 @@ if DEVICE == "cpu":
 pytest.importorskip("triton")
 
 from upframe.models.rt4ksr import RT4KSR  # noqa: E402
-from upframe.models.rt4ksr_fused import can_be_fused, enlarge  # noqa: E402
+from upframe.models.rt4ksr_fused import can_be_fused, upscale  # noqa: E402
 from upframe.models.stssnet import REACH, gather_alike  # noqa: E402
 from upframe.ops.spread import warp_spread  # noqa: E402
 from upframe.ops.triton import are_wanted  # noqa: E402
@@ -42,7 +42,7 @@ def assert_near(actual: Tensor, expected: Tensor, dtype: torch.dtype) -> None:
 @types
 @pytest.mark.parametrize("padding", ["border", "zeros"])
 @pytest.mark.parametrize("layout", [torch.contiguous_format, torch.channels_last])
-def test_a_picture_is_warped_as_ever(padding: Padding, layout: torch.memory_format, dtype: torch.dtype) -> None:
+def test_a_image_is_warped_as_ever(padding: Padding, layout: torch.memory_format, dtype: torch.dtype) -> None:
     image = random(2, 3, 19, 33).to(dtype, memory_format=layout)
     flow = 9 * random(2, 2, 19, 33, seed=1)
     moved = warp_bilinear(image, flow, border=padding == "border")
@@ -108,7 +108,7 @@ def test_a_convolution_and_what_follows_it_are_one(gelu: bool, added: bool, norm
     assert result.is_contiguous(memory_format=torch.channels_last)
 
 
-def test_a_picture_is_read_folded_and_written_unfolded() -> None:
+def test_a_image_is_read_folded_and_written_unfolded() -> None:
     x = random(1, 3, 18, 34)
     conv = convolution(12, 48, torch.float32)
     expected = F.pixel_shuffle(conv(F.pixel_unshuffle(x, 2)), 4)
@@ -122,8 +122,8 @@ def test_a_whole_network_is_the_same_in_other_steps(residual: bool) -> None:
     network = RT4KSR(2, blocks=2, layernorm=not residual, residual=residual).eval().merge().to(DEVICE)
     network.to(memory_format=torch.channels_last)  # type: ignore[call-overload]  # torch's stub lacks it
     assert can_be_fused(network.switches)
-    picture = random(1, 3, 22, 36)
-    torch.testing.assert_close(enlarge(network, picture), network(picture), rtol=1e-4, atol=1e-5)
+    image = random(1, 3, 22, 36)
+    torch.testing.assert_close(upscale(network, image), network(image), rtol=1e-4, atol=1e-5)
 
 
 def test_networks_of_other_switches_are_left_to_the_plain_form() -> None:

@@ -58,14 +58,14 @@ def test_outside_the_border_is_repeated_or_fades_to_zero() -> None:
 
 
 @pytest.mark.parametrize("padding", PADDINGS)
-def test_a_picture_may_be_one_pixel_wide(padding: Padding) -> None:
+def test_a_image_may_be_one_pixel_wide(padding: Padding) -> None:
     image = torch.rand(1, 3, 1, 1)
     torch.testing.assert_close(warp(image, constant_flow(image, 0, 0), padding=padding), image)
     beyond = warp(image, constant_flow(image, 1, 0), padding=padding)
     torch.testing.assert_close(beyond, image if padding == "border" else torch.zeros_like(image), rtol=0, atol=1e-6)
 
 
-def test_positions_are_as_exact_in_a_wide_picture_as_float32_allows() -> None:
+def test_positions_are_as_exact_in_a_wide_image_as_float32_allows() -> None:
     columns = torch.arange(3840.0).expand(1, 1, 2, 3840)
     error = (warp(columns, constant_flow(columns, 0, 0), padding="border") - columns).abs().max()
     assert error < 3e-4
@@ -87,7 +87,7 @@ def test_the_nearest_pixel_is_taken_whole() -> None:
 
 
 @pytest.mark.parametrize("padding", PADDINGS)
-def test_gradients_reach_picture_and_flow(padding: Padding) -> None:
+def test_gradients_reach_image_and_flow(padding: Padding) -> None:
     generator = torch.Generator().manual_seed(3)
     image = torch.rand(1, 2, 4, 5, dtype=torch.float64, generator=generator, requires_grad=True)
     # Between pixels: on them, and where "border" begins, the gradient of bilinear sampling jumps.

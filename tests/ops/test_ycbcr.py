@@ -63,34 +63,34 @@ def test_full_range_spans_0_to_1_and_grey_has_no_colour() -> None:
 
 
 def test_full_range_comes_back_exactly() -> None:
-    picture = torch.rand(2, 3, 30, 40, dtype=torch.float64, generator=torch.Generator().manual_seed(2))
-    torch.testing.assert_close(ycbcr_full_to_rgb(rgb_to_ycbcr_full(picture)), picture, rtol=0, atol=1e-12)
+    image = torch.rand(2, 3, 30, 40, dtype=torch.float64, generator=torch.Generator().manual_seed(2))
+    torch.testing.assert_close(ycbcr_full_to_rgb(rgb_to_ycbcr_full(image)), image, rtol=0, atol=1e-12)
 
 
 def test_gradients_flow() -> None:
-    picture = torch.rand(1, 3, 2, 3, dtype=torch.float64, requires_grad=True)
+    image = torch.rand(1, 3, 2, 3, dtype=torch.float64, requires_grad=True)
     for function in (luma_bt601, rgb_to_ycbcr_full, ycbcr_full_to_rgb):
-        assert torch.autograd.gradcheck(function, (picture,))
+        assert torch.autograd.gradcheck(function, (image,))
 
 
 def test_what_is_given_is_not_changed() -> None:
     codes = torch.randint(0, 256, (3, 4, 5), dtype=torch.uint8)
-    picture = codes / 255
-    before = codes.clone(), picture.clone()
+    image = codes / 255
+    before = codes.clone(), image.clone()
     rgb_to_ycbcr_uint8(codes)
     for function in (luma_bt601, rgb_to_ycbcr_full, ycbcr_full_to_rgb):
-        function(picture)
+        function(image)
     assert torch.equal(codes, before[0])
-    assert torch.equal(picture, before[1])
+    assert torch.equal(image, before[1])
 
 
-@pytest.mark.parametrize("picture", [torch.zeros(1, 4, 5, 5), torch.zeros(3, 5), torch.zeros(5, 5, 3)])
-def test_what_is_no_colour_picture_is_refused(picture: Tensor) -> None:
+@pytest.mark.parametrize("image", [torch.zeros(1, 4, 5, 5), torch.zeros(3, 5), torch.zeros(5, 5, 3)])
+def test_what_is_no_colour_image_is_refused(image: Tensor) -> None:
     for function in (luma_bt601, rgb_to_ycbcr_full, ycbcr_full_to_rgb):
         with pytest.raises(ShapeError, match=r"\(\.\.\., 3, h, w\)"):
-            function(picture)
+            function(image)
     with pytest.raises(ShapeError, match=r"\(\.\.\., 3, h, w\)"):
-        rgb_to_ycbcr_uint8(picture.byte())
+        rgb_to_ycbcr_uint8(image.byte())
 
 
 def test_codes_and_values_are_not_mixed_up() -> None:

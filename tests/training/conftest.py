@@ -8,7 +8,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from PIL import Image
+import PIL.Image
 
 from upframe.training.events import Event
 from upframe.training.loop import train
@@ -36,7 +36,7 @@ TINY = {
     ],
     "nsrr-small": ["data={scenes: ['layers:0-1'], crop: 16}"],
     "stssnet-small": ["data={scenes: ['layers:0-1'], crop: 16, crops: 2, extra_holes: 1.0}"],
-    "rt4ksr-small": ["model={scale: 2, channels: 8, blocks: 1}", "data={pictures: ['drawn:0-2'], crop: 16}"],
+    "rt4ksr-small": ["model={scale: 2, channels: 8, blocks: 1}", "data={images: ['drawn:0-2'], crop: 16}"],
 }
 COMMON = ["iterations=6", "batch=2", "validation=null", "run={workers: 0, accelerator: cpu, log_every: 1, save_every: 2}"]
 
@@ -65,8 +65,8 @@ def rows(folder: Path, name: str = "losses.csv") -> list[dict[str, str]]:
 
 
 def noise(path: Path, size: tuple[int, int] = (40, 32), seed: int = 0) -> Path:
-    """A picture file of noise, (width, height)."""
+    """An image file of noise, (width, height)."""
     path.parent.mkdir(parents=True, exist_ok=True)
     pixels = np.random.default_rng(seed).integers(0, 256, (size[1], size[0], 3), dtype=np.uint8)
-    Image.fromarray(pixels).save(path)
+    PIL.Image.fromarray(pixels).save(path)
     return path

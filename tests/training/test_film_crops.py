@@ -6,13 +6,13 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from PIL import Image
+import PIL.Image
 from tests.training.conftest import Trained, noise, rows
 
-from upframe.data.training.degraded import in_store
-from upframe.data.training.film_crops import FilmCrops, degradation_of, stored_clips
-from upframe.data.training.frames import open_clips
-from upframe.data.training.settings import FilmData
+from upframe.training.data.degraded import in_store
+from upframe.training.data.film_crops import FilmCrops, degradation_of, stored_clips
+from upframe.training.data.frames import open_clips
+from upframe.training.data.settings import FilmData
 from upframe.errors import InputError
 from upframe.models.catalog import load
 from upframe.ops.resize import downscale
@@ -25,13 +25,13 @@ def clips(tmp_path: Path) -> Path:
     for clip in ("a", "b"):
         for frame in range(3):
             path = noise(tmp_path / "clips" / clip / f"{frame}.png", (24, 20), seed=ord(clip))
-            with Image.open(path) as small:
-                large = small.resize((96, 80), Image.Resampling.BICUBIC)
+            with PIL.Image.open(path) as small:
+                large = small.resize((96, 80), PIL.Image.Resampling.BICUBIC)
             large.save(path)
     return tmp_path / "clips"
 
 
-def film_data(clips: Path, **changes: object) -> FilmData:
+def video_data(clips: Path, **changes: object) -> FilmData:
     values = {
         "kind": "film",
         "clips": (str(clips),),
@@ -45,7 +45,7 @@ def film_data(clips: Path, **changes: object) -> FilmData:
 
 def test_variants_are_made_once(clips: Path) -> None:
     told: list[str] = []
-    data = film_data(clips)
+    data = video_data(clips)
     first = stored_clips(data, 2, told.append)
     assert len(told) == 2
     made = {file: file.stat().st_mtime_ns for file in (clips.parent / "store").rglob("*.npy")}
@@ -57,7 +57,7 @@ def test_variants_are_made_once(clips: Path) -> None:
 
 
 def test_a_clip_that_changed_is_degraded_anew(clips: Path) -> None:
-    degradation = degradation_of(film_data(clips))
+    degradation = degradation_of(video_data(clips))
     (clip, _) = open_clips([str(clips)])
     before = in_store(clip, clips.parent / "store", degradation, 2, variants=1, sizes=(1.0,))
     noise(clips / "a" / "3.png", (96, 80))
@@ -67,7 +67,7 @@ def test_a_clip_that_changed_is_degraded_anew(clips: Path) -> None:
 
 @pytest.mark.parametrize("frames", [1, 2])
 def test_low_and_high_show_the_same_place(clips: Path, frames: int) -> None:
-    data = film_data(clips, frames=frames, material="photo")
+    data = video_data(clips, frames=frames, material="photo")
     crops = FilmCrops(data, stored_clips(data, 2), seed=5)
     for index in range(12):
         sample = crops.sample(index)
@@ -83,7 +83,7 @@ def test_low_and_high_show_the_same_place(clips: Path, frames: int) -> None:
 
 
 def test_smaller_truths_have_low_resolution_of_their_own(clips: Path) -> None:
-    data = film_data(clips, sizes=(1.0, 0.8), crop=32)
+    data = video_data(clips, sizes=(1.0, 0.8), crop=32)
     (clip, _) = stored_clips(data, 2)
     assert [clip.high(variant).shape[1:3] for variant in clip.variants] == [(80, 96), (64, 77)]
     assert [clip.low(variant).shape[1:3] for variant in clip.variants] == [(40, 48), (32, 38)]
@@ -91,7 +91,7 @@ def test_smaller_truths_have_low_resolution_of_their_own(clips: Path) -> None:
 
 def test_a_clip_that_is_too_small_is_named(clips: Path) -> None:
     with pytest.raises(InputError, match=r"a: 96x80 pixels are too few to be degraded: 128 are needed each way"):
-        stored_clips(film_data(clips), 4)
+        stored_clips(video_data(clips), 4)
 
 
 def recipe(clips: Path, *changes: str) -> Recipe:
@@ -103,11 +103,11 @@ def recipe(clips: Path, *changes: str) -> Recipe:
 def test_a_training_on_degraded_clips_runs_and_its_weights_say_so(clips: Path, trained: Trained, tmp_path: Path) -> None:
     trained(recipe(clips))
     assert [row["step"] for row in rows(tmp_path / "run")] == ["1", "2", "3", "4"]
-    assert load(str(tmp_path / "run" / "rt4ksr-film.safetensors")).info.degradation == "film mild v1"
+    assert load(str(tmp_path / "run" / "rt4ksr-film.safetensors")).info.degradation == "video mild v1"
 
 
 def test_frames_of_a_sample_fit_the_network(clips: Path) -> None:
-    with pytest.raises(InputError, match=r"data.frames must be 1, as pictures are trained on"):
+    with pytest.raises(InputError, match=r"data.frames must be 1, as images are trained on"):
         recipe(clips, "data.frames=3")
     with pytest.raises(InputError, match=r"data.frames must be 2 or more"):
         read_recipe("frvsr-small", [f"data={{kind: film, clips: [{clips}], crop: 32}}"])

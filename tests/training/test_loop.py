@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 import torch
-from PIL import Image
+import PIL.Image
 from tests.training.conftest import Trained, noise, rows, tiny
 
 from upframe.errors import CheckpointError, InputError, OutputError
@@ -127,9 +127,9 @@ def test_a_training_begins_from_given_weights(tmp_path: Path, trained: Trained) 
 
 def test_a_damaged_file_is_named_and_left_out_only_when_asked(tmp_path: Path, trained: Trained) -> None:
     for number in range(3):
-        noise(tmp_path / f"pictures/{number}.png", seed=number)
-    (tmp_path / "pictures/1.png").write_bytes(b"\x89PNG\r\n\x1a\n broken")
-    changes = [f"data.pictures=[{tmp_path / 'pictures'}]", "data.crop=16"]
+        noise(tmp_path / f"images/{number}.png", seed=number)
+    (tmp_path / "images/1.png").write_bytes(b"\x89PNG\r\n\x1a\n broken")
+    changes = [f"data.images=[{tmp_path / 'images'}]", "data.crop=16"]
     with pytest.raises(InputError, match=r"1\.png.*data.skip_damaged=true"):
         trained(tiny("rt4ksr-small", *changes))
     events = trained(tiny("rt4ksr-small", *changes, "data.skip_damaged=true"), "skipping")
@@ -139,9 +139,9 @@ def test_a_damaged_file_is_named_and_left_out_only_when_asked(tmp_path: Path, tr
 
 
 def test_a_crop_that_does_not_fit_is_named(tmp_path: Path, trained: Trained) -> None:
-    noise(tmp_path / "pictures/small.png", (20, 20))
+    noise(tmp_path / "images/small.png", (20, 20))
     with pytest.raises(InputError, match=r"small\.png: 20x20 pixels are too few for data.crop, which needs 32x32"):
-        trained(tiny("rt4ksr-small", f"data.pictures=[{tmp_path / 'pictures'}]"))
+        trained(tiny("rt4ksr-small", f"data.images=[{tmp_path / 'images'}]"))
 
 
 def test_validation_is_by_a_protocol_and_leaves_samples(tmp_path: Path, trained: Trained) -> None:
@@ -151,7 +151,7 @@ def test_validation_is_by_a_protocol_and_leaves_samples(tmp_path: Path, trained:
     assert [event.step for event in scores] == [3, 6]
     assert scores[0].scores.keys() == {"psnr_y", "ssim_y"}
     assert [row["step"] for row in rows(tmp_path / "run", "validation.csv")] == ["3", "6"]
-    with Image.open(tmp_path / "run/samples/00000006-0.png") as sample:
+    with PIL.Image.open(tmp_path / "run/samples/00000006-0.png") as sample:
         assert sample.size == (3 * 48, 48)
 
 

@@ -61,8 +61,8 @@ def test_an_unfolded_network_computes_what_the_narrow_one_does() -> None:
     switches = {"blocks": 2, "layernorm": False, "residual": True, "skip": True, "merged": True}
     narrow, folded = RT4KSR(3, channels=2, unshuffle=1, **switches), RT4KSR(3, channels=8, unshuffle=2, **switches)  # type: ignore[arg-type]
     begin_unfolded(folded, narrow)
-    picture = torch.rand(1, 3, 12, 10)
-    torch.testing.assert_close(folded(picture), narrow(picture))
+    image = torch.rand(1, 3, 12, 10)
+    torch.testing.assert_close(folded(image), narrow(image))
     with pytest.raises(CheckpointError, match="a quarter of the channels"):
         begin_unfolded(RT4KSR(3, channels=12, unshuffle=2, **switches), narrow)  # type: ignore[arg-type]
 
@@ -84,7 +84,7 @@ def test_a_widened_network_computes_what_the_small_one_does_and_learns_with_all_
 
 
 @pytest.mark.parametrize("scale", [2, 3])
-def test_an_interpolating_nsrr_begins_as_the_bilinear_enlargement(scale: int) -> None:
+def test_an_interpolating_nsrr_begins_as_the_bilinear_upscaling(scale: int) -> None:
     torch.manual_seed(0)
     network = new_nsrr(NSRRModel(scale=scale, initial="interpolating")).eval()
     with torch.no_grad():
@@ -136,7 +136,7 @@ def test_recomputed_blocks_have_the_same_names_and_gradients() -> None:
 
 
 def structural_dissimilarity(x: Tensor, y: Tensor) -> Tensor:
-    """(1 - SSIM) / 2 with a Gaussian of 9 pixels, sigma 1.5, over the mirrored picture."""
+    """(1 - SSIM) / 2 with a Gaussian of 9 pixels, sigma 1.5, over the mirrored image."""
     line = torch.exp(-((torch.arange(9.0) - 4) ** 2) / (2 * 1.5**2))
     kernel = torch.outer(line, line)[None, None] / line.sum() ** 2
 

@@ -18,9 +18,9 @@ from upframe.training.systems import objective_of
 # Of RT4KSR without the branch that its published files hold and no published code runs.
 SIZES = {"rt4ksr": 129_072, "frvsr": 2_589_093, "tecogan": 2_589_093, "ttvsr": 6_773_615, "nsrr": 719_535, "stssnet": 417_241}
 NEEDS = {
-    "rt4ksr": ["data.pictures=[x]"],
+    "rt4ksr": ["data.images=[x]"],
     "rt4ksr-film": ["data.clips=[x]", "losses.lpips_files=[x.pth]"],
-    "rtsrn": ["data.pictures=[x]"],
+    "rtsrn": ["data.images=[x]"],
     "frvsr": ["data.clips=[x]"],
     "tecogan": ["data.clips=[x]"],
     "ttvsr": ["data.clips=[x]"],

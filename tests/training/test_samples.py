@@ -7,29 +7,29 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
-from PIL import Image
-from tests.media.film_fixtures import Film, steady
+import PIL.Image
+from tests.media.video_fixtures import Video, steady
 from tests.training.conftest import noise
 
-from upframe.data.lmdb_clips import ClipShape, LmdbWriter
-from upframe.data.training.camera import film_picture
-from upframe.data.training.chance import for_sample, item_of
-from upframe.data.training.clips import ClipCrops, mirrored
-from upframe.data.training.drawing import draw_picture
-from upframe.data.training.frames import FrameCache, open_clips, open_pictures
-from upframe.data.training.layers import LayeredClip
-from upframe.data.training.pairs import border, pair
-from upframe.data.training.pictures import PictureCrops
-from upframe.data.training.rendered import RenderedCrops, with_rectangle
-from upframe.data.training.sets import Steps
-from upframe.data.training.settings import ClipData, PictureData, RenderedData
-from upframe.data.training.stssnet_scenes import STSSNetScenes
+from upframe.datasets.lmdb_clips import ClipShape, LmdbWriter
+from upframe.training.data.camera import video_image
+from upframe.training.data.chance import for_sample, item_of
+from upframe.training.data.clips import ClipCrops, mirrored
+from upframe.training.data.drawing import draw_image
+from upframe.training.data.frames import FrameCache, open_clips, open_images
+from upframe.training.data.layers import LayeredClip
+from upframe.training.data.pairs import border, pair
+from upframe.training.data.images import ImageCrops
+from upframe.training.data.rendered import RenderedCrops, with_rectangle
+from upframe.training.data.sets import Steps
+from upframe.training.data.settings import ClipData, ImageData, RenderedData
+from upframe.training.data.stssnet_scenes import STSSNetScenes
 from upframe.errors import InputError
 from upframe.ops.blur import downscale_bd
 from upframe.ops.resize import downscale
 from upframe.ops.warp import warp
-from upframe.rendering.clip import ClipFrame, ClipInfo, ClipWriter
-from upframe.training.rendered_clips import NSRRClips, STSSNetClips
+from upframe.rendered.clip import ClipFrame, ClipInfo, ClipWriter
+from upframe.training.data.rendered_clips import NSRRClips, STSSNetClips
 
 
 @pytest.fixture
@@ -40,7 +40,7 @@ def clips(tmp_path: Path) -> Path:
             pixels = np.full((40, 48, 3), 50 * clip + 10 * frame, np.uint8)
             path = tmp_path / f"clips/{clip}/{frame:03d}.png"
             path.parent.mkdir(parents=True, exist_ok=True)
-            Image.fromarray(pixels).save(path)
+            PIL.Image.fromarray(pixels).save(path)
     return tmp_path / "clips"
 
 
@@ -89,17 +89,17 @@ def test_a_mirrored_clip_is_followed_by_itself_backwards(clips: Path) -> None:
 def test_a_still_is_shifted_by_a_random_walk_of_the_published_steps(tmp_path: Path, kind: str, step: int) -> None:
     noise(tmp_path / "clip/0.png", (160, 160))
     crops = ClipCrops(settings(tmp_path / "clip", still_share=1.0, degradation=kind, frames=6), 2, seed=0)
-    picture = np.asarray(Image.open(tmp_path / "clip/0.png"))
+    image = np.asarray(PIL.Image.open(tmp_path / "clip/0.png"))
     for i in range(5):
         frames = crops.sample(i)["high"].permute(0, 2, 3, 1).numpy()
         side = frames.shape[1]
-        windows = np.lib.stride_tricks.sliding_window_view(picture[..., 0], (4, 4))
+        windows = np.lib.stride_tricks.sliding_window_view(image[..., 0], (4, 4))
         places = [np.argwhere((windows == frame[:4, :4, 0]).all((-2, -1)))[0] for frame in frames]
         moves = np.diff(np.array(places), axis=0)
         assert np.abs(moves).max() <= step
         assert kind == "BD" or (moves % 2 == 0).all()
         y, x = places[2]
-        assert (picture[y : y + side, x : x + side] == frames[2]).all()
+        assert (image[y : y + side, x : x + side] == frames[2]).all()
 
 
 def test_a_missing_size_is_named(clips: Path) -> None:
@@ -116,20 +116,20 @@ def test_a_frame_of_another_size_than_its_clip_is_named(tmp_path: Path) -> None:
         crops.sample(0)
 
 
-def test_films_lmdbs_and_folders_are_clips(tmp_path: Path, clips: Path) -> None:
-    (tmp_path / "films").mkdir()
-    Film(codec="ffv1", times=steady(5)).make(tmp_path / "films/one.mkv")
+def test_videos_lmdbs_and_folders_are_clips(tmp_path: Path, clips: Path) -> None:
+    (tmp_path / "videos").mkdir()
+    Video(codec="ffv1", times=steady(5)).make(tmp_path / "videos/one.mkv")
     frames = np.random.default_rng(0).integers(0, 256, (3, 8, 12, 3), dtype=np.uint8)
     (tmp_path / "packed").mkdir()
     writer = LmdbWriter(tmp_path / "packed", "packed", frames=3, pixels=frames[..., 0].size)
     writer.add("walk", ClipShape(3, 8, 12), list(frames))
     writer.close(whole=True)
-    opened = open_clips([str(tmp_path / name) for name in ("films", "packed", "clips")])
+    opened = open_clips([str(tmp_path / name) for name in ("videos", "packed", "clips")])
     assert [len(clip) for clip in opened] == [5, 3, 5, 2]
     assert (opened[1].read(2) == frames[2]).all()
     cache = FrameCache(10**6)
     ahead = [cache.read(opened[0], i).copy() for i in (3, 1, 0)]
-    again = open_clips([str(tmp_path / "films/one.mkv")])[0]
+    again = open_clips([str(tmp_path / "videos/one.mkv")])[0]
     assert all((again.read(i) == frame).all() for i, frame in zip((0, 1, 3), reversed(ahead), strict=True))
 
 
@@ -146,11 +146,11 @@ def test_the_cache_forgets_what_was_used_longest_ago(clips: Path) -> None:
 def test_the_busiest_of_several_places_is_taken(tmp_path: Path) -> None:
     pixels = np.zeros((64, 256, 3), np.uint8)
     pixels[:, 200:] = np.random.default_rng(0).integers(0, 256, (64, 56, 3))
-    Image.fromarray(pixels).save(tmp_path / "half.png")
+    PIL.Image.fromarray(pixels).save(tmp_path / "half.png")
 
     def share(choices: int) -> float:
-        own = PictureData(pictures=(str(tmp_path / "half.png"),), crop=8, choices=choices)
-        crops = PictureCrops(own, 2, seed=0)
+        own = ImageData(images=(str(tmp_path / "half.png"),), crop=8, choices=choices)
+        crops = ImageCrops(own, 2, seed=0)
         return float(np.mean([crops.sample(i)["high"].float().std() > 20 for i in range(60)]))
 
     assert share(1) < 0.5 < share(12)
@@ -159,45 +159,45 @@ def test_the_busiest_of_several_places_is_taken(tmp_path: Path) -> None:
 @pytest.mark.parametrize("flips", ["all", "thirds"])
 def test_a_crop_is_laid_in_all_eight_ways(tmp_path: Path, flips: str) -> None:
     noise(tmp_path / "a.png", (24, 24))
-    own = PictureData.model_validate({"pictures": [str(tmp_path / "a.png")], "crop": 16, "flips": flips, "degradation": "BD"})
-    crops = PictureCrops(own, 2, seed=0)
+    own = ImageData.model_validate({"images": [str(tmp_path / "a.png")], "crop": 16, "flips": flips, "degradation": "BD"})
+    crops = ImageCrops(own, 2, seed=0)
     assert len({crops.sample(i)["high"].numpy().tobytes() for i in range(80)}) == 8
 
 
-def test_low_resolution_is_made_as_of_the_whole_picture() -> None:
-    picture = torch.randint(0, 256, (3, 96, 96), generator=torch.Generator().manual_seed(0), dtype=torch.uint8)
-    whole = picture.float() / 255
+def test_low_resolution_is_made_as_of_the_whole_image() -> None:
+    image = torch.randint(0, 256, (3, 96, 96), generator=torch.Generator().manual_seed(0), dtype=torch.uint8)
+    whole = image.float() / 255
     for scale in (2, 3, 4):
         edge, side = border("BI", scale), 12 * scale
-        low, high = pair(picture[:, : side + 2 * edge, : side + 2 * edge], "BI", scale)
+        low, high = pair(image[:, : side + 2 * edge, : side + 2 * edge], "BI", scale)
         first = edge // scale
         expected = downscale(whole, scale).mul(255).round().clamp(0, 255) / 255
         torch.testing.assert_close(low[:, 1:], expected[:, first + 1 : first + 12, first : first + 12], rtol=0, atol=1.01 / 255)
         assert (low != expected[:, first : first + 12, first : first + 12]).float().mean() < 0.01
         assert torch.equal(high, whole[:, edge : edge + side, edge : edge + side])
-    low, high = pair(picture[:, 8 : 8 + 40, 8 : 8 + 40], "BD", 4)
+    low, high = pair(image[:, 8 : 8 + 40, 8 : 8 + 40], "BD", 4)
     assert torch.equal(high, whole[:, 12:44, 12:44])
     torch.testing.assert_close(low, downscale_bd(whole, 4)[:, 3:11, 3:11])
 
 
 def test_a_camera_moves_smoothly_over_a_photograph() -> None:
-    picture = torch.from_numpy(draw_picture(3, (200, 240)).transpose(2, 0, 1).copy())
-    clip = film_picture(picture, 6, 48, for_sample(0, 1))
+    image = torch.from_numpy(draw_image(3, (200, 240)).transpose(2, 0, 1).copy())
+    clip = video_image(image, 6, 48, for_sample(0, 1))
     assert clip.shape == (6, 3, 48, 48)
     assert clip.dtype == torch.uint8
     change = [(clip[i].float() - clip[j].float()).abs().mean() for i, j in ((0, 1), (0, 5))]
     assert 0 < change[0] < change[1]
-    assert torch.equal(clip, film_picture(picture, 6, 48, for_sample(0, 1)))
-    still = film_picture(picture, 2, 48, for_sample(0, 1), speed=1e-6)
+    assert torch.equal(clip, video_image(image, 6, 48, for_sample(0, 1)))
+    still = video_image(image, 2, 48, for_sample(0, 1), speed=1e-6)
     assert torch.equal(still[0], still[1])
 
 
-def test_drawn_pictures_are_always_the_same_and_never_alike() -> None:
-    assert (draw_picture(4) == draw_picture(4)).all()
-    assert (draw_picture(4) != draw_picture(5)).mean() > 0.5
-    assert len(open_pictures(["drawn:2-4"])) == 3
+def test_drawn_images_are_always_the_same_and_never_alike() -> None:
+    assert (draw_image(4) == draw_image(4)).all()
+    assert (draw_image(4) != draw_image(5)).mean() > 0.5
+    assert len(open_images(["drawn:2-4"])) == 3
     with pytest.raises(InputError, match="drawn:0-23 for the first 24"):
-        open_pictures(["drawn:4"])
+        open_images(["drawn:4"])
 
 
 def test_processes_share_the_samples_of_a_step() -> None:

@@ -16,8 +16,8 @@ from upframe.errors import OutputError
 
 if TYPE_CHECKING:
     from upframe.engine.supersampler import Supersampler
-    from upframe.rendering.check import Finding, Report
-    from upframe.rendering.check_captures import Capture
+    from upframe.rendered.check.checker import Finding, Report
+    from upframe.rendered.check.captures import Capture
 
 
 def check_frames(
@@ -32,7 +32,7 @@ def check_frames(
         typer.Option(
             "--show",
             metavar="DIR",
-            help="Write a picture of every frame: warped past, holes, motion, depth.",
+            help="Write an image of every frame: warped past, holes, motion, depth.",
             show_default=False,
         ),
     ] = None,
@@ -51,13 +51,13 @@ def check_frames(
     Says in a line each what is wrong: "motion y looks inverted: error 0.012 against 0.141". Exit code 1 if anything is.
     """
     if model is not None and show is None:
-        raise typer.BadParameter("is for the pictures of --show", param_hint="--model")
+        raise typer.BadParameter("is for the images of --show", param_hint="--model")
     failed = False
     with one_line(debug=debug):
         if show is not None and show.resolve().is_relative_to(folder.resolve()):
             raise OutputError(f"{show}: lies in the capture, which stays as it is; write elsewhere")
-        from upframe.rendering.check import check_frames as check
-        from upframe.rendering.check_captures import open_captures
+        from upframe.rendered.check.checker import check_frames as check
+        from upframe.rendered.check.captures import open_captures
 
         captures = open_captures(folder)
         for capture in captures:
@@ -97,11 +97,11 @@ def _words(finding: Finding) -> str:
 
 
 def _show(capture: Capture, report: Report, folder: Path, model: str | None, overwrite: bool) -> None:
-    """A picture for every frame that can be read."""
+    """An image for every frame that can be read."""
     from upframe.errors import InputError, ShapeError
-    from upframe.media.pictures.file import write_picture
-    from upframe.media.pictures.picture import Picture
-    from upframe.rendering.check_pictures import FrameTiles, map_tiles, sheet, watched
+    from upframe.media.image.file import write_image
+    from upframe.media.image.image import Image
+    from upframe.rendered.check.images import FrameTiles, map_tiles, sheet, watched
 
     tiles = FrameTiles(report.reading)
     supersampler = None if model is None else _supersampler(model)
@@ -115,7 +115,7 @@ def _show(capture: Capture, report: Report, folder: Path, model: str | None, ove
             if supersampler is not None:
                 supersampler.step(frame)
             pixels = sheet([*tiles.step(frame), *map_tiles(maps, frame.size)])
-            write_picture(folder / f"{number:05d}.png", Picture(pixels), overwrite=overwrite)
+            write_image(folder / f"{number:05d}.png", Image(pixels), overwrite=overwrite)
 
 
 def _supersampler(model: str) -> Supersampler:

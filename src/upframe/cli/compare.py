@@ -27,7 +27,7 @@ def compare(
     result: Annotated[
         str,
         typer.Argument(
-            metavar="RESULT", help="A picture, a film, a folder, or numbered frames such as out/%05d.png.", show_default=False
+            metavar="RESULT", help="An image, a video, a folder, or numbered frames such as out/%05d.png.", show_default=False
         ),
     ],
     reference: Annotated[str, typer.Argument(metavar="REFERENCE", help="What it should be: likewise.", show_default=False)],
@@ -37,7 +37,7 @@ def compare(
         typer.Option(
             "--protocol",
             metavar="NAME",
-            help="How numbers are computed: set-y, reds4-rgb, vid4-y, tecogan, ... Default: plain: whole pictures, 8 bits.",
+            help="How numbers are computed: set-y, reds4-rgb, vid4-y, tecogan, ... Default: plain: whole images, 8 bits.",
             show_default=False,
             rich_help_panel=NUMBERS,
         ),
@@ -48,7 +48,7 @@ def compare(
         typer.Option(
             "--holes",
             metavar="FOLDER",
-            help="For --mode hole: pictures that are white where a pixel counts, named as the references.",
+            help="For --mode hole: images that are white where a pixel counts, named as the references.",
             show_default=False,
             rich_help_panel=NUMBERS,
         ),
@@ -59,7 +59,7 @@ def compare(
             "--scale",
             "-s",
             min=1,
-            help="How many times the result was enlarged, for protocols that cut as many pixels.",
+            help="How many times the result was upscaled, for protocols that cut as many pixels.",
             rich_help_panel=NUMBERS,
         ),
     ] = 1,
@@ -67,7 +67,7 @@ def compare(
         Literal["centre", "corner"],
         typer.Option(
             "--sampling",
-            help="Where the pixels lay that were enlarged. Of corner, as `upframe degrade --kind bd` makes them, a result that "
+            help="Where the pixels lay that were upscaled. Of corner, as `upframe degrade --kind bd` makes them, a result that "
             "something else has put in the centre is moved back by (scale - 1) / 2 pixels.",
             rich_help_panel=NUMBERS,
         ),
@@ -85,9 +85,9 @@ def compare(
     quiet: Quiet = False,
     debug: Debug = False,
 ) -> None:
-    """Score results against their references: pictures, folders, films, or a film and a folder of its frames.
+    """Score results against their references: images, folders, videos, or a video and a folder of its frames.
 
-    Files of two folders are matched by name. Films are compared frame by frame, in the memory of a frame of each.
+    Files of two folders are matched by name. Videos are compared frame by frame, in the memory of a frame of each.
     """
     with one_line(debug=debug):
         from upframe.evaluation import Asked, Comparison

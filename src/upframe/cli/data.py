@@ -27,7 +27,7 @@ Name = Annotated[str, typer.Argument(help="A name of `upframe data list`.", show
 def data(context: typer.Context, as_json: AsJson = False, debug: Debug = False) -> None:
     """List the data sets of super-resolution, show one, fetch one, or prepare one for training.
 
-    They lie in the folder that the environment variable UPFRAME_DATA names, else in ~/.local/share/upframe/data.
+    They lie in the folder that the environment variable UPFRAME_DATA names, else in ~/.local/share/upframe/datasets.
     """
     if context.invoked_subcommand is None:
         list_sets(as_json=as_json, debug=debug)
@@ -37,8 +37,8 @@ def data(context: typer.Context, as_json: AsJson = False, debug: Debug = False) 
 def list_sets(as_json: AsJson = False, debug: Debug = False) -> None:
     """List the data sets that are known, and which of them are here."""
     with one_line(debug=debug):
-        from upframe.data.catalogue import entries
-        from upframe.data.places import folder_of
+        from upframe.datasets.catalog import entries
+        from upframe.datasets.places import folder_of
 
         if as_json:
             for entry in entries():
@@ -60,8 +60,8 @@ def list_sets(as_json: AsJson = False, debug: Debug = False) -> None:
 def show(name: Name, as_json: AsJson = False, debug: Debug = False) -> None:
     """Show all that is known of a data set: rights, size, the folders that are expected, and how to get it."""
     with one_line(debug=debug):
-        from upframe.data.catalogue import named_entry
-        from upframe.data.places import data_folder, folder_of
+        from upframe.datasets.catalog import named_entry
+        from upframe.datasets.places import data_folder, folder_of
 
         entry = named_entry(name)
         folder = folder_of(entry)
@@ -87,9 +87,9 @@ def fetch(name: Name, as_json: AsJson = False, debug: Debug = False) -> None:
     Where a set is not offered to programs, or there is no network, the steps by hand are printed instead.
     """
     with one_line(debug=debug):
-        from upframe.data.catalogue import named_entry
-        from upframe.data.fetching import fetch as fetch_set
-        from upframe.data.places import data_folder
+        from upframe.datasets.catalog import named_entry
+        from upframe.datasets.fetching import fetch as fetch_set
+        from upframe.datasets.places import data_folder
 
         entry = named_entry(name)
         with _progress(quiet=as_json) as on_progress:
@@ -100,7 +100,7 @@ def fetch(name: Name, as_json: AsJson = False, debug: Debug = False) -> None:
 @app.command("prepare")
 def prepare(
     name: Name,
-    folder: Annotated[Path, typer.Argument(help="The folder of pictures, or that of REDS.", show_default=False)],
+    folder: Annotated[Path, typer.Argument(help="The folder of images, or that of REDS.", show_default=False)],
     output: Annotated[Path, typer.Argument(metavar="OUT", help="The folder to write.", show_default=False)],
     size: Annotated[int, typer.Option("--size", min=1, help="Side of a sub-image in pixels.")] = 512,
     step: Annotated[int, typer.Option("--step", min=1, help="Pixels from one sub-image to the next.")] = 240,
@@ -109,18 +109,18 @@ def prepare(
 ) -> None:
     """Prepare a set for training: sub-images for DIV2K, Flickr2K, LSDIR and GTA5; for REDS, one folder of 266 clips.
 
-    Clips and pictures that are for testing are left out: of REDS 000, 011, 015 and 020 (REDS4).
+    Clips and images that are for testing are left out: of REDS 000, 011, 015 and 020 (REDS4).
     """
     with one_line(debug=debug):
-        from upframe.data.catalogue import named_entry
-        from upframe.data.preparation import regroup_reds, subimages
+        from upframe.datasets.catalog import named_entry
+        from upframe.datasets.preparation import regroup_reds, subimages
 
         entry = named_entry(name)
         if not entry.prepare:
             raise InputError(f"{entry.name}: needs no preparation")
         regroup = entry.prepare == "regroup-reds"
         done = sum(1 for _ in (regroup_reds(folder, output) if regroup else subimages(folder, output, size=size, step=step)))
-        what = "clips" if regroup else "pictures"
+        what = "clips" if regroup else "images"
         write_line(json.dumps({"output": str(output), what: done}) if as_json else f"{output}: {done} {what}")
 
 

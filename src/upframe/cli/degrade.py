@@ -1,4 +1,4 @@
-"""``upframe degrade``: pictures and films made smaller, as the data of super-resolution are."""
+"""``upframe degrade``: images and videos made smaller, as the data of super-resolution are."""
 
 from __future__ import annotations
 
@@ -12,12 +12,12 @@ from upframe.cli.options import AsJson, Debug, Inputs, Overwrite, Quiet
 
 if TYPE_CHECKING:
     from upframe.cli.report import Report
-    from upframe.data.degrading import Degrader
+    from upframe.datasets.degrading import Degrader
     from upframe.media.naming import Planned
 
 
 CORNER = (
-    "each pixel is the first of its cell, not its middle: enlarge the result with `upframe upscale --sampling corner`, or it "
+    "each pixel is the first of its cell, not its middle: upscale the result with `upframe upscale --sampling corner`, or it "
     "comes out displaced"
 )
 
@@ -39,7 +39,7 @@ def degrade(
             "-k",
             help="bi: MATLAB bicubic, rounded once. bi-8bit: as Set5's files, rounded after each pass. "
             "bd: Gaussian 1.5, then every N-th pixel (TecoGAN). bd-centred: Gaussian 1.6 (TTVSR). "
-            "film: reduced, at times blurred, noisy or sharpened, then through a video codec. photo: the same, then a JPEG.",
+            "video: reduced, at times blurred, noisy or sharpened, then through a video codec. photo: the same, then a JPEG.",
             show_default=False,
         ),
     ],
@@ -59,18 +59,18 @@ def degrade(
 ) -> None:
     """Make low resolution out of high, without any loss but the degradation's own.
 
-    Pictures are first cut to a multiple of the scale, at the bottom and the right. They keep their depth; JPEG and WebP become
-    PNG, and a film an .mkv in FFV1 that keeps its times and its sound.
+    Images are first cut to a multiple of the scale, at the bottom and the right. They keep their depth; JPEG and WebP become
+    PNG, and a video an .mkv in FFV1 that keeps its times and its sound.
     """
     with one_line(debug=debug):
-        from upframe.data.planning import plan
+        from upframe.datasets.planning import plan
 
         found, tasks = plan(inputs, output)  # before what takes its time to load
 
         from upframe.cli.report import reporter
-        from upframe.data.degradation import named
-        from upframe.data.degrading import Degrader
-        from upframe.data.film_degradation import FilmDegradation
+        from upframe.datasets.degradation import named
+        from upframe.datasets.degrading import Degrader
+        from upframe.datasets.film_degradation import FilmDegradation
         from upframe.engine.events import Failed, Note, summary_of
         from upframe.errors import UpframeError, as_upframe_error
         from upframe.ops.sampling import sampling_of
@@ -103,7 +103,7 @@ def degrade(
 
 def _run(degrader: Degrader, task: Planned, report: Report) -> None:
     """One input, told as it goes on."""
-    from upframe.data.degrading import Begun
+    from upframe.datasets.degrading import Begun
     from upframe.engine.events import Meter, Started
 
     name, target, meter = str(task.item.path), str(task.target), Meter(str(task.item.path), None)
@@ -113,7 +113,7 @@ def _run(degrader: Degrader, task: Planned, report: Report) -> None:
                 method = f"{degrader.degradation.name} x{degrader.scale}"
                 report(Started(name, target, task.item.kind, method, "cpu", step.size, step.small, step.frames))
                 meter.frames = step.frames
-            elif task.item.kind == "picture":
+            elif task.item.kind == "image":
                 meter.tick()
             else:
                 report(meter.tick())

@@ -43,7 +43,7 @@ def evaluate(
         list[str],
         typer.Argument(
             metavar="MODEL... DATASET",
-            help="Models, by name or weights file, then a data set: a folder, a film, rendered clips, or a name of "
+            help="Models, by name or weights file, then a data set: a folder, a video, rendered clips, or a name of "
             "`upframe data list`.",
             show_default=False,
         ),
@@ -53,7 +53,7 @@ def evaluate(
         typer.Option(
             "--protocol",
             metavar="NAME",
-            help="How numbers are computed. Default: set-y for pictures; for video vid4-y, and tecogan where it is BD (not for "
+            help="How numbers are computed. Default: set-y for images; for video vid4-y, and tecogan where it is BD (not for "
             "TTVSR); for rendered clips nsrr, and stssnet where that is among the models.",
             show_default=False,
             rich_help_panel=NUMBERS,
@@ -105,7 +105,7 @@ def evaluate(
         str,
         typer.Option(
             "--layout",
-            help="auto, pictures, clip (a folder of frames), clips, vimeo, films, stssnet, rendered.",
+            help="auto, images, clip (a folder of frames), clips, vimeo, videos, stssnet, rendered.",
             rich_help_panel=DATA,
         ),
     ] = "auto",

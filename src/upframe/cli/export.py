@@ -41,7 +41,7 @@ def export(
     before it gets its name. docs/integration.md describes every tensor.
     """
     with one_line(debug=debug):
-        from upframe.engine.export.exporting import export_model
+        from upframe.export.exporting import export_model
         from upframe.engine.size import parse_size
         from upframe.models import load
 

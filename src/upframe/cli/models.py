@@ -138,7 +138,7 @@ def import_file(
     output: Output = None,
     name: Annotated[str | None, typer.Option(help="The name it is to have. Without it: the file's own.")] = None,
     degradation: Annotated[
-        str | None, typer.Option(help="How the small pictures of its training were made: BI, BD, rendered, ...")
+        str | None, typer.Option(help="How the small images of its training were made: BI, BD, rendered, ...")
     ] = None,
     sampling: Annotated[
         Literal["centre", "corner"] | None,

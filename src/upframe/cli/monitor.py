@@ -36,13 +36,13 @@ def monitor(
     as_json: AsJson = False,
     debug: Debug = False,
 ) -> None:
-    """Show the losses, scores and validation pictures of trainings, in one HTML page that needs nothing else.
+    """Show the losses, scores and validation images of trainings, in one HTML page that needs nothing else.
 
     A page of --follow loads itself again while it is open. Ctrl-C ends it; the page stays. A page of before is replaced; any
     other file only with --overwrite.
     """
     with one_line(debug=debug):
-        from upframe.evaluation.monitor import PAGE, find_runs, follow_runs
+        from upframe.reports.training import PAGE, find_runs, follow_runs
 
         folders = find_runs(runs)
         path = output or (folders[0] / PAGE if len(folders) == 1 else Path(PAGE))

@@ -7,7 +7,7 @@ from typing import Annotated, Literal
 
 import typer
 
-DATA, NUMBERS, PICTURES, RUNNING = "The data", "The numbers", "Pictures", "Running the model"
+DATA, NUMBERS, IMAGES, RUNNING = "The data", "The numbers", "Images", "Running the model"
 WRITING, SAYING = "What is written", "What is printed"
 """Headings under which a command's help puts its options."""
 
@@ -16,7 +16,7 @@ Inputs = Annotated[
     list[str],
     typer.Argument(
         metavar="INPUT...",
-        help="Pictures, films, folders (searched to the bottom), patterns such as 'shots/*.png', "
+        help="Images, videos, folders (searched to the bottom), patterns such as 'shots/*.png', "
         "or numbered frames such as frames/%05d.png.",
         show_default=False,
     ),
@@ -39,7 +39,7 @@ Sampled = Annotated[
     Literal["centre", "corner"],
     typer.Option(
         "--sampling",
-        help="Where the pixels of the input lie in the cells they stand for: centre, as in any film or picture, or corner, in "
+        help="Where the pixels of the input lie in the cells they stand for: centre, as in any video or image, or corner, in "
         "test data of `upframe degrade --kind bd`.",
         rich_help_panel=RUNNING,
     ),
@@ -70,10 +70,10 @@ Far = Annotated[
 
 # Scenes that are rendered.
 Seed = Annotated[int, typer.Option("--seed", min=0, help="Each seed is another scene.")]
-FramesPerSecond = Annotated[float, typer.Option("--fps", help="Frames a second.", rich_help_panel=PICTURES)]
+FramesPerSecond = Annotated[float, typer.Option("--fps", help="Frames a second.", rich_help_panel=IMAGES)]
 Jitter = Annotated[
     bool,
-    typer.Option("--jitter/--no-jitter", help="Sample each frame at another place in its pixels.", rich_help_panel=PICTURES),
+    typer.Option("--jitter/--no-jitter", help="Sample each frame at another place in its pixels.", rich_help_panel=IMAGES),
 ]
 
 # How results are measured.

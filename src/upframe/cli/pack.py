@@ -33,7 +33,7 @@ def pack(
     Frames are 8-bit RGB, uncompressed: a clip takes as much room as its pixels. Inputs stay as they are.
     """
     with one_line(debug=debug):
-        from upframe.data.pack import pack as pack_clips
+        from upframe.datasets.pack import pack as pack_clips
 
         names = _names(only)
         with _progress(quiet=as_json) as on_progress:

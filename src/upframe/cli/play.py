@@ -11,7 +11,7 @@ import typer
 
 from upframe.cli.errors import one_line
 from upframe.cli.options import (
-    PICTURES,
+    IMAGES,
     RUNNING,
     AsJson,
     Debug,
@@ -28,7 +28,7 @@ from upframe.cli.printing import console, printable
 
 if TYPE_CHECKING:
     from upframe.cli.report import Report
-    from upframe.engine.play import Played, PlaySettings, Show
+    from upframe.play.session import Played, PlaySettings, Show
     from upframe.engine.supersampler import Supersampler
 
 STAGES = {
@@ -37,43 +37,43 @@ STAGES = {
     "reference": "reference, after it",
     "network": "history and network",
     "compose": "side by side",
-    "show": "window or film",
+    "show": "window or video",
 }
 """What the stages are called on a terminal."""
 SHIPPED = {2: "stssnet-x2", 4: "nsrr-x4"}
-"""What supersamples where no model is named, by the enlargement: the one that is faster on a processor."""
+"""What supersamples where no model is named, by the upscaling: the one that is faster on a processor."""
 
 
 def play(
     scene: Annotated[str, typer.Argument(metavar="SCENE", help="street, park, hall or yard.", show_default=False)],
     record: Annotated[
         Path | None,
-        typer.Option("--record", "-o", metavar="OUT.mp4", help="Write what would be seen to a film; no window is opened."),
+        typer.Option("--record", "-o", metavar="OUT.mp4", help="Write what would be seen to a video; no window is opened."),
     ] = None,
-    headless: Annotated[bool, typer.Option("--headless", help="Show nothing: render, enlarge, and tell the times.")] = False,
+    headless: Annotated[bool, typer.Option("--headless", help="Show nothing: render, upscale, and tell the times.")] = False,
     seed: Seed = 0,
     size: Annotated[
-        str, typer.Option("--size", metavar="WxH", help="Of the rendered frames.", rich_help_panel=PICTURES)
+        str, typer.Option("--size", metavar="WxH", help="Of the rendered frames.", rich_help_panel=IMAGES)
     ] = "480x270",
     scale: Annotated[
         int | None,
-        typer.Option("--scale", "-s", min=1, max=8, help="\\[default: the model's, else 2]", rich_help_panel=PICTURES),
+        typer.Option("--scale", "-s", min=1, max=8, help="\\[default: the model's, else 2]", rich_help_panel=IMAGES),
     ] = None,
     frames: Annotated[
-        int, typer.Option("--frames", min=1, help="In a window they are repeated until it is closed.", rich_help_panel=PICTURES)
+        int, typer.Option("--frames", min=1, help="In a window they are repeated until it is closed.", rich_help_panel=IMAGES)
     ] = 60,
     fps: FramesPerSecond = 30.0,
     reference: Annotated[
         bool | None,
         typer.Option(
             "--reference/--no-reference",
-            help="Render the picture a network should make too, which takes the longest. \\[default: when recording]",
+            help="Render the image a network should make too, which takes the longest. \\[default: when recording]",
             show_default=False,
-            rich_help_panel=PICTURES,
+            rich_help_panel=IMAGES,
         ),
     ] = None,
     samples: Annotated[
-        int, typer.Option("--samples", min=1, help="Samples in each pixel of the reference.", rich_help_panel=PICTURES)
+        int, typer.Option("--samples", min=1, help="Samples in each pixel of the reference.", rich_help_panel=IMAGES)
     ] = 16,
     jitter: Jitter = False,
     overwrite: Overwrite = False,
@@ -101,7 +101,7 @@ def play(
     """
     with one_line(debug=debug):
         from upframe.cli.report import reporter
-        from upframe.engine.play import PlaySettings
+        from upframe.play.session import PlaySettings
         from upframe.engine.size import parse_size
         from upframe.engine.supersampler import Supersampler
 
@@ -126,11 +126,11 @@ def play(
 
 @contextmanager
 def _screen(title: str, record: Path | None, headless: bool, overwrite: bool, fps: float) -> Iterator[Show | None]:
-    """Where pictures go: a film, a window, or nowhere. Before anything is rendered, so that what cannot work fails now."""
+    """Where images go: a video, a window, or nowhere. Before anything is rendered, so that what cannot work fails now."""
     if record is not None:
-        from upframe.media.films.recorder import Pixels, record_film
+        from upframe.media.video.recorder import Pixels, record_video
 
-        with record_film(record, fps, overwrite=overwrite) as add:
+        with record_video(record, fps, overwrite=overwrite) as add:
 
             def show(pixels: Pixels) -> bool:
                 add(pixels)
@@ -140,7 +140,7 @@ def _screen(title: str, record: Path | None, headless: bool, overwrite: bool, fp
     elif headless:
         yield None
     else:
-        from upframe.engine.play_window import Window
+        from upframe.play.window import Window
 
         with Window(f"upframe play {title}", fps) as window:
             yield window.show
@@ -158,9 +158,9 @@ def _play(
     from functools import partial
 
     from upframe.engine import events
-    from upframe.engine.memory import keep_freed_memory
-    from upframe.engine.play import Played, Shown, play
-    from upframe.rendering.scenes import generate
+    from upframe.runtime.memory import keep_freed_memory
+    from upframe.play.session import Played, Shown, play
+    from upframe.renderers.scenes import generate
 
     keep_freed_memory()
     name = f"{theme} {seed}"
@@ -187,8 +187,8 @@ def _print_times(played: Played, record: Path | None) -> None:
     table.add_column(justify="right", style="bold")
     for stage, milliseconds in played.median_ms.items():
         table.add_row(STAGES[stage], f"{milliseconds:,.1f} ms")
-    film = f" -> {escape(printable(record))}" if record else ""
+    video = f" -> {escape(printable(record))}" if record else ""
     name = escape(printable(played.input))
-    screen.print(f"[bold]{name}[/]{film}  {played.frames} frames, {played.fps:.1f} fps", highlight=False)
+    screen.print(f"[bold]{name}[/]{video}  {played.frames} frames, {played.fps:.1f} fps", highlight=False)
     screen.print(table)
     screen.print(f"limited by: {STAGES[played.limited_by]}", highlight=False)

@@ -17,9 +17,7 @@ if TYPE_CHECKING:
 
 def profile(
     model: ModelName,
-    size: Annotated[
-        str, typer.Option("--size", metavar="WxH", help="Size of the frame before enlargement.", show_default=False)
-    ],
+    size: Annotated[str, typer.Option("--size", metavar="WxH", help="Size of the frame before upscaling.", show_default=False)],
     device: Device = "auto",
     precision: Precision = "auto",
     threads: Threads = None,
@@ -40,7 +38,7 @@ def profile(
     network that takes a clip is measured on one, and multiply-adds and times are those of one of its frames.
     """
     with one_line(debug=debug):
-        from upframe.engine.memory import keep_freed_memory
+        from upframe.runtime.memory import keep_freed_memory
         from upframe.engine.profile import profile as measure
         from upframe.engine.profile import published
         from upframe.engine.size import parse_size

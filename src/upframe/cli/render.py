@@ -10,12 +10,12 @@ from typing import TYPE_CHECKING, Annotated, Literal
 import typer
 
 from upframe.cli.errors import one_line
-from upframe.cli.options import PICTURES, AsJson, Debug, FramesPerSecond, Jitter, Quiet, Seed
+from upframe.cli.options import IMAGES, AsJson, Debug, FramesPerSecond, Jitter, Quiet, Seed
 
 if TYPE_CHECKING:
     from upframe.cli.report import Report
-    from upframe.rendering.job import ClipName, Settings
-    from upframe.rendering.makers import MakerName
+    from upframe.renderers.job import ClipName, Settings
+    from upframe.renderers.makers import MakerName
 
 LIGHT = "Scene"
 
@@ -49,9 +49,7 @@ def render(
     ] = "raster",
     size: Annotated[
         str | None,
-        typer.Option(
-            "--size", metavar="WxH", help="Of the frames. \\[default: 960x540, or the set's]", rich_help_panel=PICTURES
-        ),
+        typer.Option("--size", metavar="WxH", help="Of the frames. \\[default: 960x540, or the set's]", rich_help_panel=IMAGES),
     ] = None,
     scale: Annotated[
         int | None,
@@ -61,11 +59,11 @@ def render(
             min=0,
             max=8,
             help="How many times larger the targets are; 0 makes none. \\[default: 2]",
-            rich_help_panel=PICTURES,
+            rich_help_panel=IMAGES,
         ),
     ] = None,
     frames: Annotated[
-        int | None, typer.Option("--frames", min=1, help="\\[default: 60, or the set's]", rich_help_panel=PICTURES)
+        int | None, typer.Option("--frames", min=1, help="\\[default: 60, or the set's]", rich_help_panel=IMAGES)
     ] = None,
     fps: FramesPerSecond = 30.0,
     samples: Annotated[
@@ -75,13 +73,13 @@ def render(
             min=1,
             help="Samples in each pixel of a target; Blender takes a quarter for a frame. \\[default: 16, Blender 64]",
             show_default=False,
-            rich_help_panel=PICTURES,
+            rich_help_panel=IMAGES,
         ),
     ] = None,
     jitter: Jitter = True,
     colour: Annotated[
         Literal["all", "even"],
-        typer.Option("--colour", help="even: every other frame has motion and G-buffers alone.", rich_help_panel=PICTURES),
+        typer.Option("--colour", help="even: every other frame has motion and G-buffers alone.", rich_help_panel=IMAGES),
     ] = "all",
     textures: Annotated[
         Path | None,
@@ -100,7 +98,7 @@ def render(
     quiet: Quiet = False,
     debug: Debug = False,
 ) -> None:
-    """Render clips with colour, depth, motion, normals and materials, and large pictures to learn from.
+    """Render clips with colour, depth, motion, normals and materials, and large images to learn from.
 
     A clip that was not finished goes on where it stopped when the same command is given again.
     """
@@ -132,7 +130,7 @@ def render(
 def _wanted(arguments: list[str], named_set: str | None, seed: int) -> tuple[list[tuple[ClipName, Path]], Settings]:
     """The clips, each with its folder, and the settings to begin with."""
     from upframe.errors import InputError
-    from upframe.rendering.job import SETS, ClipName, Settings
+    from upframe.renderers.job import SETS, ClipName, Settings
 
     folder = Path(arguments[-1])
     if named_set is None:
@@ -146,7 +144,7 @@ def _wanted(arguments: list[str], named_set: str | None, seed: int) -> tuple[lis
 def _render(clip: ClipName, folder: Path, settings: Settings, maker: MakerName, report: Report) -> None:
     """One clip, with its events."""
     from upframe.engine import events
-    from upframe.rendering.job import render_clip
+    from upframe.renderers.job import render_clip
 
     (height, width), scale = settings.size, settings.scale or 1
     name = clip.theme if clip.theme.endswith(".blend") else f"{clip.theme} {clip.seed}"

@@ -27,7 +27,7 @@ def split_metrics(text: str | None) -> tuple[str, ...]:
 
 def refuse_existing(report: Path | None, csv: Path | None, *, overwrite: bool) -> None:
     """Raise OutputError, before any work, where what is to be written is there, or cannot be."""
-    from upframe.evaluation.page import PAGE
+    from upframe.reports.evaluation import PAGE
 
     if csv is not None and csv.suffix.lower() != ".csv":
         raise OutputError(f"{csv}: a table is written as .csv: give such a name")

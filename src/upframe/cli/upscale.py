@@ -1,4 +1,4 @@
-"""``upframe upscale``: pictures, folders, frame sequences and films made larger."""
+"""``upframe upscale``: images, folders, frame sequences and videos made larger."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ from upframe.cli.options import (
 )
 
 AudioChoice = Literal["auto", "copy", "aac", "opus", "pcm"]
-VIDEO, PICTURES = "Video output", "Picture output"
+VIDEO, IMAGES = "Video output", "Image output"
 
 
 def upscale(
@@ -63,7 +63,7 @@ def upscale(
     ] = False,
     max_pixels: Annotated[
         int | None,
-        typer.Option("--max-pixels", min=1, help="Refuse pictures and frames of more pixels than this.", show_default=False),
+        typer.Option("--max-pixels", min=1, help="Refuse images and frames of more pixels than this.", show_default=False),
     ] = None,
     device: Device = "auto",
     precision: Precision = "auto",
@@ -88,7 +88,7 @@ def upscale(
     compiled: Annotated[
         bool,
         typer.Option(
-            "--compile", help="Compile the model first, which takes up to minutes: for long films.", rich_help_panel=RUNNING
+            "--compile", help="Compile the model first, which takes up to minutes: for long videos.", rich_help_panel=RUNNING
         ),
     ] = False,
     graphs: Annotated[
@@ -141,7 +141,7 @@ def upscale(
         Literal["join", "keep", "even"],
         typer.Option(
             "--clock",
-            help="Where a film's clock jumps, as in joined recordings: join its parts, or keep the times as they are; or show "
+            help="Where a video's clock jumps, as in joined recordings: join its parts, or keep the times as they are; or show "
             "all frames evenly, at the average rate.",
             rich_help_panel=VIDEO,
         ),
@@ -150,7 +150,7 @@ def upscale(
         Literal["fit", "stop"],
         typer.Option(
             "--size-change",
-            help="Where a film's pictures change size or shape: fit them into the first ones, or end the film there.",
+            help="Where a video's images change size or shape: fit them into the first ones, or end the video there.",
             rich_help_panel=VIDEO,
         ),
     ] = "fit",
@@ -159,7 +159,7 @@ def upscale(
         typer.Option(
             "--frames",
             metavar="DIR",
-            help="Write a film's frames as numbered PNG pictures into DIR instead, of several films each into a folder in it.",
+            help="Write a video's frames as numbered PNG images into DIR instead, of several videos each into a folder in it.",
             rich_help_panel=VIDEO,
         ),
     ] = None,
@@ -167,9 +167,9 @@ def upscale(
         int | None,
         typer.Option(
             "--depth",
-            help="Bits of the pictures written, 8 or 16. \\[default: the input's]",
+            help="Bits of the images written, 8 or 16. \\[default: the input's]",
             show_default=False,
-            rich_help_panel=PICTURES,
+            rich_help_panel=IMAGES,
         ),
     ] = None,
     layer: Annotated[
@@ -177,9 +177,9 @@ def upscale(
         typer.Option(
             "--layer",
             metavar="NAME",
-            help="Of OpenEXR files, the layer, part or channel to take. \\[default: the one that is the picture]",
+            help="Of OpenEXR files, the layer, part or channel to take. \\[default: the one that is the image]",
             show_default=False,
-            rich_help_panel=PICTURES,
+            rich_help_panel=IMAGES,
         ),
     ] = None,
     quality: Annotated[
@@ -190,7 +190,7 @@ def upscale(
             max=100,
             help="Quality of JPEG and lossy WebP. \\[default: 95]",
             show_default=False,
-            rich_help_panel=PICTURES,
+            rich_help_panel=IMAGES,
         ),
     ] = None,
     as_json: AsJson = False,
@@ -199,7 +199,7 @@ def upscale(
 ) -> None:
     """Make images and video larger.
 
-    Films keep every frame and its time, sound, subtitles, chapters, colours and bit depth; pictures keep their depth,
+    Videos keep every frame and its time, sound, subtitles, chapters, colours and bit depth; images keep their depth,
     transparency, colour profile and metadata. Nothing is written under its final name before it is whole.
     """
     if not (tile == "auto" or (tile.isdigit() and int(tile) >= 1)):
@@ -214,7 +214,7 @@ def upscale(
             from upframe.cli.report import reporter
             from upframe.engine.job import Settings, upscale_files
             from upframe.engine.size import parse_target
-            from upframe.media.films.encoders import EncoderSettings
+            from upframe.media.video.encoders import EncoderSettings
 
         settings = Settings(
             model=model,

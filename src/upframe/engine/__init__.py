@@ -1,4 +1,4 @@
-"""Runs a model: device, precision, tiles, and the overlap of reading, enlarging and writing."""
+"""Runs a model: device, precision, tiles, and the overlap of reading, upscaling and writing."""
 
 from upframe.engine.upscaler import Upscaler
 

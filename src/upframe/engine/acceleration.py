@@ -17,11 +17,11 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from upframe.engine.device import out_of_memory
+from upframe.runtime.device import out_of_memory
 from upframe.errors import DeviceError
 from upframe.models.ttvsr import TTVSR
 
-KEPT = 16  # recordings of one network: a picture in tiles has nine sizes of them
+KEPT = 16  # recordings of one network: an image in tiles has nine sizes of them
 WARM_UP = 2  # runs before a recording: libraries choose their algorithms and take their memory
 
 Run = Callable[..., Tensor]

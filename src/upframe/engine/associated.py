@@ -1,6 +1,6 @@
 """Colour that is light, multiplied by alpha (OpenEXR, associated TIFF): taken apart for a network, and put together again.
 
-What covers is enlarged as colour not multiplied by alpha, so that edges get no fringe; what shines without covering (alpha 0,
+What covers is upscaled as colour not multiplied by alpha, so that edges get no fringe; what shines without covering (alpha 0,
 or too little for its light) is a layer of its own, which is added. Where there is neither, there is neither afterwards.
 """
 
@@ -42,7 +42,7 @@ def take_apart(pixels: Pixels, alpha: Pixels) -> Parts:
 
 
 def put_together(colour: Floats, alpha: Floats, light: Floats | None, given: Pixels) -> Pixels:
-    """The enlarged parts as colour multiplied by alpha, in the type of ``given``."""
+    """The upscaled parts as colour multiplied by alpha, in the type of ``given``."""
     result: Floats = colour * alpha if light is None else colour * alpha + light
     return as_kind(result, given)
 
@@ -56,23 +56,23 @@ def as_kind(samples: Floats, given: Pixels) -> Pixels:
     return rounded
 
 
-def within_neighbours(enlarged: Pixels, alpha: Pixels) -> Pixels:
-    """Enlarged alpha (H, W, 1) within what was around in ``alpha`` (h, w, 1): solid stays solid, empty stays empty.
+def within_neighbours(upscaled: Pixels, alpha: Pixels) -> Pixels:
+    """Upscaled alpha (H, W, 1) within what was around in ``alpha`` (h, w, 1): solid stays solid, empty stays empty.
 
     For results that are smaller in either direction, which gather more than that, within all of it.
     """
-    if enlarged.shape[0] < alpha.shape[0] or enlarged.shape[1] < alpha.shape[1]:
-        return enlarged.clip(alpha.min(), alpha.max())
-    low, high = _extremes(alpha, (enlarged.shape[0], enlarged.shape[1]))
-    return np.clip(enlarged, low.astype(enlarged.dtype), high.astype(enlarged.dtype))
+    if upscaled.shape[0] < alpha.shape[0] or upscaled.shape[1] < alpha.shape[1]:
+        return upscaled.clip(alpha.min(), alpha.max())
+    low, high = _extremes(alpha, (upscaled.shape[0], upscaled.shape[1]))
+    return np.clip(upscaled, low.astype(upscaled.dtype), high.astype(upscaled.dtype))
 
 
-def where_lit(enlarged: Floats, light: Floats) -> Floats:
-    """Enlarged light, 0 where there was none around."""
+def where_lit(upscaled: Floats, light: Floats) -> Floats:
+    """Upscaled light, 0 where there was none around."""
     lit = np.any(light != 0, axis=2, keepdims=True).astype(np.float32)
-    if enlarged.shape[0] < light.shape[0] or enlarged.shape[1] < light.shape[1]:
-        return enlarged
-    return np.where(_extremes(lit, (enlarged.shape[0], enlarged.shape[1]))[1] > 0, enlarged, np.float32(0))
+    if upscaled.shape[0] < light.shape[0] or upscaled.shape[1] < light.shape[1]:
+        return upscaled
+    return np.where(_extremes(lit, (upscaled.shape[0], upscaled.shape[1]))[1] > 0, upscaled, np.float32(0))
 
 
 def _extremes(samples: Pixels, size: tuple[int, int]) -> tuple[Floats, Floats]:

@@ -14,7 +14,7 @@ from torch.nn import functional as F
 from upframe.errors import InputError
 
 BRIGHTEST = 65504.0  # the largest half float
-_FARTHEST = 4  # times the longest side: motion beyond it leads out of the picture all the same
+_FARTHEST = 4  # times the longest side: motion beyond it leads out of the image all the same
 
 
 def is_bad(name: str, buffer: Tensor) -> Tensor:
@@ -25,7 +25,7 @@ def is_bad(name: str, buffer: Tensor) -> Tensor:
 def repaired(name: str, buffer: Tensor) -> Tensor:
     """A buffer (1, c, h, w) with bad samples replaced, without a look at the whole: no device is waited for.
 
-    Colour: black for NaN, the brightest for infinity. Depth: background. Motion: none for NaN, out of the picture for what
+    Colour: black for NaN, the brightest for infinity. Depth: background. Motion: none for NaN, out of the image for what
     leads beyond reason. Anything else: 0.
     """
     if name == "depth":
@@ -92,7 +92,7 @@ def usual_brightest(colour: Tensor) -> Tensor:
     return (-F.max_pool2d(-colour, window, 1)).amax().clamp_min(1)
 
 
-def enlarged_excess(colour: Tensor, brightest: Tensor, scale: int) -> Tensor:
-    """What of (1, 3, h, w) is beyond the brightest a network was shown, enlarged by bilinear interpolation."""
+def upscaled_excess(colour: Tensor, brightest: Tensor, scale: int) -> Tensor:
+    """What of (1, 3, h, w) is beyond the brightest a network was shown, upscaled by bilinear interpolation."""
     excess = (colour - brightest).clamp_min(0)
     return F.interpolate(excess, scale_factor=scale, mode="bilinear", align_corners=False)

@@ -37,14 +37,14 @@ class ClipStream:
         return list(zip(*(stream.finish() for stream in self._streams), strict=True))
 
 
-def enlarge_in_order(
+def upscale_in_order(
     items: Iterable[Item],
     clip: ClipStream,
     layers: Callable[[Item], Sequence[Tensor]],
     result: Callable[[Item, tuple[Tensor, ...]], Result],
     timeline: Timeline | None = None,
 ) -> Iterator[Result]:
-    """What becomes of every item, in order: ``result`` of it and its enlarged layers.
+    """What becomes of every item, in order: ``result`` of it and its upscaled layers.
 
     An item without layers is no frame, and keeps its place among them: ``result`` has it with none. An item waits until the
     frames before it are ready. ``timeline``: where the times of the three are written down.

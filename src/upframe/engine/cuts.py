@@ -13,12 +13,12 @@ from upframe.errors import InputError
 from upframe.regular import refuse_irregular
 
 _THUMBNAIL = (36, 64)
-_SHIFT = 4  # thumbnail pixels that a picture may move between two frames: a sixteenth of its width
+_SHIFT = 4  # thumbnail pixels that an image may move between two frames: a sixteenth of its width
 _BINS = 8
-# Measured: 0.51 at most within the shots of a film of fast rides with a hand-held camera, 1.15 at least at its cuts. Of two
+# Measured: 0.51 at most within the shots of a video of fast rides with a hand-held camera, 1.15 at least at its cuts. Of two
 # unrelated photographs 99.6 % differ by more than 0.8; a pan by a tenth of the width a frame makes 0.5, by a fifth 1.0.
 _THRESHOLD = 0.8
-_LEAST_DIFFERENCE = 0.2  # of structure: a flash changes the brightness of a picture, not what it shows
+_LEAST_DIFFERENCE = 0.2  # of structure: a flash changes the brightness of an image, not what it shows
 
 Cuts = Callable[[Tensor], bool]
 """Given each frame of a clip in turn, (1, 3, h, w) in [0, 1]: whether it is the first of a new shot."""
@@ -62,7 +62,7 @@ def _difference_of_structure(grey: Tensor, other: Tensor) -> float:
     middle = middle - middle.mean()
     ones = torch.ones_like(middle)
     energy = F.conv2d(other * other, ones) - F.conv2d(other, ones) ** 2 / ones.numel()
-    # The small number makes two flat pictures equal, whatever their noise.
+    # The small number makes two flat images equal, whatever their noise.
     tiny = 1e-4 * ones.numel()
     correlation = (F.conv2d(other, middle) + tiny) / ((middle * middle).sum() * energy.clamp_(min=0)).sqrt_().add_(tiny)
     return 1 - float(correlation.max())

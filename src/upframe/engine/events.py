@@ -25,7 +25,7 @@ class Event:
 
 @dataclass(frozen=True, slots=True)
 class Started(Event):
-    """Work has begun. ``frames`` is 1 for a picture, None where a film does not say how many it has. Sizes: (width, height)."""
+    """Work has begun. ``frames`` is 1 for an image, None where a video does not say how many it has. Sizes: (width, height)."""
 
     output: str
     kind: str

@@ -59,7 +59,7 @@ def usual_range(layer: Tensor) -> tuple[float, float]:
 
 
 def beyond(layer: Tensor, low: float, high: float) -> tuple[Tensor, Tensor | None]:
-    """A layer within [low, high] for a network, and what lies beyond, which is enlarged beside it; None where nothing does."""
+    """A layer within [low, high] for a network, and what lies beyond, which is upscaled beside it; None where nothing does."""
     inside = layer.clamp(low, high)
     excess = layer - inside
     return inside, excess if excess.any() else None
@@ -67,7 +67,7 @@ def beyond(layer: Tensor, low: float, high: float) -> tuple[Tensor, Tensor | Non
 
 @torch.inference_mode()
 def with_excess(piece: Tensor, excess: Tensor | None) -> Tensor:
-    """An enlarged layer and what lay beyond the network's range, enlarged by bilinear interpolation: it has no ringing."""
+    """An upscaled layer and what lay beyond the network's range, upscaled by bilinear interpolation: it has no ringing."""
     if excess is None:
         return piece
     return piece + F.interpolate(excess, size=piece.shape[-2:], mode="bilinear", align_corners=False)

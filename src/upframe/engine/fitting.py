@@ -1,4 +1,4 @@
-"""Pictures are extended to the sizes a network can take, and beyond their borders; its results are cut back."""
+"""Images are extended to the sizes a network can take, and beyond their borders; its results are cut back."""
 
 from __future__ import annotations
 
@@ -8,17 +8,17 @@ from torch.nn import functional as F
 from upframe.models.info import ModelInfo
 
 
-def fit(picture: Tensor, info: ModelInfo) -> Tensor:
+def fit(image: Tensor, info: ModelInfo) -> Tensor:
     """(n, c, h, w) with its last row and column repeated until both sides are what the network demands."""
-    height, width = picture.shape[-2:]
+    height, width = image.shape[-2:]
     bottom, right = (fitting_side(side, info) - side for side in (height, width))
-    return F.pad(picture, (0, right, 0, bottom), mode="replicate") if bottom or right else picture
+    return F.pad(image, (0, right, 0, bottom), mode="replicate") if bottom or right else image
 
 
-def extend(picture: Tensor, info: ModelInfo) -> Tensor:
+def extend(image: Tensor, info: ModelInfo) -> Tensor:
     """(n, c, h, w) with :func:`margin` pixels more on every side, and :func:`fit`: the outermost pixels are repeated."""
     around = margin(info)
-    return fit(F.pad(picture, (around,) * 4, mode="replicate") if around else picture, info)
+    return fit(F.pad(image, (around,) * 4, mode="replicate") if around else image, info)
 
 
 def cut_back(result: Tensor, height: int, width: int, info: ModelInfo) -> Tensor:
@@ -28,7 +28,7 @@ def cut_back(result: Tensor, height: int, width: int, info: ModelInfo) -> Tensor
 
 
 def margin(info: ModelInfo) -> int:
-    """``info.border``, or the next multiple: the network then folds the picture as it would without."""
+    """``info.border``, or the next multiple: the network then folds the image as it would without."""
     return info.border + -info.border % info.multiple
 
 

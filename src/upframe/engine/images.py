@@ -1,102 +1,106 @@
-"""What is handed in as an image: arrays and PIL images, checked, and results given back in the kind they came in."""
+"""Images from files: upscaled with their transparency, depth and light, all that surrounds the pixels kept."""
 
 from __future__ import annotations
 
-import sys
-from typing import Any, cast
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import replace
+from itertools import groupby
+from typing import TypeVar
 
 import numpy as np
-from PIL import Image
+import torch
+from torch import Tensor
 
 from upframe.engine.arrays import Pixels
-from upframe.errors import InputError
-from upframe.media.pictures.colour import cmyk_to_rgb
-from upframe.media.pictures.picture import PictureMetadata
+from upframe.engine.associated import Parts, as_kind, put_together, take_apart, where_lit
+from upframe.engine.clips import upscale_in_order
+from upframe.engine.cuts import Cuts
+from upframe.engine.finite import finite
+from upframe.engine.layers import from_layers, peek, to_layers
+from upframe.engine.size import Target
+from upframe.engine.upscaler import Upscaler
+from upframe.media.image.image import Image
+from upframe.ops.resize import resize
 
-_AS_THEY_ARE = frozenset({"L", "LA", "RGB", "RGBA", "F", "I;16"})
-_CONVERTED = {"1": "L", "La": "LA", "RGBa": "RGBA", "RGBX": "RGB", "YCbCr": "RGB", "HSV": "RGB", "PA": "RGBA"}
-_BACK = frozenset({"La", "RGBa"})  # colour multiplied by alpha, which 8-bit results are again
-_SIXTEEN_BITS = frozenset({"I", "I;16", "I;16L", "I;16B", "I;16N"})
+Key = TypeVar("Key")
 
 
-def as_array(image: object) -> Pixels:
-    """An array or a PIL image -> a plain array of uint8, uint16 or floats, in this machine's byte order.
+def upscale_image(image: Image, upscaler: Upscaler, target: Target, on_note: Callable[[str], None]) -> Image:
+    """The same image, larger: same type, same metadata. Values that are no numbers are noted and replaced."""
+    image = _finite(image, on_note)
+    if image.alpha is None or not image.associated:
+        colour, alpha = upscaler.upscale_layers(image.pixels, image.alpha, target, linear=image.linear)
+        return replace(image, pixels=colour, alpha=alpha)
+    parts = take_apart(image.pixels, image.alpha)
+    colour, cover = upscaler.upscale_layers(parts.colour, parts.alpha, target, linear=image.linear)
+    light = None if parts.light is None else _interpolated(parts.light, colour.shape[:2])
+    return _joined(image, colour, cover, light)
 
-    PIL's modes: 8 bits as they are, ``I;16`` and ``I`` as uint16, ``F`` as float32; ``1`` becomes grey, palettes and other
-    colour models become RGB, with alpha where the image has transparency. Raises InputError, which names the type or the mode,
-    for anything else.
+
+def upscale_images(
+    pairs: Iterable[tuple[Image, Key]], upscaler: Upscaler, target: Target, cuts: Cuts, on_note: Callable[[str], None]
+) -> Iterator[tuple[Image, Key]]:
+    """Images that are the frames of a clip, each with something it is known by, in order.
+
+    A network for video takes them as a clip; a new size, or a change of transparency, begins a new one.
     """
-    if isinstance(image, Image.Image):
-        return _array_of(image)
-    if not isinstance(image, np.ndarray) or isinstance(image, np.matrix | np.ma.MaskedArray):
-        raise InputError(f"an image must be a NumPy array or a PIL image, not {_type_name(image)}{_advice(image)}")
-    array: Pixels = np.asarray(image)
-    if array.dtype.kind != "f" and array.dtype.newbyteorder("=") not in (np.uint8, np.uint16):
-        raise InputError(f"an image must be uint8, uint16 or float, not {array.dtype}")
-    return array if array.dtype.isnative else array.astype(array.dtype.newbyteorder("="))
+    if upscaler.info.kind != "video":
+        yield from ((upscale_image(image, upscaler, target, on_note), key) for image, key in pairs)
+        return
+    for _, shot in groupby(pairs, lambda pair: (pair[0].alpha is None, pair[0].associated, pair[0].linear)):
+        yield from _upscale_clip(shot, upscaler, target, cuts, on_note)
 
 
-def as_given(pixels: Pixels, image: object) -> Image.Image | Pixels:
-    """The result of an image, of the same kind: a PIL image for a PIL image, with what that says beside its pixels."""
-    if not isinstance(image, Image.Image):
-        return pixels
-    if image.mode == "I":
-        pixels = pixels.astype(np.int32)
-    result = Image.fromarray(np.ascontiguousarray(pixels))
-    if image.mode in _BACK:
-        result = result.convert(image.mode)
-    result.info = {key: value for key, value in image.info.items() if key not in ("transparency", "background")}
-    if image.mode == "CMYK":
-        result.info.pop("icc_profile", None)  # of inks
-    return result
+def _upscale_clip(
+    pairs: Iterable[tuple[Image, Key]], upscaler: Upscaler, target: Target, cuts: Cuts, on_note: Callable[[str], None]
+) -> Iterator[tuple[Image, Key]]:
+    """Images of one kind: all with transparency or all without, all linear or none."""
+    first, pairs = peek((_finite(image, on_note), key) for image, key in pairs)
+    opaque = first is None or first[0].alpha is None
+    clip = upscaler.open_clip(target, layers=1 if opaque else 2, cuts=cuts)
+
+    def layers(pair: tuple[Image, Key]) -> list[Tensor]:
+        image, parts = pair[0], _parts(pair[0])
+        cover = parts.alpha
+        if image.alpha is not None and cover is None:  # nothing covers: colour is light alone
+            return to_layers(parts.colour, np.ones_like(image.alpha), upscaler.device, linear=image.linear)
+        return to_layers(parts.colour, cover, upscaler.device, linear=image.linear)
+
+    def result(pair: tuple[Image, Key], layers: tuple[Tensor, ...]) -> tuple[Image, Key]:
+        (image, key), parts = pair, _parts(pair[0])
+        colour, alpha = from_layers(layers, parts.colour, parts.alpha, linear=image.linear)
+        if not image.associated or image.alpha is None:
+            return replace(image, pixels=colour, alpha=alpha), key
+        light = None if parts.light is None else _interpolated(parts.light, colour.shape[:2])
+        return _joined(image, colour, alpha, light), key
+
+    yield from upscale_in_order(pairs, clip, layers, result)
 
 
-def _type_name(value: object) -> str:
-    kind = type(value)
-    return kind.__name__ if kind.__module__ == "builtins" else f"{kind.__module__}.{kind.__name__}"
+def _parts(image: Image) -> Parts:
+    """Colour and alpha as networks see them."""
+    if image.alpha is None or not image.associated:
+        return Parts(image.pixels, image.alpha, None)
+    return take_apart(image.pixels, image.alpha)
 
 
-def _advice(value: object) -> str:
-    torch = sys.modules.get("torch")
-    if torch is not None and isinstance(value, torch.Tensor):
-        return ": give (height, width, channels) with .numpy(), or use Upscaler.enlarge for (n, 3, height, width)"
-    if isinstance(value, np.ma.MaskedArray):
-        return ": fill what is masked first, with .filled()"
-    return ": np.asarray makes one of it" if isinstance(value, np.matrix | list | tuple) else ""
+def _joined(image: Image, colour: Pixels, cover: Pixels | None, light: Pixels | None) -> Image:
+    """The larger image from its upscaled parts. Where nothing covered, nothing does."""
+    assert image.alpha is not None
+    if cover is None:
+        empty = np.zeros((*colour.shape[:2], 1), image.alpha.dtype)
+        return replace(image, pixels=as_kind(colour, image.pixels), alpha=empty)
+    return replace(image, pixels=put_together(colour, cover, light, image.pixels), alpha=as_kind(cover, image.alpha))
 
 
-def _array_of(image: Image.Image) -> Pixels:
-    try:
-        image.load()
-    except (OSError, SyntaxError, ValueError, EOFError) as error:
-        raise InputError(f"the PIL image cannot be read: {error}") from error
-    if image.mode in _SIXTEEN_BITS:
-        return _sixteen_bits(image)
-    return np.asarray(_converted(image))
+def _interpolated(light: Pixels, size: tuple[int, ...]) -> Pixels:
+    """Light without cover, (h, w, c), upscaled without a network, which would sharpen its edges; none is invented."""
+    tensor = torch.from_numpy(light).permute(2, 0, 1)[None]
+    upscaled: Pixels = resize(tensor, (size[0], size[1]))[0].permute(1, 2, 0).numpy()
+    low, high = light.min(axis=(0, 1)), light.max(axis=(0, 1))
+    return where_lit(upscaled.clip(np.minimum(low, 0), high), light)
 
 
-def _sixteen_bits(image: Image.Image) -> Pixels:
-    if "transparency" in image.info:
-        raise InputError(
-            f"a PIL image of mode {image.mode} with a transparent colour is not taken: its alpha has no place in it"
-        )
-    samples = np.asarray(image)
-    if samples.size and not 0 <= samples.min() <= samples.max() <= 65535:
-        raise InputError(f"a PIL image of mode {image.mode} with values outside 0 to 65535 is not taken: convert it to mode F")
-    return samples.astype(np.uint16)
-
-
-def _converted(image: Image.Image) -> Image.Image:
-    mode = image.mode
-    if mode == "P":
-        return image.convert("RGBA" if image.has_transparency_data else "RGB")
-    if mode == "CMYK":
-        metadata = PictureMetadata(icc=image.info.get("icc_profile"))
-        return Image.fromarray(cast(Any, cmyk_to_rgb(image, metadata, lambda _: None)[0]))
-    if mode in ("1", "L", "RGB") and "transparency" in image.info:  # one colour stands for nothing
-        return image.convert("RGBA" if mode == "RGB" else "LA")
-    if mode in _CONVERTED:
-        return image.convert(_CONVERTED[mode])
-    if mode in _AS_THEY_ARE:
-        return image
-    raise InputError(f"a PIL image of mode {mode} is not taken: convert it to RGB first")
+def _finite(image: Image, on_note: Callable[[str], None]) -> Image:
+    alpha = None if image.alpha is None else finite(image.alpha, on_note)
+    return replace(image, pixels=finite(image.pixels, on_note), alpha=alpha)

@@ -1,4 +1,4 @@
-"""A command's worth of work: inputs found, models loaded once, each input enlarged and written whole, events told."""
+"""A command's worth of work: inputs found, models loaded once, each input upscaled and written whole, events told."""
 
 from __future__ import annotations
 
@@ -11,13 +11,13 @@ from typing import Literal
 import torch
 
 from upframe.engine import events
-from upframe.engine.backends import Backend
+from upframe.export import Backend
 from upframe.engine.cuts import choose_cuts
-from upframe.engine.device import Precision
+from upframe.runtime.device import Precision
 from upframe.engine.events import Event
-from upframe.engine.films import Canvas, FrameEnlarger
-from upframe.engine.memory import keep_freed_memory
-from upframe.engine.pictures import enlarge_picture, enlarge_pictures
+from upframe.engine.videos import Canvas, FrameUpscaler
+from upframe.runtime.memory import keep_freed_memory
+from upframe.engine.images import upscale_image, upscale_images
 from upframe.engine.pipeline import in_background, overlap
 from upframe.engine.size import Target
 from upframe.engine.timeline import Timeline
@@ -25,19 +25,19 @@ from upframe.engine.upscaler import Upscaler
 from upframe.errors import OutputError, UpframeError, as_upframe_error
 from upframe.media.atomic import atomic_output
 from upframe.media.files import Found, Input, search_inputs
-from upframe.media.films.clock import ClockMode
-from upframe.media.films.encoders import EncoderSettings
-from upframe.media.films.film import CopiedPacket, RawFrame
-from upframe.media.films.frames import FrameFolder
-from upframe.media.films.probe import MAX_PIXELS as MAX_FRAME_PIXELS
-from upframe.media.films.reader import FilmReader
-from upframe.media.films.writer import FilmWriter
+from upframe.media.video.clock import ClockMode
+from upframe.media.video.encoders import EncoderSettings
+from upframe.media.video.info import CopiedPacket, RawFrame
+from upframe.media.video.frame_folder import FrameFolder
+from upframe.media.video.probe import MAX_PIXELS as MAX_FRAME_PIXELS
+from upframe.media.video.reader import VideoReader
+from upframe.media.video.writer import VideoWriter
 from upframe.media.memory import require_memory
 from upframe.media.naming import Planned, may_be_several, plan_outputs, results_folder
 from upframe.media.naming import Target as OutputTarget
 from upframe.media.numbered import FrameNames
-from upframe.media.pictures.file import MAX_PIXELS, read_picture, write_picture
-from upframe.media.pictures.picture import Picture
+from upframe.media.image.file import MAX_PIXELS, read_image, write_image
+from upframe.media.image.image import Image
 from upframe.models.cards import default_model
 from upframe.ops.sampling import Sampling
 
@@ -46,7 +46,7 @@ QUEUE = 6  # frames and packets that wait between two threads: enough for an enc
 
 @dataclass(frozen=True, slots=True)
 class Settings:
-    """What was asked for; None leaves the choice to the input or the model. ``timeline``: where a film's stages are timed.
+    """What was asked for; None leaves the choice to the input or the model. ``timeline``: where a video's stages are timed.
     ``debug``: a fault of Upframe itself is raised, and not told as of the input.
     """
 
@@ -76,7 +76,7 @@ class Settings:
 
 
 def upscale_files(arguments: Sequence[str], output: str | None, settings: Settings) -> Generator[Event, None, None]:
-    """Enlarge everything the arguments name, one input after the other, and tell what happens.
+    """Upscale everything the arguments name, one input after the other, and tell what happens.
 
     An input that fails, or an argument that names nothing, is told as Failed, and the next one is begun; at the end Summary
     says what failed and what the folders held besides. What is wrong with the command as a whole (no such model or device, one
@@ -88,12 +88,12 @@ def upscale_files(arguments: Sequence[str], output: str | None, settings: Settin
     if not found.inputs and len(found.refused) == 1:
         raise found.refused[0][1]
     if found.inputs:
-        yield from _enlarge_all(found, arguments, output, settings)
+        yield from _upscale_all(found, arguments, output, settings)
     else:
         yield from (events.Failed(name, str(error)) for name, error in found.refused)
 
 
-def _enlarge_all(found: Found, arguments: Sequence[str], output: str | None, settings: Settings) -> Iterator[Event]:
+def _upscale_all(found: Found, arguments: Sequence[str], output: str | None, settings: Settings) -> Iterator[Event]:
     job = _Job(settings)
     label = job.label()
     found = found.without_results(label)
@@ -135,7 +135,7 @@ class _Job:
         return f"x{self._upscaler(1, 1).info.scale if scale is None else scale:g}"
 
     def _upscaler(self, height: int, width: int) -> Upscaler:
-        """The model named, else the built-in one for the enlargement that an input of this size is given."""
+        """The model named, else the built-in one for the upscaling that an input of this size is given."""
         settings = self.settings
         factor = settings.target.factor(height, width)
         name = settings.model or default_model(2 if factor is None else factor)
@@ -162,7 +162,7 @@ class _Job:
 
     @property
     def is_for_video(self) -> bool:
-        """Whether the model named remembers what came before, so that numbered pictures are a clip to it."""
+        """Whether the model named remembers what came before, so that numbered images are a clip to it."""
         return self._upscaler(1, 1).info.kind == "video"
 
     def run(self, plan: Planned) -> Iterator[Event]:
@@ -174,26 +174,26 @@ class _Job:
             self._notes.append(plan.note)
         if item.names is not None:
             return self._sequence(item, item.names, target)
-        if isinstance(target, Path) and item.kind == "picture":
-            return self._picture(item, target)
-        return self._film(item, target)
+        if isinstance(target, Path) and item.kind == "image":
+            return self._image(item, target)
+        return self._video(item, target)
 
-    def _picture(self, item: Input, target: Path) -> Iterator[Event]:
+    def _image(self, item: Input, target: Path) -> Iterator[Event]:
         meter = events.Meter(str(item.path), 1)
         _refuse_existing(target, overwrite=self.settings.overwrite)  # before the work, not after it
-        picture = self._read(item.path)
-        upscaler = self._upscaler(picture.height, picture.width)
-        yield self._started(item, target, upscaler, (picture.height, picture.width), frames=1)
+        image = self._read(item.path)
+        upscaler = self._upscaler(image.height, image.width)
+        yield self._started(item, target, upscaler, (image.height, image.width), frames=1)
         if upscaler.info.kind == "video":
-            self._notes.append(f"{upscaler.info.name} is for video, and this is one picture: there is nothing it remembers")
+            self._notes.append(f"{upscaler.info.name} is for video, and this is one image: there is nothing it remembers")
         yield from self.told(item)
-        self._write(target, self._enlarge(picture, upscaler))
+        self._write(target, self._upscale(image, upscaler))
         yield from self.told(item)
         meter.tick()
         yield meter.finished(str(target))
 
     def _sequence(self, item: Input, names: FrameNames, target: OutputTarget) -> Iterator[Event]:
-        """Numbered frames: read, enlarged and written at once, each output whole; the numbers are kept."""
+        """Numbered frames: read, upscaled and written at once, each output whole; the numbers are kept."""
         if isinstance(target, Path):
             raise OutputError(f"{target}: numbered frames are written as numbered frames; give a name such as {names.name}")
         targets = target.paths(item.numbers)
@@ -201,7 +201,7 @@ class _Job:
             _refuse_existing(path, overwrite=self.settings.overwrite)
         if self.is_for_video:
             span = f"{item.numbers[0]} to {item.numbers[-1]}"
-            self._notes.append(f"{len(item.numbers)} numbered pictures, {span}, are the frames of one clip")
+            self._notes.append(f"{len(item.numbers)} numbered images, {span}, are the frames of one clip")
         if item.gaps:
             self._notes.append(item.gaps)
         first = self._read(item.frames[0])
@@ -210,8 +210,8 @@ class _Job:
         source = ((self._read(frame), path) for frame, path in zip(item.frames, targets, strict=True))
         meter = events.Meter(str(item.path), len(targets))
 
-        def stage(pairs: Iterable[tuple[Picture, Path]]) -> Iterator[tuple[Picture, Path]]:
-            return enlarge_pictures(pairs, upscaler, self.settings.target, self._cuts(), self._notes.append)
+        def stage(pairs: Iterable[tuple[Image, Path]]) -> Iterator[tuple[Image, Path]]:
+            return upscale_images(pairs, upscaler, self.settings.target, self._cuts(), self._notes.append)
 
         with closing(overlap(source, stage, lambda pair: self._write(pair[1], pair[0]), capacity=2)) as results:
             for _ in results:
@@ -220,11 +220,11 @@ class _Job:
         yield from self.told(item)
         yield meter.finished(str(target))
 
-    def _film(self, item: Input, target: OutputTarget) -> Iterator[Event]:
-        """Decoded, enlarged and encoded at once; the other streams pass by."""
+    def _video(self, item: Input, target: OutputTarget) -> Iterator[Event]:
+        """Decoded, upscaled and encoded at once; the other streams pass by."""
         if isinstance(target, Path):
-            _refuse_existing(target, overwrite=self.settings.overwrite)  # before a film of hours is begun
-        with in_background(lambda: self._film_reader(item.path)) as reader:
+            _refuse_existing(target, overwrite=self.settings.overwrite)  # before a video of hours is begun
+        with in_background(lambda: self._video_reader(item.path)) as reader:
             info = reader.info
             upscaler = self._upscaler(info.height, info.width)
             upright = isinstance(target, FrameNames)
@@ -232,26 +232,26 @@ class _Job:
             yield self._started(item, target, upscaler, shown, info.frames)
             meter = events.Meter(str(item.path), info.frames)
             size = self.settings.target.of(*shown, upscaler.info.scale)
-            for _ in self._enlarged(reader, target, upscaler, Canvas(size, info.kind, upright=upright)):
+            for _ in self._upscaled(reader, target, upscaler, Canvas(size, info.kind, upright=upright)):
                 yield from self.told(item)
                 yield meter.tick()
             yield from self.told(item)
             yield meter.finished(str(target))
 
-    def _enlarged(self, reader: FilmReader, target: OutputTarget, upscaler: Upscaler, canvas: Canvas) -> Iterator[RawFrame]:
-        """The frames, each once it is written: to a film as they lie, or to pictures, upright."""
+    def _upscaled(self, reader: VideoReader, target: OutputTarget, upscaler: Upscaler, canvas: Canvas) -> Iterator[RawFrame]:
+        """The frames, each once it is written: to a video as they lie, or to images, upright."""
         info, settings = reader.info, self.settings
         open_sink = (
-            self._film_file(reader, target, canvas.size)
+            self._video_file(reader, target, canvas.size)
             if isinstance(target, Path)
             else self._frame_folder(reader, target, canvas.size)
         )
         with open_sink as writer:
             kinds = (info.layout, info.colour), (writer.layout, writer.colour)
-            enlarge = FrameEnlarger(upscaler, settings.target, *kinds, settings.timeline, canvas)
+            upscale = FrameUpscaler(upscaler, settings.target, *kinds, settings.timeline, canvas)
 
             def stage(items: Iterable[RawFrame | CopiedPacket]) -> Iterator[RawFrame | CopiedPacket]:
-                return enlarge(items, self._cuts())
+                return upscale(items, self._cuts())
 
             def write(item: RawFrame | CopiedPacket) -> None:
                 if isinstance(item, RawFrame):
@@ -265,18 +265,18 @@ class _Job:
                         yield result
 
     @contextmanager
-    def _film_file(self, reader: FilmReader, target: Path, size: tuple[int, int]) -> Iterator[FilmWriter]:
-        """A film, under its name when it is whole."""
+    def _video_file(self, reader: VideoReader, target: Path, size: tuple[int, int]) -> Iterator[VideoWriter]:
+        """A video, under its name when it is whole."""
         settings = self.settings
         with (
             atomic_output(target, overwrite=settings.overwrite) as temporary,
-            in_background(lambda: self._film_writer(temporary, reader, size, target)) as writer,
+            in_background(lambda: self._video_writer(temporary, reader, size, target)) as writer,
         ):
             yield writer
 
     @contextmanager
-    def _frame_folder(self, reader: FilmReader, names: FrameNames, size: tuple[int, int]) -> Iterator[FrameFolder]:
-        """Numbered pictures, the whole folder at once."""
+    def _frame_folder(self, reader: VideoReader, names: FrameNames, size: tuple[int, int]) -> Iterator[FrameFolder]:
+        """Numbered images, the whole folder at once."""
         settings = self.settings
         with atomic_output(names.folder, overwrite=settings.overwrite, folder=True) as folder:
             writer = FrameFolder(
@@ -284,16 +284,16 @@ class _Job:
                 reader.info,
                 size,
                 depth=settings.depth,
-                write_picture=self._write,
+                write_image=self._write,
                 on_note=self._notes.append,
             )
             yield writer
             writer.close()
 
-    def _film_reader(self, path: Path) -> FilmReader:
+    def _video_reader(self, path: Path) -> VideoReader:
         settings = self.settings
         limit = settings.max_pixels or MAX_FRAME_PIXELS
-        return FilmReader(
+        return VideoReader(
             path,
             on_note=self._notes.append,
             allow_truncated=settings.allow_truncated,
@@ -302,13 +302,13 @@ class _Job:
             changes="stop" if settings.size_change == "stop" else "follow",
         )
 
-    def _film_writer(self, path: Path, source: FilmReader, size: tuple[int, int], name: Path) -> FilmWriter:
-        return FilmWriter(path, source, size, self.settings.encoder, on_note=self._notes.append, name=name)
+    def _video_writer(self, path: Path, source: VideoReader, size: tuple[int, int], name: Path) -> VideoWriter:
+        return VideoWriter(path, source, size, self.settings.encoder, on_note=self._notes.append, name=name)
 
-    def _read(self, path: Path) -> Picture:
+    def _read(self, path: Path) -> Image:
         limit = self.settings.max_pixels or MAX_PIXELS
         settings = self.settings
-        return read_picture(
+        return read_image(
             path,
             max_pixels=limit,
             allow_truncated=settings.allow_truncated,
@@ -316,14 +316,14 @@ class _Job:
             on_note=self._notes.append,
         )
 
-    def _enlarge(self, picture: Picture, upscaler: Upscaler) -> Picture:
-        return enlarge_picture(picture, upscaler, self.settings.target, self._notes.append)
+    def _upscale(self, image: Image, upscaler: Upscaler) -> Image:
+        return upscale_image(image, upscaler, self.settings.target, self._notes.append)
 
-    def _write(self, path: Path, picture: Picture) -> None:
+    def _write(self, path: Path, image: Image) -> None:
         settings = self.settings
-        write_picture(
+        write_image(
             path,
-            picture,
+            image,
             quality=settings.quality,
             depth=settings.depth,
             overwrite=settings.overwrite,
@@ -334,7 +334,7 @@ class _Job:
         self, item: Input, target: OutputTarget, upscaler: Upscaler, size: tuple[int, int], frames: int | None
     ) -> events.Started:
         height, width = self.settings.target.of(*size, upscaler.info.scale)
-        require_memory(3 * height * width, f"{item.path}, enlarged to {width}x{height}")
+        require_memory(3 * height * width, f"{item.path}, upscaled to {width}x{height}")
         return events.Started(
             str(item.path),
             str(target),

@@ -1,4 +1,4 @@
-"""Between pictures as arrays and the layers networks for video take: colour, and opacity where there is one."""
+"""Between images as arrays and the layers networks for video take: colour, and opacity where there is one."""
 
 from __future__ import annotations
 
@@ -60,18 +60,18 @@ def to_layers(colour: Pixels, alpha: Pixels | None, device: torch.device, *, lin
 def from_layers(
     layers: Sequence[Tensor], colour: Pixels, alpha: Pixels | None, *, linear: bool = False
 ) -> tuple[Pixels, Pixels | None]:
-    """Enlarged layers as arrays of the kinds of ``colour`` and ``alpha``, the arrays they were made from."""
+    """Upscaled layers as arrays of the kinds of ``colour`` and ``alpha``, the arrays they were made from."""
     rgb = layers[0] if colour.shape[2] == 3 else layers[0].mean(dim=1, keepdim=True)
     if colour.dtype.kind == "f":
         rgb = with_excess(rgb, _seen(colour, rgb.device, linear=linear)[1])
-    enlarged = to_pixels(decode_linear(rgb) if linear else rgb, colour.dtype)
+    upscaled = to_pixels(decode_linear(rgb) if linear else rgb, colour.dtype)
     if alpha is None:
-        return enlarged, None
-    return enlarged, within_neighbours(to_pixels(layers[1].mean(dim=1, keepdim=True), alpha.dtype), alpha)
+        return upscaled, None
+    return upscaled, within_neighbours(to_pixels(layers[1].mean(dim=1, keepdim=True), alpha.dtype), alpha)
 
 
 def _seen(colour: Pixels, device: torch.device, *, linear: bool) -> tuple[Tensor, Tensor | None]:
-    """What a network is shown of a picture's colour, (1, 1 or 3, h, w), and what lies beyond that, if anything does."""
+    """What a network is shown of an image's colour, (1, 1 or 3, h, w), and what lies beyond that, if anything does."""
     rgb = to_tensor(colour, device)
     if colour.dtype.kind != "f":
         return rgb, None

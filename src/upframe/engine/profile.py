@@ -21,8 +21,8 @@ from torch.utils._python_dispatch import TorchDispatchMode
 from torch.utils._pytree import tree_leaves
 from torch.utils.flop_counter import FlopCounterMode
 
-from upframe.engine.device import Precision, choose_device, choose_dtype, memory_format, out_of_memory
-from upframe.engine.rates import measure_rates, wait
+from upframe.runtime.device import Precision, choose_device, choose_dtype, memory_format, out_of_memory
+from upframe.runtime.rates import measure_rates, wait
 from upframe.errors import CheckpointError, DeviceError, ShapeError
 from upframe.models.catalog import Model
 from upframe.models.frvsr import FRVSR
@@ -32,7 +32,7 @@ from upframe.models.stssnet import STSSNet
 from upframe.models.ttvsr import TTVSR
 
 WARM_UP = 2  # runs that are not timed
-PROBE_SIDE = 64  # of the pictures an unstated receptive field is looked for in
+PROBE_SIDE = 64  # of the images an unstated receptive field is looked for in
 
 Network = RT4KSR | FRVSR | TTVSR | NSRR | STSSNet
 PUBLISHED: Mapping[str, Callable[[], Network]] = {
@@ -47,7 +47,7 @@ PUBLISHED: Mapping[str, Callable[[], Network]] = {
 
 @dataclass(frozen=True, slots=True)
 class Profile:
-    """The costs of one frame of ``width`` x ``height`` pixels, before enlargement.
+    """The costs of one frame of ``width`` x ``height`` pixels, before upscaling.
 
     A network that takes a clip of ``frames`` frames is run on all of them, and multiply-adds and times are divided by their
     number; memory is not.
@@ -66,11 +66,11 @@ class Profile:
       is run layer by layer, where its maps are larger than caches.
     * ``median_seconds`` and its two quartiles: of ``repeats`` runs after two that were not timed, each waited for.
     * ``convolution_rate``, ``matrix_rate`` (multiply-adds a second), ``bandwidth`` (bytes a second): what this machine can,
-      measured beside (:mod:`upframe.engine.rates`). ``limit_seconds``: the least time for these multiply-adds and bytes at
+      measured beside (:mod:`upframe.runtime.rates`). ``limit_seconds``: the least time for these multiply-adds and bytes at
       those rates, one overlapping the other. ``share_of_limit``: that over the median; 1 cannot be beaten layer by layer.
     * ``receptive_field``: the side, in input pixels, of the square an output pixel depends on. ``stated``: at most this, by
-      the network's construction. ``measured``: by changing one pixel of a random picture. ``unbounded``: None, for the change
-      reached the border of a picture of 64x64.
+      the network's construction. ``measured``: by changing one pixel of a random image. ``unbounded``: None, for the change
+      reached the border of an image of 64x64.
     """
 
     model: str
@@ -269,7 +269,7 @@ def _storage(tensor: Tensor) -> int:
 
 
 def _first(output: Any) -> Tensor:
-    """The enlarged frame or clip among what a network returns."""
+    """The upscaled frame or clip among what a network returns."""
     tensor = tree_leaves(output)[0]
     assert isinstance(tensor, Tensor)
     return tensor
@@ -340,7 +340,7 @@ def receptive_field(model: Model) -> int | None:
 
 
 def _with_other_middle(x: Tensor, side: int) -> Tensor:
-    """A copy in which the middle pixel, or the block of pixels it is enlarged to, is another."""
+    """A copy in which the middle pixel, or the block of pixels it is upscaled to, is another."""
     size = x.shape[-1] // side
     middle = slice(side // 2 * size, (side // 2 + 1) * size)
     other = x.clone()

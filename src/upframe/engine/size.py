@@ -31,7 +31,7 @@ class Target:
         return max(round(height * scale), 1), max(round(width * scale), 1)
 
     def factor(self, height: int, width: int) -> float | None:
-        """The enlargement this means for an input of this size; None where the model decides."""
+        """The upscaling this means for an input of this size; None where the model decides."""
         if self.scale is None and self.size is None and not self.same:
             return None
         result = self.of(height, width, 1)

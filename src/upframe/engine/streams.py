@@ -12,7 +12,7 @@ from typing import Protocol
 import torch
 from torch import Tensor, nn
 
-from upframe.engine.device import out_of_memory
+from upframe.runtime.device import out_of_memory
 from upframe.engine.fitting import cut_back, extend
 from upframe.engine.size import Target
 from upframe.errors import DeviceError
@@ -123,7 +123,7 @@ class ChunkStream:
 class FittedStream:
     """A stream for frames of any size and type: each is made to fit the network, its result cut back, moved and resized.
 
-    ``offset``: how far samples lie from where the network has them, right and down, in pixels before enlargement. Only what is
+    ``offset``: how far samples lie from where the network has them, right and down, in pixels before upscaling. Only what is
     given back is moved: what the network remembers stays where the network has put it.
     Results are float32, (1, 3, height, width) as ``target`` says. Raises DeviceError where the memory runs out.
     """
@@ -150,7 +150,7 @@ class FittedStream:
             height, width = self._size
             raise DeviceError(
                 f"{self._info.name}: no memory left for frames of {width}x{height}. Close other programs, use --device cpu, "
-                "or enlarge a smaller film"
+                "or upscale a smaller video"
             ) from error
 
     def _cut(self, result: Tensor) -> Tensor:

@@ -11,8 +11,8 @@ import torch
 from torch import Tensor, nn
 
 from upframe.engine.acceleration import accelerate
-from upframe.engine.bad_samples import BRIGHTEST, Watch, enlarged_excess, repaired, usual_brightest
-from upframe.engine.device import Precision, choose_device, choose_dtype, memory_format, out_of_memory
+from upframe.engine.bad_samples import BRIGHTEST, Watch, upscaled_excess, repaired, usual_brightest
+from upframe.runtime.device import Precision, choose_device, choose_dtype, memory_format, out_of_memory
 from upframe.engine.fitting import fit
 from upframe.errors import DeviceError, InputError
 from upframe.models.catalog import Model, load
@@ -20,23 +20,23 @@ from upframe.models.nsrr import NSRR, disparity
 from upframe.models.stssnet import FEATURES, STSSNet
 from upframe.ops.shift import centred
 from upframe.ops.transfer import decode_linear, encode_linear
-from upframe.rendering.frame import Buffer, RenderedFrame
-from upframe.rendering.history import NSRRHistory, STSSNetHistory, normalised_depth
+from upframe.rendered.frame import Buffer, RenderedFrame
+from upframe.rendered.history import NSRRHistory, STSSNetHistory, normalised_depth
 
 
 class Run(Protocol):
     """The network on its device, for tensors of any size: float32 in and out, whatever it computes in."""
 
-    def __call__(self, *pictures: Tensor, positions: Sequence[Tensor] = ()) -> Tensor:
-        """``pictures``, then ``positions``: these stay in float32, as half precision moves things by a part of a pixel."""
+    def __call__(self, *images: Tensor, positions: Sequence[Tensor] = ()) -> Tensor:
+        """``images``, then ``positions``: these stay in float32, as half precision moves things by a part of a pixel."""
 
 
 class Supersampler:
-    """A model made ready on a device for the frames of one running picture.
+    """A model made ready on a device for the frames of one running image.
 
     ``model``: a shipped name, a checkpoint file, or what :func:`upframe.load` returned; of a network for rendered frames.
     ``far``: for STSSNet, the depth it sees as 1, in scene units, beyond which all is as far; None stretches the depths of
-    each frame to [0, 1]. Both were published: :func:`upframe.rendering.history.normalised_depth`. ``compile``: the network,
+    each frame to [0, 1]. Both were published: :func:`upframe.rendered.history.normalised_depth`. ``compile``: the network,
     by torch's compiler, which takes up to minutes at first. ``graphs``: on CUDA, the network is recorded once for each size
     and replayed (:mod:`upframe.engine.acceleration`); ``on_note`` is told where that cannot be.
 
@@ -82,7 +82,7 @@ class Supersampler:
 
     @torch.inference_mode()
     def step(self, frame: RenderedFrame) -> Buffer:
-        """The next frame, enlarged: (scale * h, scale * w, 3) float32; a NumPy array if the frame has arrays, else a tensor.
+        """The next frame, upscaled: (scale * h, scale * w, 3) float32; a NumPy array if the frame has arrays, else a tensor.
 
         Display-referred frames stay so and are not clamped. Of a ``linear`` frame the result is scene-linear light: for the
         network its colours are multiplied by the exposure and bent to a display's curve (:mod:`upframe.ops.transfer`);
@@ -100,7 +100,7 @@ class Supersampler:
         self._watch.see(buffers)
         if begins:
             self.reset()
-        result, brightest, excess = self._stream.enlarge(self._run, self._prepare(frame, buffers))
+        result, brightest, excess = self._stream.upscale(self._run, self._prepare(frame, buffers))
         self._last = _Last(frame.size, frame.jitter, frame.exposure)
         result = centred(result, self.info.scale, frame.jitter)
         if frame.linear:
@@ -140,9 +140,9 @@ class Supersampler:
         tensor = buffer.to(self.device, torch.float32)
         return tensor[None, None] if tensor.ndim == 2 else tensor.permute(2, 0, 1)[None]
 
-    def _run(self, *pictures: Tensor, positions: Sequence[Tensor] = ()) -> Tensor:
-        height, width = pictures[0].shape[-2:]
-        fitted = [self._fit(picture).to(self.dtype) for picture in pictures] + [self._fit(position) for position in positions]
+    def _run(self, *images: Tensor, positions: Sequence[Tensor] = ()) -> Tensor:
+        height, width = images[0].shape[-2:]
+        fitted = [self._fit(image).to(self.dtype) for image in images] + [self._fit(position) for position in positions]
         try:
             result: Tensor = self.network(*fitted)
         except (RuntimeError, MemoryError) as error:
@@ -154,10 +154,10 @@ class Supersampler:
             ) from error
         return result[..., : height * self.info.scale, : width * self.info.scale].float()
 
-    def _fit(self, picture: Tensor) -> Tensor:
+    def _fit(self, image: Tensor) -> Tensor:
         """(..., c, h, w), its last row and column repeated to a size the network takes."""
-        fitted = fit(picture.reshape(-1, *picture.shape[-3:]), self.info)
-        return fitted.view(*picture.shape[:-2], *fitted.shape[-2:])
+        fitted = fit(image.reshape(-1, *image.shape[-3:]), self.info)
+        return fitted.view(*image.shape[:-2], *fitted.shape[-2:])
 
 
 class _Last(NamedTuple):
@@ -169,7 +169,7 @@ class _Last(NamedTuple):
 
 
 class _Stream(Protocol):
-    """The past of one running picture, as one network wants it."""
+    """The past of one running image, as one network wants it."""
 
     @property
     def fills_in(self) -> bool:
@@ -179,7 +179,7 @@ class _Stream(Protocol):
 
     def recolour(self, change: Callable[[Tensor], Tensor]) -> None: ...
 
-    def enlarge(self, run: Run, frame: dict[str, Tensor]) -> tuple[Tensor, Tensor, Tensor]:
+    def upscale(self, run: Run, frame: dict[str, Tensor]) -> tuple[Tensor, Tensor, Tensor]:
         """The next frame through the network: the result, not clamped; the brightest colour it saw, or 1; what is beyond."""
 
 
@@ -190,13 +190,13 @@ class _NSRRStream(NSRRHistory):
         super().__init__(length)
         self._scale = scale
 
-    def enlarge(self, run: Run, frame: dict[str, Tensor]) -> tuple[Tensor, Tensor, Tensor]:
+    def upscale(self, run: Run, frame: dict[str, Tensor]) -> tuple[Tensor, Tensor, Tensor]:
         # All five frames go in anew. Kept features would save 2 % of the network, and be wrong once the exposure changed.
         colour, depth, motion = self.step(frame["colour"], disparity(frame["depth"]), frame["motion"])
         brightest = usual_brightest(colour.flatten(0, 1))
         # The network limits its result to [0, 1].
         result = run(colour.minimum(brightest) / brightest, depth, positions=[motion]) * brightest
-        return result, brightest, enlarged_excess(colour[:, -1], brightest, self._scale)
+        return result, brightest, upscaled_excess(colour[:, -1], brightest, self._scale)
 
 
 class _STSSNetStream(STSSNetHistory):
@@ -206,13 +206,13 @@ class _STSSNetStream(STSSNetHistory):
         super().__init__(length)
         self._far = far
 
-    def enlarge(self, run: Run, frame: dict[str, Tensor]) -> tuple[Tensor, Tensor, Tensor]:
+    def upscale(self, run: Run, frame: dict[str, Tensor]) -> tuple[Tensor, Tensor, Tensor]:
         colour, mask, history = self.step(frame.get("colour"), frame["depth"], frame["motion"])
         shown = frame | {"depth": normalised_depth(frame["depth"], self._far)}
         features = torch.cat([shown[name] for name in FEATURES], dim=1)
         brightest = torch.maximum(usual_brightest(colour), usual_brightest(history.flatten(0, 1)))
         result = run(colour.minimum(brightest), features, mask, history.minimum(brightest))
-        return result, brightest, enlarged_excess(colour[:, :3], brightest, 2)
+        return result, brightest, upscaled_excess(colour[:, :3], brightest, 2)
 
 
 def _stream(model: Model, far: float | None) -> _Stream:
@@ -222,4 +222,4 @@ def _stream(model: Model, far: float | None) -> _Stream:
             return _NSRRStream(network.history, network.scale)
         case STSSNet():
             return _STSSNetStream(network.history, far)
-    raise InputError(f"{model.info.name}: enlarges pictures, not rendered frames; it is for upframe.Upscaler")
+    raise InputError(f"{model.info.name}: upscales images, not rendered frames; it is for upframe.Upscaler")

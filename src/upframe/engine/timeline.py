@@ -17,7 +17,7 @@ Item = TypeVar("Item")
 Result = TypeVar("Result")
 
 Stage = Literal["read", "convert", "network", "convert back", "write"]
-"""A film's: decode, planes to RGB, enlarge, RGB to planes, encode. Each stage takes the frames in order, one at a time."""
+"""A video's: decode, planes to RGB, upscale, RGB to planes, encode. Each stage takes the frames in order, one at a time."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -9,18 +9,18 @@ from typing import Any, Literal, TypeVar, cast, overload
 
 import numpy as np
 import torch
-from PIL import Image
+import PIL.Image
 from torch import Tensor, nn
 
 from upframe.engine.acceleration import accelerate
 from upframe.engine.arrays import Pixels, to_pixels, to_tensor
 from upframe.engine.associated import within_neighbours
-from upframe.engine.backends import Backend, ExportedFile, ExportedPicture, ExportedRecurrent, is_exported, open_exported
-from upframe.engine.clips import ClipStream, enlarge_in_order
+from upframe.export import Backend, ExportedFile, ExportedImage, ExportedRecurrent, is_exported, open_exported
+from upframe.engine.clips import ClipStream, upscale_in_order
 from upframe.engine.cuts import Cuts, choose_cuts, no_cuts
-from upframe.engine.device import Precision, choose_device, choose_dtype, memory_format
+from upframe.runtime.device import Precision, choose_device, choose_dtype, memory_format
 from upframe.engine.finite import beyond, finite, usual_range, with_excess
-from upframe.engine.images import as_array, as_given
+from upframe.engine.array_kinds import as_array, as_given
 from upframe.engine.layers import from_layers, join_channels, peek, split_channels, to_layers
 from upframe.engine.size import Target
 from upframe.engine.streams import FittedStream, ImageStream, RecurrentStream, Stream, video_stream
@@ -34,9 +34,9 @@ from upframe.ops.sampling import Sampling, sample_offset
 from upframe.ops.shift import centred, shift
 from upframe.ops.transfer import decode_linear, encode_linear
 
-Given = TypeVar("Given", Pixels, Image.Image)
+Given = TypeVar("Given", Pixels, PIL.Image.Image)
 
-BAND_PIXELS = 2**22  # of a picture that are enlarged at a time
+BAND_PIXELS = 2**22  # of an image that are upscaled at a time
 MOVED = 2  # pixels of the input that a result which is moved looks further: half a cell, and two of the large pixels
 
 
@@ -45,18 +45,18 @@ def _nothing(_: str) -> None:
 
 
 class Upscaler:
-    """A model made ready on a device, for pictures of any size and kind.
+    """A model made ready on a device, for images of any size and kind.
 
     ``model``: a shipped name, a checkpoint file, what :func:`upframe.load` returned, or a file that `upframe export` has
     written. ``backend``: what computes the network, ``torch`` by default; ``onnxruntime`` and ``openvino`` compute on the CPU
     and export it first. An exported file runs in the backend it was made for. ``tile``: ``"auto"``, the side of a
-    tile in input pixels, or None for whole pictures. ``scale``: the enlargement of the results where it is not the model's;
+    tile in input pixels, or None for whole images. ``scale``: the upscaling of the results where it is not the model's;
     the model's result is resized to it. ``sampling``: where the pixels of what is handed in lie in the cells they stand for
     (:mod:`upframe.ops.sampling`): in the ``centre``, or, of test data made as "BD", at the ``corner``. Results have theirs in
     the centre, whatever the model was trained with. ``compile``: by torch's compiler, which takes up to minutes at first.
     ``graphs``: on CUDA, recorded once for each size and replayed (:mod:`upframe.engine.acceleration`). ``on_note`` is told
     what a user should know, such as smaller tiles for want of memory.
-    Raises CheckpointError, DeviceError and MissingExtra, and InputError for a network that needs more than pictures, or that
+    Raises CheckpointError, DeviceError and MissingExtra, and InputError for a network that needs more than images, or that
     the backend does not run.
     """
 
@@ -79,7 +79,7 @@ class Upscaler:
         self.info, self._on_note = loaded.info, on_note
         if self.info.kind == "rendered" and exported is None:
             raise InputError(
-                f"{self.info.name}: enlarges rendered frames, from their depth and motion; it is for upframe.Supersampler"
+                f"{self.info.name}: upscales rendered frames, from their depth and motion; it is for upframe.Supersampler"
             )
         self.target = Target(scale=scale)
         self.sampling = sampling
@@ -87,7 +87,7 @@ class Upscaler:
         self.backend: Backend = "torch" if exported is None else exported.backend
         self.device = choose_device(device if exported is None or device != "auto" else "cpu")
         self.dtype = choose_dtype(precision, self.device, self.info.half)
-        self.network: nn.Module | ExportedPicture | ExportedRecurrent
+        self.network: nn.Module | ExportedImage | ExportedRecurrent
         if isinstance(loaded, ExportedFile):
             if self.device.type != "cpu" or precision not in ("auto", "fp32"):
                 raise DeviceError(
@@ -105,26 +105,26 @@ class Upscaler:
         self._tiler = Tiler(cast(Callable[[Tensor], Tensor], self.network), self.info, side, on_note)  # not for video
 
     @torch.inference_mode()
-    def enlarge(self, rgb: Tensor, target: Target | None = None) -> Tensor:
-        """Enlarge (n, 3, h, w) RGB, nominally in [0, 1] -> (n, 3, height, width) float32, not clamped, on the device."""
+    def upscale_tensor(self, rgb: Tensor, target: Target | None = None) -> Tensor:
+        """Upscale (n, 3, h, w) RGB, nominally in [0, 1] -> (n, 3, height, width) float32, not clamped, on the device."""
         height, width = (target or self.target).of(rgb.shape[-2], rgb.shape[-1], self.info.scale)
         rgb = rgb.to(self.device, torch.float32)
         if self.info.kind == "video":  # a clip of one frame
             stream = self._video_stream(target)
             return torch.cat(stream.feed(rgb) + stream.finish())
         if isinstance(self.network, Interpolation):  # one step to any size
-            enlarged = resize(rgb, (height, width), kernel=self.network.kernel)
+            upscaled = resize(rgb, (height, width), kernel=self.network.kernel)
             factors = (max(large / small, 1) for large, small in ((width, rgb.shape[-1]), (height, rgb.shape[-2])))
-            return shift(enlarged, *(-factor * sample_offset(self.sampling, factor) for factor in factors))
-        enlarged = centred(self._tiler(rgb.to(self.dtype)).float(), self.info.scale, (self._offset, self._offset))
-        return enlarged if enlarged.shape[-2:] == (height, width) else resize(enlarged, (height, width))
+            return shift(upscaled, *(-factor * sample_offset(self.sampling, factor) for factor in factors))
+        upscaled = centred(self._tiler(rgb.to(self.dtype)).float(), self.info.scale, (self._offset, self._offset))
+        return upscaled if upscaled.shape[-2:] == (height, width) else resize(upscaled, (height, width))
 
     @overload
-    def upscale(self, image: Image.Image, target: Target | None = None) -> Image.Image: ...
+    def upscale(self, image: PIL.Image.Image, target: Target | None = None) -> PIL.Image.Image: ...
     @overload
     def upscale(self, image: Pixels, target: Target | None = None) -> Pixels: ...
-    def upscale(self, image: Image.Image | Pixels, target: Target | None = None) -> Image.Image | Pixels:
-        """Enlarge one image; the result is of the same kind, larger.
+    def upscale(self, image: PIL.Image.Image | Pixels, target: Target | None = None) -> PIL.Image.Image | Pixels:
+        """Upscale one image; the result is of the same kind, larger.
 
         Arrays: (h, w), (h, w, 1), (h, w, 2), (h, w, 3) or (h, w, 4), the last channel of two and four being straight alpha;
         uint8, uint16, or float in [0, 1] (returned as float32, not clamped). PIL images: modes L, LA, RGB, RGBA, La, RGBa,
@@ -138,7 +138,7 @@ class Upscaler:
     def upscale_layers(
         self, colour: Pixels, alpha: Pixels | None, target: Target | None = None, *, linear: bool = False
     ) -> tuple[Pixels, Pixels | None]:
-        """Enlarge colour (h, w, 1 or 3) and straight alpha (h, w, 1), each to its own type.
+        """Upscale colour (h, w, 1 or 3) and straight alpha (h, w, 1), each to its own type.
 
         ``linear``: scene-linear light, of any size, which is bent to a display's curve for the network and back again.
         Colours under fully transparent pixels are taken from their neighbours first, so that no dark fringe appears. Samples
@@ -147,15 +147,15 @@ class Upscaler:
         colour, alpha = finite(colour, self._on_note), None if alpha is None else finite(alpha, self._on_note)
         rgb = to_tensor(colour, self.device)
         if alpha is None:
-            return self._enlarge_layer(rgb, colour.dtype, target, linear=linear), None
+            return self._upscale_layer(rgb, colour.dtype, target, linear=linear), None
         opacity = to_tensor(alpha, self.device)
-        large = self._enlarge_layer(bleed(rgb, opacity), colour.dtype, target, linear=linear)
-        return large, within_neighbours(self._enlarge_layer(opacity, alpha.dtype, target), alpha)
+        large = self._upscale_layer(bleed(rgb, opacity), colour.dtype, target, linear=linear)
+        return large, within_neighbours(self._upscale_layer(opacity, alpha.dtype, target), alpha)
 
-    def _enlarge_layer(self, layer: Tensor, dtype: np.dtype[Any], target: Target | None, *, linear: bool = False) -> Pixels:
-        """Enlarge (1, 1 or 3, h, w) of any range to (height, width, 1 or 3) of a type, in bands if it is large.
+    def _upscale_layer(self, layer: Tensor, dtype: np.dtype[Any], target: Target | None, *, linear: bool = False) -> Pixels:
+        """Upscale (1, 1 or 3, h, w) of any range to (height, width, 1 or 3) of a type, in bands if it is large.
 
-        What lies outside [0, 1] is brought inside for the network, and back; a sample beyond the usual range is enlarged
+        What lies outside [0, 1] is brought inside for the network, and back; a sample beyond the usual range is upscaled
         beside it, so that it does not darken the rest.
         """
         grey = layer.shape[1] == 1
@@ -169,7 +169,7 @@ class Upscaler:
         height, width = target.of(layer.shape[-2], layer.shape[-1], self.info.scale)
         result: Pixels = np.empty((height, width, layer.shape[1]), dtype if dtype.kind == "u" else np.float32)
         for band, rows, cut in self._bands(layer.shape[-2], layer.shape[-1], (height, width)):
-            piece = self.enlarge(((layer[..., band, :] - low) / (high - low)).expand(-1, 3, -1, -1), target)
+            piece = self.upscale_tensor(((layer[..., band, :] - low) / (high - low)).expand(-1, 3, -1, -1), target)
             piece = (piece.mean(dim=1, keepdim=True) if grey else piece) * (high - low) + low
             if linear:  # where the curve is a logarithm, a slight overshoot would be a new light, brighter than any there is
                 piece = piece.clamp(low, high)
@@ -180,7 +180,7 @@ class Upscaler:
     def _bands(self, height: int, width: int, size: tuple[int, int]) -> Iterator[tuple[slice, slice, slice]]:
         """Rows to read, rows of the result they make, and which of the rows made those are.
 
-        One band for what is resized afterwards, and for pictures of common sizes; else floats of the whole result, sixteen
+        One band for what is resized afterwards, and for images of common sizes; else floats of the whole result, sixteen
         times its bytes, would have to be in memory at once.
         """
         scale, radius, multiple = self.info.scale, self.info.radius, self.info.multiple
@@ -197,7 +197,7 @@ class Upscaler:
     def open_clip(self, target: Target | None = None, *, layers: int = 1, cuts: Cuts = no_cuts) -> ClipStream:
         """Streams for a clip of frames of ``layers`` layers; ``cuts`` matters to networks that remember."""
         if self.info.kind != "video":
-            return ClipStream([ImageStream(lambda frame: self.enlarge(frame, target))] * layers, no_cuts)
+            return ClipStream([ImageStream(lambda frame: self.upscale_tensor(frame, target))] * layers, no_cuts)
         return ClipStream([self._video_stream(target) for _ in range(layers)], cuts)
 
     def _video_stream(self, target: Target | None) -> Stream:
@@ -206,7 +206,7 @@ class Upscaler:
         return FittedStream(stream, self.info, self.dtype, target or self.target, self._offset)
 
     def stream(self, frames: Iterable[Given], target: Target | None = None, *, cuts: str | Path = "auto") -> Iterator[Given]:
-        """Enlarge the frames of a clip one after the other; images as for :meth:`upscale`, all of the same kind.
+        """Upscale the frames of a clip one after the other; images as for :meth:`upscale`, all of the same kind.
 
         A network for video remembers the frames before, and may look ahead: its results then come later, in order. ``cuts``:
         where it is to forget, ``auto``, ``off`` or a file (:func:`upframe.engine.cuts.choose_cuts`). Raises InputError.
@@ -223,11 +223,11 @@ class Upscaler:
             return to_layers(*split_channels(pair[1]), self.device)
 
         def result(pair: tuple[Given, Pixels], layers: tuple[Tensor, ...]) -> Given:
-            enlarged = join_channels(from_layers(layers, *split_channels(pair[1])), like=pair[1])
-            given: Given = cast(Any, as_given(enlarged, pair[0]))  # of the kind of what was handed in
+            upscaled = join_channels(from_layers(layers, *split_channels(pair[1])), like=pair[1])
+            given: Given = cast(Any, as_given(upscaled, pair[0]))  # of the kind of what was handed in
             return given
 
-        yield from enlarge_in_order(pairs, clip, layers, result)
+        yield from upscale_in_order(pairs, clip, layers, result)
 
 
 def _exported(model: str | Path | Model, backend: Backend | None) -> ExportedFile | None:
@@ -236,6 +236,6 @@ def _exported(model: str | Path | Model, backend: Backend | None) -> ExportedFil
         return open_exported(model, backend)
     if backend is None or backend == "torch":
         return None
-    from upframe.engine.backends.cache import exported_for
+    from upframe.export.cache import exported_for
 
     return exported_for(model if isinstance(model, Model) else load(model), backend)

@@ -1,13 +1,13 @@
 """Measuring: models on data sets, results against references, and the page that shows what was found.
 
-``evaluate`` and ``compare`` give an ``Evaluation``, frozen and ready for JSON and CSV, and the pictures of a page, which
+``evaluate`` and ``compare`` give an ``Evaluation``, frozen and ready for JSON and CSV, and the images of a page, which
 ``write_page`` writes.
 """
 
 from upframe.evaluation.compare import Comparison, compare
 from upframe.evaluation.evaluate import Step, Wish, evaluate
 from upframe.evaluation.exhibits import Exhibit
-from upframe.evaluation.page import write_page
+from upframe.reports.evaluation import write_page
 from upframe.evaluation.protocols import PLAIN, Asked
 from upframe.evaluation.results import Evaluation, Scored, Subject, as_csv
 

@@ -16,7 +16,7 @@ LARGEST_CUT = 8  # low-resolution pixels; networks that want larger multiples pa
 
 
 class Clip(Protocol):
-    """What of an :class:`upframe.data.clips.EvaluationClip` is used here."""
+    """What of an :class:`upframe.datasets.clips.EvaluationClip` is used here."""
 
     @property
     def name(self) -> str: ...
@@ -69,7 +69,7 @@ class CutClip:
         height, width = (side - side % multiple for side in pixels.shape[:2])
         if not height or not width:
             raise InputError(
-                f"{self.name}: a picture of {pixels.shape[1]}x{pixels.shape[0]} is too small to be cut to {multiple}"
+                f"{self.name}: an image of {pixels.shape[1]}x{pixels.shape[0]} is too small to be cut to {multiple}"
             )
         return pixels[:height, :width]
 

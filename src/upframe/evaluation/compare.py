@@ -10,7 +10,7 @@ from pathlib import Path
 import torch
 from torch import Tensor
 
-from upframe.engine.device import choose_device
+from upframe.runtime.device import choose_device
 from upframe.errors import InputError
 from upframe.evaluation.evaluate import Step
 from upframe.evaluation.exhibits import Exhibit, Showing, crops_told, gather
@@ -27,11 +27,11 @@ from upframe.ops.shift import centred
 
 @dataclass(frozen=True, slots=True)
 class Comparison:
-    """What is to be compared: two pictures, films, folders, or a film and a folder of frames; and how.
+    """What is to be compared: two images, videos, folders, or a video and a folder of frames; and how.
 
     scale: that of the result, for protocols that cut as many pixels as the scale. sampling: where the samples lay that the
     result was made of, by something that puts them in the middle of their cells: of ``corner`` it is moved to where they were.
-    align: leave out what one side has alone. holes: pictures that are white where a pixel counts. exhibits: whether pictures
+    align: leave out what one side has alone. holes: images that are white where a pixel counts. exhibits: whether images
     are gathered for a page.
     """
 
@@ -51,7 +51,7 @@ def compare(
 ) -> tuple[Evaluation, tuple[Exhibit, ...]]:
     """Score a result against its reference, frame by frame, holding no more than a frame of each.
 
-    Returns the scores and, where asked for, the pictures of a page. Raises UpframeError: for a side that is missing or cannot
+    Returns the scores and, where asked for, the images of a page. Raises UpframeError: for a side that is missing or cannot
     be read, sizes or numbers of frames that differ, NaN, and whatever metrics raise.
     """
     notes: list[str] = []
@@ -62,7 +62,7 @@ def compare(
             on_note(text)
 
     if wanted.sampling == "corner" and wanted.scale == 1:
-        raise InputError("samples at the corner of their cells: say how many times the result was enlarged, with --scale")
+        raise InputError("samples at the corner of their cells: say how many times the result was upscaled, with --scale")
     device = choose_device(wanted.device)
     protocol, lpips = choose_protocol(wanted.asked, PLAIN, device, note)
     if protocol.mask == "hole" and wanted.holes is None:

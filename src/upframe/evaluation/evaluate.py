@@ -11,12 +11,12 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from upframe.data.clips import EvaluationSet
-from upframe.data.degradation import named
-from upframe.data.evaluation_set import open_set
+from upframe.datasets.clips import EvaluationSet
+from upframe.datasets.degradation import named
+from upframe.datasets.evaluation_set import open_set
 from upframe.engine.arrays import to_pixels
-from upframe.engine.device import Precision, choose_device
-from upframe.engine.memory import keep_freed_memory
+from upframe.runtime.device import Precision, choose_device
+from upframe.runtime.memory import keep_freed_memory
 from upframe.errors import InputError
 from upframe.evaluation.clips import Clip, CutClip, common_multiple
 from upframe.evaluation.exhibits import PLAIN_FAMILY, Exhibit, Showing, crops_told, gather
@@ -26,10 +26,10 @@ from upframe.evaluation.models import listed, load_models, usual_degradation, wa
 from upframe.evaluation.protocols import Asked, choose_protocol, default_protocol
 from upframe.evaluation.provenance import provenance
 from upframe.evaluation.results import Evaluation, Subject, scored
-from upframe.evaluation.runs import Enlarged, Run, RunSettings, make_run
+from upframe.evaluation.runs import Upscaled, Run, RunSettings, make_run
 from upframe.evaluation.sampling import sampling_in
-from upframe.media.pictures.file import write_picture
-from upframe.media.pictures.picture import Picture
+from upframe.media.image.file import write_image
+from upframe.media.image.image import Image
 from upframe.metrics import LPIPS, ClipScorer, Protocol, frame_tensor
 from upframe.models.info import ModelInfo
 from upframe.ops.resize import upscale
@@ -54,7 +54,7 @@ class Wish:
     None, the files of low resolution that are there, else what the models were trained for. low: where low resolution lies.
     multiple: what low resolution is cut to; where None, what all models take without padding.
     cuts: as for :func:`upframe.engine.cuts.choose_cuts`. far: as for :class:`upframe.Supersampler`. journal: the folder of
-    finished items, which are not done again. keep: a folder for the results. exhibits: whether to gather pictures for a page.
+    finished items, which are not done again. keep: a folder for the results. exhibits: whether to gather images for a page.
     """
 
     models: tuple[str, ...]
@@ -79,7 +79,7 @@ def evaluate(
 ) -> tuple[Evaluation, tuple[Exhibit, ...]]:
     """Run every model, and bicubic, over a set; score and time each frame.
 
-    Returns the scores and, where ``wish.exhibits``, the pictures of a page. Memory holds a frame at a time, and what a model
+    Returns the scores and, where ``wish.exhibits``, the images of a page. Memory holds a frame at a time, and what a model
     looks ahead. Raises UpframeError: for models of different scales, a set or weights that are not there, frames that do not
     fit, and whatever metrics raise.
     """
@@ -128,7 +128,7 @@ def _exhibits(clips: Sequence[Clip], runs: Sequence[Run], items: Sequence[Sequen
     """What is shown of ``items``, by clip and model."""
     return gather(
         [
-            Showing(clip.name, clip.frame_names, {run.info.name: item.pictures for run, item in zip(runs, row, strict=True)})
+            Showing(clip.name, clip.frame_names, {run.info.name: item.images for run, item in zip(runs, row, strict=True)})
             for clip, row in zip(clips, items, strict=True)
         ]
     )
@@ -197,7 +197,7 @@ class _Work:
         items = []
         for run in runs:
             item = self._item(clip, run, plan, places)
-            places = tuple(item.pictures.blocks) if places is None else places
+            places = tuple(item.images.blocks) if places is None else places
             items.append(item)
         return items
 
@@ -245,32 +245,32 @@ class _Work:
         numbered = self._set.kind == "rendered"  # frames are known by their number, which tells the drawn from the made
         lpips_device = self._lpips.shift.device if self._lpips is not None else run.device
         with ClipScorer(self._protocol, scale=scale, name=clip.name, lpips=self._lpips) as scorer, torch.inference_mode():
-            for enlarged in run(clip):
-                milliseconds.append(enlarged.milliseconds)
-                index = enlarged.index
+            for upscaled in run(clip):
+                milliseconds.append(upscaled.milliseconds)
+                index = upscaled.index
                 if index in clip.scored:
                     reference = frame_tensor(clip.high(index)).to(lpips_device)
                     number = int(clip.frame_names[index]) if numbered else index
                     hole = torch.from_numpy(clip.hole(index)) if self._protocol.mask == "hole" else None
-                    scorer.add(enlarged.picture.to(lpips_device), reference, hole=hole, index=number)
+                    scorer.add(upscaled.image.to(lpips_device), reference, hole=hole, index=number)
                     if not plan.empty:
-                        self._watch(watcher, enlarged, reference, run, first=places is None)
-                self._write(clip, run, enlarged)
+                        self._watch(watcher, upscaled, reference, run, first=places is None)
+                self._write(clip, run, upscaled)
                 self._tell(clip, run, 1)
             self._tell(clip, run, len(clip.frame_names) - len(milliseconds))
             scores = scorer.finish()
         return Item(scores, tuple(milliseconds), watcher.finish())
 
-    def _watch(self, watcher: Watcher, enlarged: Enlarged, reference: Tensor, run: Run, *, first: bool) -> None:
-        result = enlarged.picture.to(reference.device)
-        if not first or enlarged.low is None:
-            watcher.see(enlarged.index, result, reference)
+    def _watch(self, watcher: Watcher, upscaled: Upscaled, reference: Tensor, run: Run, *, first: bool) -> None:
+        result = upscaled.image.to(reference.device)
+        if not first or upscaled.low is None:
+            watcher.see(upscaled.index, result, reference)
             return
-        low = enlarged.low.to(reference.device)
+        low = upscaled.low.to(reference.device)
         plain = None
         if run.info.family != PLAIN_FAMILY:
-            plain = centred(upscale(low[None], run.info.scale), run.info.scale, enlarged.offset)[0]
-        watcher.see(enlarged.index, result, reference, low, plain)
+            plain = centred(upscale(low[None], run.info.scale), run.info.scale, upscaled.offset)[0]
+        watcher.see(upscaled.index, result, reference, low, plain)
 
     def _result_path(self, folder: Path, clip: Clip, run: Run, index: int) -> Path:
         model = folder / run.info.name
@@ -285,11 +285,11 @@ class _Work:
             self._result_path(folder, clip, run, index).is_file() for index in range(len(clip.frame_names))
         )
 
-    def _write(self, clip: Clip, run: Run, enlarged: Enlarged) -> None:
+    def _write(self, clip: Clip, run: Run, upscaled: Upscaled) -> None:
         """Keep a result as an 8-bit PNG, under the model's and the clip's name."""
         if self._wish.keep is not None:
-            pixels = to_pixels(enlarged.picture[None], np.dtype(np.uint8))
-            write_picture(self._result_path(self._wish.keep, clip, run, enlarged.index), Picture(pixels), overwrite=True)
+            pixels = to_pixels(upscaled.image[None], np.dtype(np.uint8))
+            write_image(self._result_path(self._wish.keep, clip, run, upscaled.index), Image(pixels), overwrite=True)
 
     def _tell(self, clip: Clip, run: Run, frames: int) -> None:
         self._done += frames

@@ -6,7 +6,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Literal
 
-from upframe.evaluation.gallery import LOOKED_AT, LOW, REFERENCE, Layers, Pictures, Place
+from upframe.evaluation.gallery import LOOKED_AT, LOW, REFERENCE, Layers, Images, Place
 
 BLOCKS = 3  # worst, and as many best
 PLAIN_FAMILY = "bicubic"
@@ -18,12 +18,12 @@ class Showing:
 
     clip: str
     frame_names: Sequence[str]
-    pictures: Mapping[str, Pictures]
+    images: Mapping[str, Images]
 
 
 @dataclass(frozen=True, slots=True)
 class Exhibit:
-    """Pictures of one place, by what they show: low resolution first, then bicubic, the others, the reference."""
+    """Images of one place, by what they show: low resolution first, then bicubic, the others, the reference."""
 
     kind: Literal["window", "profile", "worst", "best"]
     title: str
@@ -34,10 +34,10 @@ def gather(showings: Sequence[Showing]) -> tuple[Exhibit, ...]:
     """The exhibits of a page: every window and profile there is, and the worst and best blocks of all clips."""
     found: list[Exhibit] = []
     for showing in showings:
-        windows = _merged([pictures.window for pictures in showing.pictures.values()])
+        windows = _merged([images.window for images in showing.images.values()])
         if windows:
             found.append(Exhibit("window", showing.clip, windows))
-        profiles = _merged([pictures.profile for pictures in showing.pictures.values()])
+        profiles = _merged([images.profile for images in showing.images.values()])
         if profiles:
             found.append(Exhibit("profile", showing.clip, profiles))
     places = [(place, showing) for showing in showings for place in _first(showing).blocks]
@@ -52,9 +52,9 @@ def crops_told(clips: int) -> dict[str, str | int]:
     return {"crops": f"from the first {LOOKED_AT} clips"} if clips > LOOKED_AT else {}
 
 
-def _first(showing: Showing) -> Pictures:
+def _first(showing: Showing) -> Images:
     """Those of the subject that chose the places."""
-    return next(iter(showing.pictures.values()))
+    return next(iter(showing.images.values()))
 
 
 def _spread(places: Sequence[tuple[Place, Showing]]) -> Iterator[tuple[Place, Showing]]:
@@ -70,14 +70,14 @@ def _spread(places: Sequence[tuple[Place, Showing]]) -> Iterator[tuple[Place, Sh
 
 
 def _block(place: Place, showing: Showing) -> Exhibit:
-    layers = _merged([pictures.blocks.get(place, {}) for pictures in showing.pictures.values()])
+    layers = _merged([images.blocks.get(place, {}) for images in showing.images.values()])
     value = f"{place.value:+.2f} dB over bicubic" if place.gain else f"{place.value:.2f} dB"
     frame = f", frame {showing.frame_names[place.frame]}" if len(showing.frame_names) > 1 else ""
     return Exhibit(place.verdict, f"{showing.clip}{frame}: {value}", layers)
 
 
 def _merged(layers: Sequence[Layers]) -> Layers:
-    together = {name: picture for some in layers for name, picture in some.items()}
+    together = {name: image for some in layers for name, image in some.items()}
     return dict(sorted(together.items(), key=lambda layer: _rank(layer[0])))
 
 

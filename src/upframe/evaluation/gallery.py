@@ -1,4 +1,4 @@
-"""Pictures of a report, gathered while frames pass by: a window of one frame, a column over time, the worst and best blocks.
+"""Images of a report, gathered while frames pass by: a window of one frame, a column over time, the worst and best blocks.
 
 Of a clip no more is kept than what is shown of it. What the first subject shows decides what the others show, so that the
 same places stand side by side.
@@ -15,7 +15,7 @@ from typing import Any, Literal, NamedTuple
 import numpy as np
 import torch
 from numpy.typing import NDArray
-from PIL import Image
+import PIL.Image
 from torch import Tensor
 from torch.nn import functional as F
 
@@ -65,7 +65,7 @@ class Plan:
 
 
 @dataclass(slots=True)
-class Pictures:
+class Images:
     """What is kept of one subject on one clip; with the reference and low resolution where it came first."""
 
     window: Layers = field(default_factory=dict)
@@ -78,14 +78,14 @@ class Pictures:
         return {"window": _as_text(self.window), "profile": _as_text(self.profile), "blocks": blocks}
 
     @classmethod
-    def from_json(cls, content: Mapping[str, Any]) -> Pictures:
+    def from_json(cls, content: Mapping[str, Any]) -> Images:
         """The inverse of :meth:`as_json`. Raises ValueError, LookupError or TypeError for anything else."""
         blocks = {Place(*entry["place"]): _as_bytes(entry["layers"]) for entry in content["blocks"]}
         return cls(_as_bytes(content["window"]), _as_bytes(content["profile"]), blocks)
 
 
 def _as_text(layers: Layers) -> dict[str, str]:
-    return {name: b64encode(picture).decode("ascii") for name, picture in layers.items()}
+    return {name: b64encode(image).decode("ascii") for name, image in layers.items()}
 
 
 def _as_bytes(layers: Mapping[str, str]) -> Layers:
@@ -97,12 +97,12 @@ class Watcher:
 
     name: the subject's. places: the blocks to keep; None for the first subject, which finds them, and keeps the reference and
     low resolution, too. ``see`` takes frames (3, h, w) of one size, uint8 or in [0, 1], in order; ``low`` (3, h / scale,
-    w / scale); ``plain`` the bicubic enlargement, against which the best blocks are found where there is one.
+    w / scale); ``plain`` the bicubic upscaling, against which the best blocks are found where there is one.
     """
 
     def __init__(self, name: str, plan: Plan, *, scale: int = 1, places: Sequence[Place] | None = None) -> None:
         self._name, self._plan, self._scale, self._places = name, plan, scale, places
-        self._pictures = Pictures()
+        self._images = Images()
         self._columns: dict[str, list[NDArray[np.uint8]]] = {}
         self._found: dict[Verdict, list[_Found]] = {"worst": [], "best": []}
         self._seen, self._compared = 0, False
@@ -118,7 +118,7 @@ class Watcher:
             shown |= {REFERENCE: reference[:, :height, :width]} | ({} if low is None else {LOW: low})
         if index == self._plan.window:
             area = self._window(height, width)
-            self._pictures.window = {
+            self._images.window = {
                 name: (_png if name == LOW else _jpeg)(self._cut(name, frame, *area)) for name, frame in shown.items()
             }
         if self._plan.profile and self._seen < PROFILE[1]:
@@ -127,15 +127,15 @@ class Watcher:
             self._keep_blocks(index, shown, plain)
         self._seen += 1
 
-    def finish(self) -> Pictures:
+    def finish(self) -> Images:
         """What was kept."""
         if self._seen > 1:
-            self._pictures.profile = {name: _png(np.stack(columns, axis=1)) for name, columns in self._columns.items()}
+            self._images.profile = {name: _png(np.stack(columns, axis=1)) for name, columns in self._columns.items()}
         if self._places is None:
             for found in self._found.values():
                 ranked = sorted(found, key=lambda entry: -entry.rank)
-                self._pictures.blocks |= {entry.place: entry.layers for entry in ranked}
-        return self._pictures
+                self._images.blocks |= {entry.place: entry.layers for entry in ranked}
+        return self._images
 
     def _window(self, height: int, width: int) -> tuple[int, int, int, int]:
         """Top, left, height and width of the middle of a frame; whole low-resolution pixels."""
@@ -164,12 +164,12 @@ class Watcher:
         if self._places is not None:
             for place in self._places:
                 if place.frame == index:
-                    self._pictures.blocks[place] = self._block(place, shown)
+                    self._images.blocks[place] = self._block(place, shown)
             return
         self._compared |= plain is not None
         for place, rank in _blocks(index, shown[self._name], shown[REFERENCE], plain):
             if self._compared and plain is None and place.verdict == "best":
-                continue  # its rank is of another kind than that of frames with a bicubic enlargement
+                continue  # its rank is of another kind than that of frames with a bicubic upscaling
             found = self._found[place.verdict]
             rivals = [entry for entry in found if _overlap(entry.place, place)]
             if not rivals and len(found) == KEPT:
@@ -191,14 +191,14 @@ class _Found(NamedTuple):
 
 
 def _overlap(one: Place, other: Place) -> bool:
-    """Whether two blocks show the same part of the picture, in whatever frames."""
+    """Whether two blocks show the same part of the image, in whatever frames."""
     return abs(one.top - other.top) < BLOCK and abs(one.left - other.left) < BLOCK
 
 
 def _blocks(index: int, result: Tensor, reference: Tensor, plain: Tensor | None) -> list[tuple[Place, float]]:
     """The worst and the best blocks of a frame, and how much so.
 
-    Worst: the greatest error of the luma. Best: the greatest gain over the bicubic enlargement, or without one the least error
+    Worst: the greatest error of the luma. Best: the greatest gain over the bicubic upscaling, or without one the least error
     for what there is to see. Blocks overlap by half.
     """
     wanted = _luma(reference)
@@ -241,11 +241,11 @@ def _codes(frame: Tensor) -> NDArray[np.uint8]:
 
 def _jpeg(pixels: NDArray[np.uint8]) -> bytes:
     out = io.BytesIO()
-    Image.fromarray(pixels).save(out, "JPEG", quality=_QUALITY, subsampling=0, optimize=True)
+    PIL.Image.fromarray(pixels).save(out, "JPEG", quality=_QUALITY, subsampling=0, optimize=True)
     return out.getvalue()
 
 
 def _png(pixels: NDArray[np.uint8]) -> bytes:
     out = io.BytesIO()
-    Image.fromarray(pixels).save(out, "PNG", optimize=True)
+    PIL.Image.fromarray(pixels).save(out, "PNG", optimize=True)
     return out.getvalue()

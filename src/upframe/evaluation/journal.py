@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from upframe.errors import OutputError
-from upframe.evaluation.gallery import Pictures
+from upframe.evaluation.gallery import Images
 from upframe.media.atomic import atomic_output
 from upframe.metrics import METRICS, ClipScores, FrameScores
 
@@ -27,7 +27,7 @@ class Item:
 
     scores: ClipScores
     milliseconds: tuple[float, ...]
-    pictures: Pictures
+    images: Images
     shown: str = ""
 
 
@@ -64,7 +64,7 @@ class Journal:
                 return Item(
                     _scores(content["scores"]),
                     tuple(float(value) for value in content["milliseconds"]),
-                    Pictures.from_json(content["pictures"]),
+                    Images.from_json(content["images"]),
                     str(content["shown"]),
                 )
         return None
@@ -79,7 +79,7 @@ class Journal:
             "scores": item.scores.as_json(),
             "milliseconds": list(item.milliseconds),
             "shown": item.shown,
-            "pictures": item.pictures.as_json(),
+            "images": item.images.as_json(),
         }
         with atomic_output(self._path(key), overwrite=True) as temporary:
             temporary.write_text(json.dumps(content), encoding="utf-8")

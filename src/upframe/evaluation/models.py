@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import replace
 
-from upframe.data.clips import EvaluationSet
-from upframe.data.degradation import DEGRADATIONS, Degradation
-from upframe.data.rendered_clips import AS_RENDERED
+from upframe.datasets.clips import EvaluationSet
+from upframe.datasets.degradation import DEGRADATIONS, Degradation
+from upframe.datasets.rendered_clips import AS_RENDERED
 from upframe.errors import InputError
 from upframe.evaluation.exhibits import PLAIN_FAMILY
 from upframe.evaluation.gallery import LOW, REFERENCE, RESULT
@@ -23,12 +23,12 @@ def load_models(names: Iterable[str], scale: int | None) -> list[Model]:
         raise InputError("no model is named")
     trained = next((model for model in models if model.info.degradation != "none"), models[0])
     wanted = scale or trained.info.scale
-    # What enlarges to any size goes by the others.
+    # What upscales to any size goes by the others.
     models = [load(model.info.family, scale=wanted) if model.info.degradation == "none" else model for model in models]
     for info in (model.info for model in models):
         if info.scale != wanted:
             other = f"--scale {scale}" if scale else f"{trained.info.name} x{wanted}"
-            raise InputError(f"{info.name}: enlarges x{info.scale}, and {other} was asked for: compare models of one scale")
+            raise InputError(f"{info.name}: upscales x{info.scale}, and {other} was asked for: compare models of one scale")
     if all(model.info.family != PLAIN_FAMILY for model in models):
         models.append(load(PLAIN_FAMILY, scale=wanted))
     return [replace(model, info=replace(model.info, name=name)) for model, name in zip(models, _names(models), strict=True)]
@@ -72,7 +72,7 @@ def warn(infos: Iterable[ModelInfo], dataset: EvaluationSet, note: Callable[[str
                 f"{info.name} was trained for {info.degradation}, and low resolution is {made} here: it does worse than it can"
             )
         if info.kind == "video" and dataset.kind == "image":
-            note(f"{info.name} is for video: each picture is a clip of one frame to it")
+            note(f"{info.name} is for video: each image is a clip of one frame to it")
         if info.family == "stssnet" and interleaved:
             note(f"{info.name} makes odd frames without their colour; other models are given the colour of every frame")
 

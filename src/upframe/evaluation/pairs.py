@@ -1,4 +1,4 @@
-"""What is compared with what: files, folders and films brought together frame by frame, read as they are needed."""
+"""What is compared with what: files, folders and videos brought together frame by frame, read as they are needed."""
 
 from __future__ import annotations
 
@@ -12,14 +12,14 @@ from pathlib import Path, PurePosixPath
 from typing import Any, NamedTuple
 
 from numpy.typing import NDArray
-from PIL import Image
+import PIL.Image
 
-from upframe.data.films import rgb_of
-from upframe.data.pictures import read_rgb, read_seen
+from upframe.datasets.videos import rgb_of
+from upframe.datasets.images import read_rgb, read_seen
 from upframe.errors import InputError
 from upframe.media.files import Input, find_inputs, natural_key
-from upframe.media.films.film import RawFrame
-from upframe.media.films.reader import FilmReader, probe
+from upframe.media.video.info import RawFrame
+from upframe.media.video.reader import VideoReader, probe
 from upframe.regular import refuse_irregular
 
 Pixels = NDArray[Any]
@@ -39,9 +39,9 @@ class Pair(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class PairedClip:
-    """Frames that belong together; a picture is a clip of one.
+    """Frames that belong together; an image is a clip of one.
 
-    frames: how many, None where a film does not say. rate: frames a second, where a film says so. ``open`` begins anew.
+    frames: how many, None where a video does not say. rate: frames a second, where a video says so. ``open`` begins anew.
     """
 
     name: str
@@ -55,50 +55,50 @@ class _Side:
     """The files of one of the two, by their name below its folder, without suffix."""
 
     path: str
-    pictures: dict[str, Path]
-    films: dict[str, Path]
+    images: dict[str, Path]
+    videos: dict[str, Path]
 
     @property
-    def film(self) -> Path | None:
-        """The one film that there is."""
-        return next(iter(self.films.values())) if len(self.films) == 1 and not self.pictures else None
+    def video(self) -> Path | None:
+        """The one video that there is."""
+        return next(iter(self.videos.values())) if len(self.videos) == 1 and not self.images else None
 
 
 def pair_up(result: str, reference: str, *, holes: str | None, align: bool, on_note: Notes) -> list[PairedClip]:
-    """The clips to compare: two pictures, two films, a film and frames, or two folders, whose files are matched by name.
+    """The clips to compare: two images, two videos, a video and frames, or two folders, whose files are matched by name.
 
-    Pictures of one folder that are numbered without a gap and have one size are the frames of a clip; others stand for
-    themselves. ``holes``: pictures that are white where a pixel counts, named as the references. ``align`` leaves out what one
+    Images of one folder that are numbered without a gap and have one size are the frames of a clip; others stand for
+    themselves. ``holes``: images that are white where a pixel counts, named as the references. ``align`` leaves out what one
     side has alone. Raises InputError for a side that is not there, for names that one side has alone, for different numbers
     of frames.
     """
     ours, theirs = _side(result), _side(reference)
-    if ours.film is not None or theirs.film is not None:
+    if ours.video is not None or theirs.video is not None:
         if holes is not None:
-            raise InputError(f"{holes}: maps of holes are for pictures, and a film is compared")
+            raise InputError(f"{holes}: maps of holes are for images, and a video is compared")
         return [_in_order(ours, theirs, align=align, on_note=on_note)]
     clips = [
-        _film_clip(name, ours.films[mine], path, align=align, on_note=on_note)
-        for mine, name, path in _matched(ours.path, ours.films, theirs.path, theirs.films, align=align, on_note=on_note)
+        _video_clip(name, ours.videos[mine], path, align=align, on_note=on_note)
+        for mine, name, path in _matched(ours.path, ours.videos, theirs.path, theirs.videos, align=align, on_note=on_note)
     ]
-    matched = _matched(ours.path, ours.pictures, theirs.path, theirs.pictures, align=align, on_note=on_note)
+    matched = _matched(ours.path, ours.images, theirs.path, theirs.images, align=align, on_note=on_note)
     if not matched and not clips:
         raise InputError(f"{result}: has nothing that can be compared with {reference}")
     maps = None if holes is None else _side(holes)
-    pictures = [(name, ours.pictures[mine], path, _hole_of(maps, name, len(matched))) for mine, name, path in matched]
-    return clips + _picture_clips(pictures, theirs.path, on_note)
+    images = [(name, ours.images[mine], path, _hole_of(maps, name, len(matched))) for mine, name, path in matched]
+    return clips + _image_clips(images, theirs.path, on_note)
 
 
 def _side(argument: str) -> _Side:
-    pictures: dict[str, Path] = {}
-    films: dict[str, Path] = {}
+    images: dict[str, Path] = {}
+    videos: dict[str, Path] = {}
     for item in find_inputs([argument]):
-        into = films if item.kind == "film" else pictures
+        into = videos if item.kind == "film" else images
         for name, path in _named_files(item):
             if name in into:
                 raise InputError(f"{path}: {into[name].name} has the same name; one of the two has to go")
             into[name] = path
-    return _Side(argument, pictures, films)
+    return _Side(argument, images, videos)
 
 
 def _named_files(item: Input) -> Iterator[tuple[str, Path]]:
@@ -180,7 +180,7 @@ def _numbered(names: Sequence[str]) -> bool:
     )
 
 
-# --- clips of pictures
+# --- clips of images
 
 _Files = tuple[str, Path, Path, Path | None]
 """The name, the result, the reference, the map of holes."""
@@ -189,16 +189,16 @@ _Files = tuple[str, Path, Path, Path | None]
 def _hole_of(maps: _Side | None, name: str, count: int) -> Path | None:
     if maps is None:
         return None
-    if name in maps.pictures:
-        return maps.pictures[name]
-    if count == len(maps.pictures) == 1:
-        return next(iter(maps.pictures.values()))
+    if name in maps.images:
+        return maps.images[name]
+    if count == len(maps.images) == 1:
+        return next(iter(maps.images.values()))
     raise InputError(f"{maps.path}: no map of holes for {name}")
 
 
-def _picture_clips(pictures: Sequence[_Files], reference: str, on_note: Notes) -> list[PairedClip]:
+def _image_clips(images: Sequence[_Files], reference: str, on_note: Notes) -> list[PairedClip]:
     folders: dict[str, list[_Files]] = {}
-    for files in pictures:
+    for files in images:
         folders.setdefault(str(PurePosixPath(files[0]).parent), []).append(files)
     clips = []
     for folder, together in folders.items():
@@ -206,13 +206,13 @@ def _picture_clips(pictures: Sequence[_Files], reference: str, on_note: Notes) -
             name = folder if folder != "." else Path(reference.rstrip("/")).name
             if "%" in name or "#" in name:  # a numbered sequence
                 name = together[0][2].parent.name
-            clips.append(_picture_clip(name, together, on_note))
+            clips.append(_image_clip(name, together, on_note))
         else:
-            clips += [_picture_clip(files[0], [files], on_note) for files in together]
+            clips += [_image_clip(files[0], [files], on_note) for files in together]
     return clips
 
 
-def _picture_clip(name: str, files: Sequence[_Files], on_note: Notes) -> PairedClip:
+def _image_clip(name: str, files: Sequence[_Files], on_note: Notes) -> PairedClip:
     def read() -> Generator[Pair, None, None]:
         for frame, ours, theirs, hole in files:
             marks = None if hole is None else read_rgb(hole)
@@ -226,25 +226,25 @@ def _of_one_size(paths: Sequence[Path]) -> bool:
     """By their headers; what Pillow cannot read, such as OpenEXR, counts as equal."""
     sizes = set()
     with warnings.catch_warnings():
-        warnings.simplefilter("ignore")  # on pictures of many pixels, which are not read here
+        warnings.simplefilter("ignore")  # on images of many pixels, which are not read here
         for path in paths:
             refuse_irregular(path)
             try:
-                with Image.open(path) as picture:
-                    sizes.add(picture.size)
-            except (OSError, SyntaxError, ValueError, Image.DecompressionBombError):
+                with PIL.Image.open(path) as image:
+                    sizes.add(image.size)
+            except (OSError, SyntaxError, ValueError, PIL.Image.DecompressionBombError):
                 continue
             if len(sizes) > 1:
                 return False
     return True
 
 
-# --- films
+# --- videos
 
 
 @dataclass(frozen=True, slots=True)
 class _Frames:
-    """Frames in order, from a film or from pictures."""
+    """Frames in order, from a video or from images."""
 
     path: str
     count: int | None
@@ -253,36 +253,38 @@ class _Frames:
     open: Callable[[], Generator[Pixels, None, None]]
 
 
-def _film(path: Path) -> _Frames:
+def _video(path: Path) -> _Frames:
     info = probe(path)
 
     def read() -> Generator[Pixels, None, None]:
-        with FilmReader(path) as reader:
+        with VideoReader(path) as reader:
             yield from (rgb_of(item, reader.info) for item in reader if isinstance(item, RawFrame))
 
     return _Frames(str(path), info.frames, info.frames_exact, float(info.average_rate or 0), read)
 
 
 def _frames(side: _Side, on_note: Notes) -> _Frames:
-    if side.film is not None:
-        return _film(side.film)
-    names = sorted(side.pictures, key=lambda name: natural_key(Path(name)))
-    if side.films or not names or len({PurePosixPath(name).parent for name in names}) > 1:
-        raise InputError(f"{side.path}: a film is compared with another film, or with a folder of its frames and nothing else")
+    if side.video is not None:
+        return _video(side.video)
+    names = sorted(side.images, key=lambda name: natural_key(Path(name)))
+    if side.videos or not names or len({PurePosixPath(name).parent for name in names}) > 1:
+        raise InputError(
+            f"{side.path}: a video is compared with another video, or with a folder of its frames and nothing else"
+        )
 
     def read() -> Generator[Pixels, None, None]:
-        yield from (read_seen(side.pictures[name], on_note) for name in names)
+        yield from (read_seen(side.images[name], on_note) for name in names)
 
     return _Frames(side.path, len(names), True, 0.0, read)
 
 
 def _in_order(ours: _Side, theirs: _Side, *, align: bool, on_note: Notes) -> PairedClip:
-    name = Path((theirs.film or ours.film or Path(theirs.path)).name).stem
+    name = Path((theirs.video or ours.video or Path(theirs.path)).name).stem
     return _ordered_clip(name, _frames(ours, on_note), _frames(theirs, on_note), align=align, on_note=on_note)
 
 
-def _film_clip(name: str, ours: Path, theirs: Path, *, align: bool, on_note: Notes) -> PairedClip:
-    return _ordered_clip(name, _film(ours), _film(theirs), align=align, on_note=on_note)
+def _video_clip(name: str, ours: Path, theirs: Path, *, align: bool, on_note: Notes) -> PairedClip:
+    return _ordered_clip(name, _video(ours), _video(theirs), align=align, on_note=on_note)
 
 
 def _ordered_clip(name: str, ours: _Frames, theirs: _Frames, *, align: bool, on_note: Notes) -> PairedClip:

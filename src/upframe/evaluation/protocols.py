@@ -8,15 +8,15 @@ from pathlib import Path
 
 import torch
 
-from upframe.data.clips import EvaluationSet
-from upframe.data.rendered_clips import AS_RENDERED
+from upframe.datasets.clips import EvaluationSet
+from upframe.datasets.rendered_clips import AS_RENDERED
 from upframe.errors import CheckpointError
 from upframe.metrics import LPIPS, Protocol, find_protocol, load_lpips
 from upframe.metrics.masks import MaskMode
 from upframe.models.info import ModelInfo
 
-PLAIN = Protocol("plain", "pictures as they lie", ("psnr_rgb", "ssim_rgb", "psnr_y", "ssim_y"))
-"""What ``compare`` uses where no other is named: whole pictures, RGB and luma."""
+PLAIN = Protocol("plain", "images as they lie", ("psnr_rgb", "ssim_rgb", "psnr_y", "ssim_y"))
+"""What ``compare`` uses where no other is named: whole images, RGB and luma."""
 
 _WITH_LPIPS = frozenset(("lpips", "tlp"))
 
@@ -34,7 +34,7 @@ class Asked:
 def default_protocol(dataset: EvaluationSet, infos: Iterable[ModelInfo]) -> Protocol:
     """The usual one of a set and the models.
 
-    ``set-y`` for pictures; for video ``vid4-y``, and ``tecogan`` where it is BD and TTVSR is not among the models; for
+    ``set-y`` for images; for video ``vid4-y``, and ``tecogan`` where it is BD and TTVSR is not among the models; for
     rendered clips ``nsrr``, and ``stssnet`` where that is among the models or its own frame files are scored.
     """
     if dataset.kind == "image":

@@ -49,7 +49,7 @@ class Subject:
     """What was scored: a model's results, or those that lie on disk.
 
     ``description``: what is known of it, in words, by name: its SHA-256, degradation, parameters. ``milliseconds``: of each
-    frame that was enlarged, the network alone, in order; empty where nothing was run.
+    frame that was upscaled, the network alone, in order; empty where nothing was run.
     """
 
     name: str

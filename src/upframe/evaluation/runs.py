@@ -13,13 +13,13 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from upframe.data.rendered_clips import RenderedEvaluationClip
-from upframe.data.stssnet_files import StoredClip
+from upframe.datasets.rendered_clips import RenderedEvaluationClip
+from upframe.datasets.stssnet_files import StoredClip
 from upframe.engine.cuts import choose_cuts
-from upframe.engine.device import Precision, choose_device, choose_dtype
+from upframe.runtime.device import Precision, choose_device, choose_dtype
 from upframe.engine.fitting import fit
 from upframe.engine.layers import to_layers
-from upframe.engine.rates import wait
+from upframe.runtime.rates import wait
 from upframe.engine.supersampler import Supersampler
 from upframe.engine.upscaler import Upscaler
 from upframe.errors import InputError
@@ -29,11 +29,11 @@ from upframe.models.info import ModelInfo
 from upframe.models.stssnet import STSSNet
 from upframe.ops.sampling import Sampling, sample_offset
 from upframe.ops.shift import centred
-from upframe.rendering.frame import RenderedFrame
+from upframe.rendered.frame import RenderedFrame
 
 
 @dataclass(frozen=True, slots=True)
-class Enlarged:
+class Upscaled:
     """A result (3, scale*h, scale*w), the frame at low resolution (3, h, w), and the milliseconds it took the network.
 
     Both float32, nominally in [0, 1] and not clamped, on the model's device. low: None for a frame that was not drawn.
@@ -41,7 +41,7 @@ class Enlarged:
     """
 
     index: int
-    picture: Tensor
+    image: Tensor
     low: Tensor | None
     milliseconds: float
     offset: tuple[float, float] = (0.0, 0.0)
@@ -53,7 +53,7 @@ class Run(Protocol):
     info: ModelInfo
     device: torch.device
 
-    def __call__(self, clip: Clip) -> Iterator[Enlarged]:
+    def __call__(self, clip: Clip) -> Iterator[Upscaled]:
         """Every frame of a clip in order."""
 
 
@@ -79,7 +79,7 @@ def make_run(model: Model, clips: Sequence[Clip], settings: RunSettings) -> Run:
         return RenderedRun(model, Supersampler(model, device=device, precision=precision, far=far))
     if not all(isinstance(clip, StoredClip) for clip in clips):
         raise InputError(
-            f"{model.info.name}: enlarges rendered frames from their depth and motion, and the set holds no such frames"
+            f"{model.info.name}: upscales rendered frames from their depth and motion, and the set holds no such frames"
         )
     if not isinstance(model.network, STSSNet):
         raise InputError(f"{model.info.name}: the set holds frames that are stored as STSSNet takes them, and no other network")
@@ -92,14 +92,14 @@ def on_bare_frames(model: Model) -> Model:
 
 
 class UpscalerRun:
-    """Models for pictures and video; ``cuts`` as :class:`RunSettings`. Results of jittered frames are moved to the pixels."""
+    """Models for images and video; ``cuts`` as :class:`RunSettings`. Results of jittered frames are moved to the pixels."""
 
     def __init__(self, upscaler: Upscaler, cuts: str) -> None:
         self.upscaler, self.info, self.device = upscaler, upscaler.info, upscaler.device
         self._cuts = choose_cuts(cuts)
         self._sizes: set[torch.Size] = set()
 
-    def __call__(self, clip: Clip) -> Iterator[Enlarged]:
+    def __call__(self, clip: Clip) -> Iterator[Upscaled]:
         stream = self.upscaler.open_clip(cuts=self._cuts())
         clock, waiting, drawn = _Clock(self.device), deque[tuple[int, Tensor]](), 0
         for index in (*range(len(clip.frame_names)), None):
@@ -113,21 +113,21 @@ class UpscalerRun:
             with clock:
                 ready = stream.finish() if index is None else stream.feed(layers)
             share = clock.share(len(ready))
-            for (picture,) in ready:
+            for (image,) in ready:
                 done, low = waiting.popleft()
                 jitter = clip.jitter(done) if isinstance(clip, RenderedEvaluationClip) else (0.0, 0.0)
                 offset = sample_offset(self.upscaler.sampling, self.info.scale)
                 offsets = offset + jitter[0], offset + jitter[1]
-                yield Enlarged(done, centred(picture, self.info.scale, jitter)[0], low, share, offsets)
+                yield Upscaled(done, centred(image, self.info.scale, jitter)[0], low, share, offsets)
         if not drawn:
-            raise InputError(f"{clip.name}: none of its frames has a colour, which {self.info.name} enlarges")
+            raise InputError(f"{clip.name}: none of its frames has a colour, which {self.info.name} upscales")
 
     @torch.inference_mode()
     def _warm_up(self, frame: Tensor) -> None:
         """The first run at a size chooses algorithms and asks for memory, which no later one does."""
         if self.info.kind == "image" and frame.shape not in self._sizes and len(self._sizes) < 8:
             self._sizes.add(frame.shape)
-            self.upscaler.enlarge(frame)
+            self.upscaler.upscale(frame)
 
 
 class StoredRun:
@@ -139,7 +139,7 @@ class StoredRun:
         self._network = model.network.to(self.device, self._dtype)
 
     @torch.inference_mode()
-    def __call__(self, clip: Clip) -> Iterator[Enlarged]:
+    def __call__(self, clip: Clip) -> Iterator[Upscaled]:
         if not isinstance(clip, StoredClip):
             raise InputError(f"{clip.name}: {self.info.name} needs frames that are stored with what it takes")
         clock = _Clock(self.device)
@@ -148,10 +148,10 @@ class StoredRun:
             height, width = stored.mask.shape[-2:]
             arguments = [self._placed(array) for array in stored]
             with clock:
-                picture = self._network(*arguments).float()
-            cut = picture[0, :, : height * self.info.scale, : width * self.info.scale]
+                image = self._network(*arguments).float()
+            cut = image[0, :, : height * self.info.scale, : width * self.info.scale]
             low = torch.from_numpy(stored.colour[3:]).to(self.device)
-            yield Enlarged(index, cut, low, clock.share(1))
+            yield Upscaled(index, cut, low, clock.share(1))
 
     def _placed(self, array: NDArray[np.float32]) -> Tensor:
         """(c, h, w) or (t, c, h, w) as the network takes it: with a dimension of the batch, its sides fitting."""
@@ -167,7 +167,7 @@ class RenderedRun:
         self._supersampler = supersampler
         self._interleaved = isinstance(model.network, STSSNet)
 
-    def __call__(self, clip: Clip) -> Iterator[Enlarged]:
+    def __call__(self, clip: Clip) -> Iterator[Upscaled]:
         if not isinstance(clip, RenderedEvaluationClip):
             raise InputError(f"{clip.name}: {self.info.name} needs rendered frames")
         clock = _Clock(self.device)
@@ -179,8 +179,8 @@ class RenderedRun:
                     light = self._supersampler.step(frame)
             except InputError as error:
                 raise InputError(f"{clip.label(index)}: {error}") from error
-            picture = clip.shown(index, torch.as_tensor(light).permute(2, 0, 1))
-            yield Enlarged(index, picture, self._low(clip, index), clock.share(1), clip.jitter(index))
+            image = clip.shown(index, torch.as_tensor(light).permute(2, 0, 1))
+            yield Upscaled(index, image, self._low(clip, index), clock.share(1), clip.jitter(index))
 
     def _placed(self, frame: RenderedFrame) -> RenderedFrame:
         """The frame on the device, where a renderer would have it."""

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import numpy as np
 
-from upframe.data.clips import EvaluationSet
-from upframe.data.degradation import DEGRADATIONS, Degradation, Pixels
+from upframe.datasets.clips import EvaluationSet
+from upframe.datasets.degradation import DEGRADATIONS, Degradation, Pixels
 from upframe.errors import InputError, ShapeError
 from upframe.ops.sampling import Sampling, sampling_of
 
-LOOKED_AT = 50  # frames: films begin black
+LOOKED_AT = 50  # frames: videos begin black
 CLEAR = 1e-6  # of mean square differences of values in [0, 1]
 
 
@@ -45,7 +45,7 @@ def _errors(low: Pixels, high: Pixels, scale: int) -> dict[Sampling, float]:
     for degradation in DEGRADATIONS.values():
         try:
             made = _unit(degradation.pixels(high, scale))
-        except (InputError, ShapeError):  # an odd scale, which bd-centred is not made for; a picture smaller than a blur
+        except (InputError, ShapeError):  # an odd scale, which bd-centred is not made for; an image smaller than a blur
             continue
         error = float(np.square(made - given).mean())
         errors[degradation.sampling] = min(error, errors.get(degradation.sampling, error))

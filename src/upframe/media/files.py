@@ -10,11 +10,11 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from upframe.errors import InputError
-from upframe.media.kinds import FILM_SUFFIXES, Kind, kind_of_found, kind_of_named
+from upframe.media.kinds import VIDEO_SUFFIXES, Kind, kind_of_found, kind_of_named
 from upframe.media.numbered import FrameNames, clips_among, frame_names
 from upframe.regular import refuse_irregular
 
-__all__ = ["FILM_SUFFIXES", "Found", "Input", "PassedOver", "find_inputs", "natural_key", "search_inputs"]
+__all__ = ["VIDEO_SUFFIXES", "Found", "Input", "PassedOver", "find_inputs", "natural_key", "search_inputs"]
 
 WILD = re.compile(r"[*?\[]")
 """A sign of a glob pattern."""
@@ -24,11 +24,11 @@ LONGEST_NAME = 255
 
 @dataclass(frozen=True, slots=True)
 class Input:
-    """Something to enlarge.
+    """Something to upscale.
 
     path: the file; for a sequence the pattern, as a user writes it. relative: the path below the folder or the fixed part of
     the pattern it was found by; just the name if it was named itself. names, numbers: of a sequence's frames, ascending; they
-    need not start at 0 and may have gaps. None and empty for a picture or film.
+    need not start at 0 and may have gaps. None and empty for an image or video.
     """
 
     path: Path
@@ -39,7 +39,7 @@ class Input:
 
     @property
     def frames(self) -> tuple[Path, ...]:
-        """The files of a sequence in order; the one file of a picture or film."""
+        """The files of a sequence in order; the one file of an image or video."""
         return (self.path,) if self.names is None else self.names.paths(self.numbers)
 
     @property
@@ -56,7 +56,7 @@ class Input:
 
 @dataclass(frozen=True, slots=True)
 class PassedOver:
-    """Something in a folder that is not enlarged, and why in a few words."""
+    """Something in a folder that is not upscaled, and why in a few words."""
 
     path: Path
     reason: str
@@ -99,12 +99,12 @@ class Found:
         return Found([item for item in self.inputs if item not in own], passed_over, self.refused)
 
     def with_clips(self) -> Found:
-        """With pictures of one folder that are numbered as a sequence, which is in the place of its first frame."""
-        pictures = {item.path: item for item in self.inputs if item.kind == "picture"}
+        """With images of one folder that are numbered as a sequence, which is in the place of its first frame."""
+        images = {item.path: item for item in self.inputs if item.kind == "image"}
         clip_of: dict[Path, Input] = {}
-        for names, numbers in clips_among(list(pictures)):
+        for names, numbers in clips_among(list(images)):
             frames = names.paths(numbers)
-            place = pictures[frames[0]].relative.parent / names.name
+            place = images[frames[0]].relative.parent / names.name
             clip_of |= dict.fromkeys(frames, Input(Path(str(names)), "sequence", place, names, numbers))
         inputs = dict.fromkeys(clip_of.get(item.path, item) for item in self.inputs)
         return Found(list(inputs), self.passed_over, self.refused)
@@ -158,7 +158,7 @@ class _Search:
     def add(self, argument: str) -> None:
         path = Path(argument)
         if path.is_dir():
-            self._add_found(self._below(path), path, f"{argument}: no picture or film in this folder")
+            self._add_found(self._below(path), path, f"{argument}: no image or video in this folder")
         elif path.exists():
             refuse_irregular(path)
             self._keep(Input(path, kind_of_named(path), Path(path.name)))
@@ -170,7 +170,7 @@ class _Search:
             fixed, paths = _by_glob(argument, self._recursive)
             if not paths:
                 raise InputError(f"{argument}: matches no file")
-            self._add_found(self._outside_results(paths, fixed), fixed, f"{argument}: matches no picture or film")
+            self._add_found(self._outside_results(paths, fixed), fixed, f"{argument}: matches no image or video")
         else:
             raise InputError(f"{argument}: no such file")
 
@@ -181,12 +181,12 @@ class _Search:
         self.found.passed_over.append(PassedOver(path, reason))
 
     def _add_found(self, paths: Iterable[Path], below: Path, nothing: str) -> None:
-        """The pictures and films among paths, in natural order. Raises InputError, saying ``nothing``, where there are none."""
+        """The images and videos among paths, in natural order. Raises InputError, saying ``nothing``, where there are none."""
         refused, passed_over, kept = len(self.found.refused), len(self.found.passed_over), 0
         for path in sorted(paths, key=natural_key):
             kind = kind_of_found(path)
-            if kind in ("picture", "film"):
-                self._keep(Input(path, "picture" if kind == "picture" else "film", path.relative_to(below)))
+            if kind in ("image", "film"):
+                self._keep(Input(path, "image" if kind == "image" else "film", path.relative_to(below)))
                 kept += 1
             else:
                 self._pass_over(path, kind)

@@ -1,4 +1,4 @@
-"""What a file is: a picture, a film, or neither; by its suffix, and by its content where that says nothing."""
+"""What a file is: an image, a video, or neither; by its suffix, and by its content where that says nothing."""
 
 from __future__ import annotations
 
@@ -8,18 +8,18 @@ from typing import Literal
 from PIL.GifImagePlugin import GifImageFile
 
 from upframe.errors import InputError
-from upframe.media.pictures.contents import format_of_content, unread_format
-from upframe.media.pictures.picture import PICTURE_SUFFIXES, READ_ONLY_SUFFIXES
+from upframe.media.image.contents import format_of_content, unread_format
+from upframe.media.image.image import IMAGE_SUFFIXES, READ_ONLY_SUFFIXES
 from upframe.regular import irregular
 
-_FILM_NAMES = """
+_VIDEO_NAMES = """
     3g2 3gp asf avi dv f4v flv gif ivf m2ts m2v m4v mkv mov mp4 mpeg mpg mts mxf nut ogg ogm ogv ts vob webm wmv y4m
 """
-FILM_SUFFIXES = frozenset(f".{name}" for name in _FILM_NAMES.split())
-"""Suffixes, in lower case and with the dot, that make a file in a folder a film. A GIF of one frame is a picture."""
+VIDEO_SUFFIXES = frozenset(f".{name}" for name in _VIDEO_NAMES.split())
+"""Suffixes, in lower case and with the dot, that make a file in a folder a video. A GIF of one frame is an image."""
 _ALSO_OTHERS = frozenset({".ts", ".mts", ".ogg", ".dv"})  # programs in TypeScript and sound have them too
 
-Kind = Literal["picture", "film", "sequence"]
+Kind = Literal["image", "film", "sequence"]
 
 _STARTS: tuple[tuple[int, bytes], ...] = (
     (0, b"\x1a\x45\xdf\xa3"),
@@ -45,23 +45,23 @@ _PACKET = 188  # bytes of MPEG-TS, each beginning with "G"; M2TS has a time of f
 
 
 def kind_by_suffix(path: Path) -> Kind | None:
-    """None for what is neither picture nor film by its name."""
+    """None for what is neither image nor video by its name."""
     suffix = path.suffix.lower()
-    if suffix in PICTURE_SUFFIXES:
-        return "picture"
+    if suffix in IMAGE_SUFFIXES:
+        return "image"
     if suffix in READ_ONLY_SUFFIXES:
         return _kind_of_still(path)
     if suffix == ".gif":
         return _kind_of_gif(path)
-    if suffix in FILM_SUFFIXES:
-        return "picture" if _is_picture(path) else "film"
+    if suffix in VIDEO_SUFFIXES:
+        return "image" if _is_image(path) else "film"
     return None
 
 
 def kind_of_found(path: Path) -> Kind | str:
-    """Of a file that lies in a folder: its kind, or in words why it is neither picture nor film.
+    """Of a file that lies in a folder: its kind, or in words why it is neither image nor video.
 
-    A file of a suffix that is no picture's and no film's is judged by its content.
+    A file of a suffix that is no image's and no video's is judged by its content.
     """
     kind = kind_by_suffix(path)
     if not path.exists():
@@ -72,37 +72,37 @@ def kind_of_found(path: Path) -> Kind | str:
         return kind
     try:
         if format_of_content(path) is not None:
-            return "picture"
+            return "image"
         if unread := unread_format(path):
-            return f"{unread} is a picture format that is not supported"
-        if not _starts_as_film(path):
-            return "no picture or film"
+            return f"{unread} is an image format that is not supported"
+        if not _starts_as_video(path):
+            return "no image or video"
     except OSError as error:
         return f"cannot be read: {error.strerror or error}"
     return "film" if _has_video(path) else "no video in it"
 
 
 def kind_of_named(path: Path) -> Kind:
-    """Of a file that a user names: by suffix, else by content; what is no picture is left to the film reader to judge."""
+    """Of a file that a user names: by suffix, else by content; what is no image is left to the video reader to judge."""
     kind = kind_by_suffix(path)
     if kind is not None:
         return kind
-    return "picture" if format_of_content(path) or unread_format(path) else "film"
+    return "image" if format_of_content(path) or unread_format(path) else "film"
 
 
 def _kind_of_still(path: Path) -> Kind:
-    """Of an AVIF, HEIC or JPEG XL: those of several frames are films."""
+    """Of an AVIF, HEIC or JPEG XL: those of several frames are videos."""
     if irregular(path):
-        return "picture"  # whose reader refuses it
+        return "image"  # whose reader refuses it
     try:
         known = format_of_content(path) or unread_format(path)
     except OSError:
-        return "picture"  # whose reader says what is wrong with it
-    return "picture" if known or path.suffix.lower() == ".jxl" else "film"
+        return "image"  # whose reader says what is wrong with it
+    return "image" if known or path.suffix.lower() == ".jxl" else "film"
 
 
-def _is_picture(path: Path) -> bool:
-    """Whether a file that is named as a film holds a picture."""
+def _is_image(path: Path) -> bool:
+    """Whether a file that is named as a video holds an image."""
     try:
         return not irregular(path) and format_of_content(path) is not None
     except OSError:
@@ -111,16 +111,16 @@ def _is_picture(path: Path) -> bool:
 
 def _kind_of_gif(path: Path) -> Kind:
     if irregular(path):
-        return "picture"  # whose reader refuses it
+        return "image"  # whose reader refuses it
     try:
-        with GifImageFile(path) as picture:
-            return "film" if picture.is_animated else "picture"
-    except Exception:  # noqa: BLE001  # a damaged one raises anything, and the reader of pictures says what is wrong with it
-        return "picture"
+        with GifImageFile(path) as image:
+            return "film" if image.is_animated else "image"
+    except Exception:  # noqa: BLE001  # a damaged one raises anything, and the reader of images says what is wrong with it
+        return "image"
 
 
-def _starts_as_film(path: Path) -> bool:
-    """Whether the first bytes of a file are those of a format of films."""
+def _starts_as_video(path: Path) -> bool:
+    """Whether the first bytes of a file are those of a format of videos."""
     with path.open("rb") as file:
         start = file.read(1024)
     for place in (0, 4):
@@ -132,10 +132,10 @@ def _starts_as_film(path: Path) -> bool:
 
 def _has_video(path: Path) -> bool:
     """Whether a container has video, and not sound with a cover alone; True where that cannot be seen."""
-    from upframe.media.films.probe import is_still, open_film
+    from upframe.media.video.probe import is_still, open_video
 
     try:
-        with open_film(path) as container:
+        with open_video(path) as container:
             return not all(map(is_still, container.streams.video))
     except InputError:
-        return True  # the film reader says what is wrong with it
+        return True  # the video reader says what is wrong with it

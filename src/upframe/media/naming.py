@@ -9,12 +9,12 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from upframe.errors import InputError, OutputError
-from upframe.media.files import FILM_SUFFIXES, LONGEST_NAME, WILD, Found, Input
+from upframe.media.files import VIDEO_SUFFIXES, LONGEST_NAME, WILD, Found, Input
 from upframe.media.numbered import FrameNames, frame_names
-from upframe.media.pictures.picture import PICTURE_SUFFIXES
+from upframe.media.image.image import IMAGE_SUFFIXES
 
 Target = Path | FrameNames
-_SURE_NUMBER = re.compile(r"%0\d+d|##+")  # which nobody has in the name of a single picture
+_SURE_NUMBER = re.compile(r"%0\d+d|##+")  # which nobody has in the name of a single image
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,11 +28,11 @@ class Planned:
 
 
 def is_folder_name(out: str | Path, *, several: bool) -> bool:
-    """Whether ``out`` is a folder: it is there, it ends in a slash, or it has no picture's or film's suffix for ``several``."""
+    """Whether ``out`` is a folder: it is there, it ends in a slash, or it has no image's or video's suffix for ``several``."""
     suffix = Path(out).suffix.lower()
     if str(out).endswith(("/", os.sep)) or _is_there(Path(out), Path.is_dir):
         return True
-    return several and suffix not in PICTURE_SUFFIXES | FILM_SUFFIXES
+    return several and suffix not in IMAGE_SUFFIXES | VIDEO_SUFFIXES
 
 
 def may_be_several(arguments: Sequence[str]) -> bool:
@@ -60,8 +60,8 @@ def output_path(item: Input, out: str | Path | None, *, label: str, several: boo
     """Where the result of one input goes; for frames that are numbered, their names.
 
     Without ``out``: beside the input, with ``-label`` after the name; a sequence goes to a folder beside its own. A folder
-    (:func:`is_folder_name`): the input's ``relative`` path in it. ``out/%05d.png``, a number in the name of a picture: the
-    frames of a sequence or film. Any other name: the file itself. A still GIF and a picture without a suffix of its own
+    (:func:`is_folder_name`): the input's ``relative`` path in it. ``out/%05d.png``, a number in the name of an image: the
+    frames of a sequence or video. Any other name: the file itself. A still GIF and an image without a suffix of its own
     become PNG. A name that is made and too long for the disk is shortened. Raises OutputError for ``out`` that does not fit.
     """
     suffix = _result_suffix(item)
@@ -86,13 +86,13 @@ def _named(item: Input, target: Path) -> Target:
         names = frame_names(target)
     except InputError as error:
         raise OutputError(str(error)) from error
-    if item.kind == "picture":
+    if item.kind == "image":
         if names is not None and _SURE_NUMBER.search(target.name):
             raise OutputError(
-                f"{target}: a numbered name is for the frames of a film or sequence, and {item.path} is a picture"
+                f"{target}: a numbered name is for the frames of a video or sequence, and {item.path} is an image"
             )
         return target
-    if names is None and item.kind == "sequence" and target.suffix.lower() in PICTURE_SUFFIXES:
+    if names is None and item.kind == "sequence" and target.suffix.lower() in IMAGE_SUFFIXES:
         raise OutputError(
             f"{target}: one name for {len(item.numbers)} frames; give a numbered one, such as %05d{target.suffix}"
         )
@@ -102,10 +102,10 @@ def _named(item: Input, target: Path) -> Target:
 def _result_suffix(item: Input) -> str:
     """A suffix that the input's result can be written under."""
     if item.kind == "film" and item.relative.suffix == item.path.suffix:  # else the caller has chosen
-        from upframe.media.films.choice import suitable_suffix  # PyAV, which lists and help do without
+        from upframe.media.video.choice import suitable_suffix  # PyAV, which lists and help do without
 
         return suitable_suffix(item.path)
-    if item.kind == "picture" and item.relative.suffix.lower() not in PICTURE_SUFFIXES:
+    if item.kind == "image" and item.relative.suffix.lower() not in IMAGE_SUFFIXES:
         return ".png"
     return item.relative.suffix
 
@@ -132,7 +132,7 @@ def plan_outputs(
 ) -> list[Planned]:
     """Where the result of each input goes, looked at together; ``several``: whether the arguments may name more than one.
 
-    ``frames``: a folder for the frames of films, one in it for each where there are several. A result that would have the
+    ``frames``: a folder for the frames of videos, one in it for each where there are several. A result that would have the
     name of another gets one of its own, which is noted; one that would be written over an input is refused. Raises
     OutputError for a single name for several inputs.
     """
@@ -154,8 +154,8 @@ def plan_outputs(
 
 
 def _frames_target(item: Input, frames: Path, several: bool) -> Target:
-    if item.kind == "picture":
-        raise OutputError(f"{item.path}: is a picture, and --frames is for the frames of films; give -o")
+    if item.kind == "image":
+        raise OutputError(f"{item.path}: is an image, and --frames is for the frames of videos; give -o")
     if item.names is not None:
         return item.names.within(frames / item.relative.parent)
     return FrameNames(frames / item.relative.with_suffix("") if several else frames, "", 6, ".png")

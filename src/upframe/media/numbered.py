@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from upframe.errors import InputError
-from upframe.media.pictures.picture import PICTURE_SUFFIXES
+from upframe.media.image.image import IMAGE_SUFFIXES
 
 _FORMS = tuple(map(re.compile, (r"%0(?P<width>\d{1,2})d", r"(?P<places>##+)", r"%d", r"#")))
 """How a number is written in a name, the surest first: a single # or %d is the number where there is none of the others."""
@@ -58,11 +58,11 @@ class FrameNames:
 
 
 def frame_names(pattern: Path) -> FrameNames | None:
-    """The names that ``frames/%05d.png`` or ``frames/#####.png`` stands for; None for any other, and for what is no picture.
+    """The names that ``frames/%05d.png`` or ``frames/#####.png`` stands for; None for any other, and for what is no image.
 
     Raises InputError where two numbers are written in the same form.
     """
-    if pattern.suffix.lower() not in PICTURE_SUFFIXES:
+    if pattern.suffix.lower() not in IMAGE_SUFFIXES:
         return None
     for form in _FORMS:
         places = list(form.finditer(pattern.name))
@@ -77,10 +77,10 @@ def frame_names(pattern: Path) -> FrameNames | None:
 
 
 def clips_among(paths: Sequence[Path]) -> list[tuple[FrameNames, tuple[int, ...]]]:
-    """The clips that pictures of numbered names make: two or more in a folder that differ in their last number alone."""
+    """The clips that images of numbered names make: two or more in a folder that differ in their last number alone."""
     alike: dict[tuple[Path, str, str], list[list[str]]] = {}
     for path in paths:
-        if path.suffix.lower() in PICTURE_SUFFIXES:
+        if path.suffix.lower() in IMAGE_SUFFIXES:
             pieces = _DIGITS.split(path.stem)
             alike.setdefault((path.parent, path.suffix, "#".join(pieces[::2])), []).append(pieces)
     clips = []

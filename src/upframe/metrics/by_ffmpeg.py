@@ -24,7 +24,7 @@ from upframe.metrics.frames import check_pair, codes_array
 VideoMetric = Literal["vmaf", "xpsnr"]
 VMAFModel = Literal["vmaf_v0.6.1", "vmaf_v0.6.1neg", "vmaf_4k_v0.6.1"]
 
-_SMALLEST = 32  # pixels; the pyramids of VMAF have nothing left of smaller pictures
+_SMALLEST = 32  # pixels; the pyramids of VMAF have nothing left of smaller images
 _VMAF_LOG, _XPSNR_LOG = "vmaf.json", "xpsnr.log"
 
 

@@ -34,7 +34,7 @@ class Fire(nn.Module):
 class Features(nn.Module):
     """A stack of layers, some of whose outputs are looked at.
 
-    ``taps`` are the positions of those layers, ``widths`` their channels, ``smallest`` the shorter side that a picture must
+    ``taps`` are the positions of those layers, ``widths`` their channels, ``smallest`` the shorter side that an image must
     have for every layer to yield something. Input: RGB normalised by the mean and deviation of ImageNet.
     """
 

@@ -28,7 +28,7 @@ def farneback(first: Tensor, second: Tensor) -> Tensor:
     """The motion of each pixel from ``first`` to ``second``: two (3, h, w) -> (2, h, w) in pixels, x then y, float32.
 
     Farneback's method (2003) with the settings of TecoGAN's evaluation: pyramid of 3 at 0.5, window 15, 3 iterations,
-    neighbourhood 5, sigma 1.2. Pictures are rounded to 8 bits. Raises MissingExtra without OpenCV.
+    neighbourhood 5, sigma 1.2. Images are rounded to 8 bits. Raises MissingExtra without OpenCV.
     """
     before, after = _grey(first), _grey(second)
     import cv2
@@ -63,7 +63,7 @@ def visible(flow: Tensor, backward: Tensor) -> Tensor:
     """Where a flow can be trusted: (2, h, w) and the flow the other way -> (h, w) bool.
 
     False where the two do not cancel (occlusion) and where the flow changes abruptly (the border of a moving object), by the
-    tests of Ruder et al. (2016), and where the flow leaves the picture.
+    tests of Ruder et al. (2016), and where the flow leaves the image.
     """
     back = warp(backward[None], flow[None], padding="border")[0]
     lengths = flow.square().sum(dim=0) + back.square().sum(dim=0)

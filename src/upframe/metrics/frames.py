@@ -18,16 +18,16 @@ _FULL = {np.dtype(np.uint8): 255, np.dtype(np.uint16): 65535}
 
 
 def frame_tensor(pixels: NDArray[Any]) -> Tensor:
-    """The pixels of a picture as metrics take them: (h, w), (h, w, 1) or (h, w, 3) -> (3, h, w).
+    """The pixels of an image as metrics take them: (h, w), (h, w, 1) or (h, w, 3) -> (3, h, w).
 
     uint8 stays uint8; uint16 becomes float32 in [0, 1], floating point float32 as it is. Grey is repeated.
     Raises InputError for another number of channels or another type.
     """
     pixels = pixels[..., None] if pixels.ndim == 2 else pixels
     if pixels.ndim != 3 or pixels.shape[2] not in (1, 3):
-        raise InputError(f"metrics compare pictures of 1 or 3 channels, not an array of {pixels.shape}")
+        raise InputError(f"metrics compare images of 1 or 3 channels, not an array of {pixels.shape}")
     if pixels.dtype not in _FULL and not np.issubdtype(pixels.dtype, np.floating):
-        raise InputError(f"a picture must be uint8, uint16 or float, not {pixels.dtype}")
+        raise InputError(f"an image must be uint8, uint16 or float, not {pixels.dtype}")
     if pixels.dtype != np.uint8:
         pixels = pixels.astype(np.float32) / np.float32(_FULL.get(pixels.dtype, 1))
     tensor = torch.from_numpy(np.require(pixels, requirements=("C", "W"))).permute(2, 0, 1)
@@ -84,7 +84,7 @@ def total(values: Tensor) -> float:
     return values.sum(dim=-1).cpu().double().sum().item()
 
 
-def pictures(frames: Tensor) -> Tensor:
+def images(frames: Tensor) -> Tensor:
     """(..., c, h, w) -> (n, c, h, w)."""
     return frames.reshape(-1, *frames.shape[-3:])
 

@@ -30,7 +30,7 @@ def edge_mask(reference: Tensor) -> Tensor:
 def hole_mask(hole: Tensor, size: tuple[int, int]) -> Tensor:
     """A map of holes (1 = hole) at render or display size -> weights (h, w) at display size ``size``.
 
-    From render size it is enlarged bilinearly (corners not aligned), so that pixels beside a hole count in part, as STSSNet's
+    From render size it is upscaled bilinearly (corners not aligned), so that pixels beside a hole count in part, as STSSNet's
     evaluation has it. Raises ShapeError unless ``hole`` is (h, w) with one scale along both axes.
     """
     hole = hole.to(torch.float32)

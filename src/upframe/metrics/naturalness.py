@@ -1,7 +1,7 @@
-"""NIQE: how far a picture's statistics lie from those of pristine photographs, without a reference.
+"""NIQE: how far an image's statistics lie from those of pristine photographs, without a reference.
 
 Source: Mittal, Soundararajan and Bovik, "Making a Completely Blind Image Quality Analyzer", IEEE Signal Processing Letters,
-2013. The model of pristine pictures is that of their release (125 photographs, blocks of 96x96).
+2013. The model of pristine images is that of their release (125 photographs, blocks of 96x96).
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from torch import Tensor
 from torch.nn import functional as F
 
 from upframe.errors import ShapeError
-from upframe.metrics.frames import check_frame, pictures
+from upframe.metrics.frames import check_frame, images
 from upframe.metrics.luma import luma
 from upframe.ops.resize import downscale
 
@@ -26,26 +26,24 @@ _MODEL = Path(__file__).parent / "weights" / "niqe.safetensors"
 
 @torch.no_grad()
 def niqe(frame: Tensor) -> float:
-    """NIQE, lower is better: photographs lie between 2 and 5. Of several pictures the mean.
+    """NIQE, lower is better: photographs lie between 2 and 5. Of several images the mean.
 
     frame (..., 3, h, w), uint8 or in [0, 1], at least 192x96 or 96x192 pixels: one block has no covariance. Computed on luma
     (BT.601, limited range, rounded to whole codes), in blocks of 96x96 from the top left, at full and at half size (MATLAB's
-    bicubic). Raises ShapeError for a smaller picture, InputError for NaN. nan for a picture that is flat
+    bicubic). Raises ShapeError for a smaller image, InputError for NaN. nan for an image that is flat
     throughout; where large areas are flat, implementations differ in the third decimal, by rounding.
     """
-    check_frame(frame, "the picture")
+    check_frame(frame, "the image")
     height, width = frame.shape[-2:]
     if (height // BLOCK) * (width // BLOCK) < 2:
-        raise ShapeError(
-            f"a picture of {width}x{height} is too small for NIQE: two blocks of {BLOCK}x{BLOCK} pixels are needed"
-        )
-    planes = luma(pictures(frame)).cpu().double().mul_(255).round_()
+        raise ShapeError(f"an image of {width}x{height} is too small for NIQE: two blocks of {BLOCK}x{BLOCK} pixels are needed")
+    planes = luma(images(frame)).cpu().double().mul_(255).round_()
     values = [_distance(_features(plane[0])) for plane in planes]
     return sum(values) / len(values)
 
 
 def _distance(features: Tensor) -> float:
-    """Between the Gaussian of a picture's features (blocks, 36) and that of pristine pictures."""
+    """Between the Gaussian of an image's features (blocks, 36) and that of pristine images."""
     mean, covariance = _model()["mean"], _model()["covariance"]
     whole = features[~features.isnan().any(dim=1)]  # a block of one colour has no such statistics
     if len(whole) < 2:
@@ -56,7 +54,7 @@ def _distance(features: Tensor) -> float:
 
 @lru_cache(maxsize=1)
 def _model() -> dict[str, Tensor]:
-    """``mean`` (36,) and ``covariance`` (36, 36) of pristine pictures' features, ``window`` (7, 7), all float64."""
+    """``mean`` (36,) and ``covariance`` (36, 36) of pristine images' features, ``window`` (7, 7), all float64."""
     return load_file(_MODEL)
 
 

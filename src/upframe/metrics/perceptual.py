@@ -1,4 +1,4 @@
-"""LPIPS v0.1: distance of two pictures in the features of an image classifier (Zhang et al., CVPR 2018).
+"""LPIPS v0.1: distance of two images in the features of an image classifier (Zhang et al., CVPR 2018).
 
 No torchvision: the networks are built here, their weights read from the files that were published.
 """
@@ -20,7 +20,7 @@ from torch import Tensor, nn
 
 from upframe.errors import CheckpointError, ShapeError
 from upframe.metrics.classifiers import ORIGINS, Backbone, build_backbone
-from upframe.metrics.frames import check_pair, pictures, unit
+from upframe.metrics.frames import check_pair, images, unit
 from upframe.regular import refuse_irregular
 
 WHERE = "UPFRAME_LPIPS"
@@ -55,7 +55,7 @@ class LPIPS(nn.Module):
             raise ShapeError(f"the result is {tuple(result.shape)}, the reference {tuple(reference.shape)}")
         if min(result.shape[-2:]) < self.net.smallest:
             raise ShapeError(
-                f"a picture of {result.shape[-1]}x{result.shape[-2]} is too small for LPIPS with "
+                f"an image of {result.shape[-1]}x{result.shape[-2]} is too small for LPIPS with "
                 f"{ORIGINS[self.backbone].network}: {self.net.smallest} pixels each way are needed"
             )
         distance = torch.zeros(len(result), device=result.device, dtype=result.dtype)
@@ -77,12 +77,12 @@ def _unit_length(features: Tensor) -> Tensor:
 
 @torch.no_grad()
 def lpips(network: LPIPS, result: Tensor, reference: Tensor, *, unscaled: bool = False) -> float:
-    """LPIPS of frames (..., 3, h, w), uint8 or in [0, 1]; of several pictures the mean. Computed where the network is.
+    """LPIPS of frames (..., 3, h, w), uint8 or in [0, 1]; of several images the mean. Computed where the network is.
 
     Raises ShapeError for sizes or types that differ or are too small, InputError for NaN.
     """
     check_pair(result, reference)
-    a, b = (unit(pictures(frame).to(network.shift.device)).float() for frame in (result, reference))
+    a, b = (unit(images(frame).to(network.shift.device)).float() for frame in (result, reference))
     return float(network(a, b, unscaled=unscaled).mean())
 
 

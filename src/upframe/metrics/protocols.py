@@ -45,7 +45,7 @@ def _stssnet_modes(protocol: Protocol) -> list[Protocol]:
 _ALL = [
     _RT4KSR,
     replace(_RT4KSR, name="rt4ksr-y", source="RT4KSR's test script with the luma put right", luma="bt601"),
-    Protocol("set-y", "single pictures: Set5, Set14, BSD100, Urban100", ("psnr_y", "ssim_y"), border="scale"),
+    Protocol("set-y", "single images: Set5, Set14, BSD100, Urban100", ("psnr_y", "ssim_y"), border="scale"),
     Protocol("reds4-rgb", "video: REDS4, as BasicSR and TTVSR", ("psnr_rgb", "ssim_rgb"), averaging="clips"),
     Protocol("vid4-y", "video: Vid4, Vimeo-90K, UDM10, as BasicSR and TTVSR", ("psnr_y", "ssim_y"), averaging="clips"),
     Protocol(

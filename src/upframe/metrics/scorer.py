@@ -240,11 +240,11 @@ def score(
     reference: Tensor,
     *,
     scale: int = 1,
-    name: str = "picture",
+    name: str = "image",
     hole: Tensor | None = None,
     lpips: LPIPS | None = None,
 ) -> ClipScores:
-    """The scores of a single picture, as a clip of one frame: see :class:`ClipScorer`. Temporal metrics have no value."""
+    """The scores of a single image, as a clip of one frame: see :class:`ClipScorer`. Temporal metrics have no value."""
     with ClipScorer(protocol, scale=scale, name=name, lpips=lpips) as scorer:
         scorer.add(result, reference, hole=hole)
         return scorer.finish()

@@ -27,7 +27,7 @@ class FrameScores:
 
 @dataclass(frozen=True, slots=True)
 class ClipScores:
-    """A clip's frames that count, in order; a picture is a clip of one frame."""
+    """A clip's frames that count, in order; an image is a clip of one frame."""
 
     name: str
     frames: tuple[FrameScores, ...]

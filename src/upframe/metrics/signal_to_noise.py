@@ -7,7 +7,7 @@ import math
 import torch
 from torch import Tensor
 
-from upframe.metrics.frames import check_pair, pictures, total, unit, weights_for
+from upframe.metrics.frames import check_pair, images, total, unit, weights_for
 
 
 def _mean_square(difference: Tensor, weights: Tensor | None) -> float:
@@ -49,11 +49,11 @@ def psnr(result: Tensor, reference: Tensor, *, mask: Tensor | None = None) -> fl
     """PSNR over the three channels, dB: 10 log10(1 / mean squared difference), of values in [0, 1].
 
     result and reference (..., 3, h, w), uint8 or floating point in [0, 1] (not clamped here), on any device; of several
-    pictures the mean of their values. Equal pictures give infinity. ``mask`` (h, w) or (n, h, w): weights of the pixels; where
+    images the mean of their values. Equal images give infinity. ``mask`` (h, w) or (n, h, w): weights of the pixels; where
     they add up to nothing the value is nan. Raises ShapeError for sizes or types that differ, InputError for NaN.
     """
     check_pair(result, reference)
-    return planes_psnr(pictures(result), pictures(reference), mask)
+    return planes_psnr(images(result), images(reference), mask)
 
 
 @torch.no_grad()
@@ -61,7 +61,7 @@ def psnr_nsrr(result: Tensor, reference: Tensor) -> float:
     """What the open NSRR re-implementation prints as PSNR: 10 log10(255 / root mean squared difference), values in [0, 1].
 
     No PSNR in decibels: the root is not squared, and 255 is set against values up to 1. For comparison with that code only.
-    Equal pictures give 100. Shapes and errors as for :func:`psnr`, but the mean is taken over all pictures at once.
+    Equal images give 100. Shapes and errors as for :func:`psnr`, but the mean is taken over all images at once.
     """
     check_pair(result, reference)
     mean_square = _mean_square(_difference(result, reference), None) / _peak(result) ** 2

@@ -14,7 +14,7 @@ from torch import Tensor
 from torch.nn import functional as F
 
 from upframe.errors import ShapeError
-from upframe.metrics.frames import check_pair, pictures, total, unit, weights_for
+from upframe.metrics.frames import check_pair, images, total, unit, weights_for
 
 _BAND_VALUES = 1 << 18
 """Samples of one plane's band of rows, roughly: what is computed on it at a time then stays in the processor's cache."""
@@ -25,7 +25,7 @@ class SSIMWindow:
     """How local means and variances are taken, and what the stabilising constants are relative to.
 
     ``size`` x ``size`` pixels, Gaussian of ``sigma``, or uniform where that is None. ``padding`` "valid" counts only windows
-    that lie in the picture; the others give every pixel one, over zeros or the mirrored picture. ``sample_covariance``
+    that lie in the image; the others give every pixel one, over zeros or the mirrored image. ``sample_covariance``
     divides by one less than the number of pixels. ``range_of_result`` takes the largest less the smallest value of the result
     for the range of the samples, in place of the full range.
     """
@@ -39,7 +39,7 @@ class SSIMWindow:
 
     def __str__(self) -> str:
         shape = "uniform" if self.sigma is None else f"Gaussian of sigma {self.sigma:g}"
-        padding = {"valid": "inside the picture", "zeros": "padded with zeros", "reflect": "mirrored at the border"}
+        padding = {"valid": "inside the image", "zeros": "padded with zeros", "reflect": "mirrored at the border"}
         covariance = ", sample covariance" if self.sample_covariance else ""
         extent = ", constants relative to the range of the result" if self.range_of_result else ""
         return f"{self.size}x{self.size} {shape}, {padding[self.padding]}{covariance}{extent}"
@@ -109,7 +109,7 @@ def _check_size(frames: Tensor, window: SSIMWindow) -> None:
     smallest = window.size // 2 + 1 if window.padding == "reflect" else 1 if window.padding == "zeros" else window.size
     if min(height, width) < smallest:
         raise ShapeError(
-            f"a picture of {width}x{height} is too small for SSIM with a window of {window.size}x{window.size}: "
+            f"an image of {width}x{height} is too small for SSIM with a window of {window.size}x{window.size}: "
             f"{smallest} pixels each way are needed"
         )
 
@@ -122,7 +122,7 @@ def ssim_map(result: Tensor, reference: Tensor, *, window: SSIMWindow = GAUSSIAN
     if result.shape != reference.shape:
         raise ShapeError(f"the result is {tuple(result.shape)}, the reference {tuple(reference.shape)}")
     _check_size(result, window)
-    x, y = pictures(unit(result)), pictures(unit(reference))
+    x, y = images(unit(result)), images(unit(reference))
     return _map(_padded(x, window), _padded(y, window), window, _range(x, window))
 
 
@@ -164,11 +164,11 @@ def planes_ssim(result: Tensor, reference: Tensor, mask: Tensor | None = None, w
 
 @torch.no_grad()
 def ssim(result: Tensor, reference: Tensor, *, mask: Tensor | None = None, window: SSIMWindow = GAUSSIAN) -> float:
-    """SSIM of each channel, averaged: at most 1, which equal pictures reach.
+    """SSIM of each channel, averaged: at most 1, which equal images reach.
 
-    result and reference (..., 3, h, w), uint8 or floating point in [0, 1], on any device; of several pictures the mean.
+    result and reference (..., 3, h, w), uint8 or floating point in [0, 1], on any device; of several images the mean.
     ``mask`` (h, w) or (n, h, w): weights of the pixels at the centres of the windows; where they add up to nothing the value
     is nan. Raises ShapeError for sizes or types that differ or are too small for the window, InputError for NaN.
     """
     check_pair(result, reference)
-    return planes_ssim(pictures(result), pictures(reference), mask, window)
+    return planes_ssim(images(result), images(reference), mask, window)

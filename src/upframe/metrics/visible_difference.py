@@ -13,7 +13,7 @@ from upframe.metrics.frames import check_pair, unit
 def cvvdp(result: Tensor, reference: Tensor, *, frame_rate: float = 0.0, display: str = "standard_4k") -> float:
     """Quality in just-objectionable differences, JOD: 10 means that no difference is seen.
 
-    A picture (3, h, w) or a clip (t, 3, h, w), which needs ``frame_rate``; uint8 or in [0, 1]; whole clips are held in memory.
+    An image (3, h, w) or a clip (t, 3, h, w), which needs ``frame_rate``; uint8 or in [0, 1]; whole clips are held in memory.
     ``display``: one of the displays the package knows, by default a 30 inch 4K monitor of 200 cd/m2 seen from 0.75 m.
     The package needs torchvision, and so stands in an extra of its own.
 

@@ -1,4 +1,4 @@
-"""The networks, one file each, and the catalogue that loads them by name or from any published checkpoint.
+"""The networks, one file each, and the catalog that loads them by name or from any published checkpoint.
 
 What imports torch is imported when it is first used: what is known of models without loading them costs nothing.
 """

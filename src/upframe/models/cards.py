@@ -157,6 +157,6 @@ def card_text(name: str) -> str:
 
 
 def default_model(scale: float) -> str:
-    """The built-in model for an enlargement, none experimental: the smallest scale that reaches it, else the largest."""
+    """The built-in model for an upscaling, none experimental: the smallest scale that reaches it, else the largest."""
     offered = sorted((info.scale, info.name) for info in shipped() if info.family == DEFAULT_FAMILY and not info.experimental)
     return next((name for offer, name in offered if offer >= scale), offered[-1][1])

@@ -2,7 +2,7 @@
 
 A training script may have wrapped the weights of a network in anything: dictionaries in dictionaries, prefixes before every
 name, a moving average beside the weights themselves, counters, losses and optimisers. All sets of named tensors that a file
-holds are found here; which of them is a network is for the catalogue to say.
+holds are found here; which of them is a network is for the catalog to say.
 """
 
 from __future__ import annotations
@@ -106,7 +106,7 @@ def check_sound(state: Mapping[str, Tensor]) -> None:
 
 
 def check_finite(state: Mapping[str, Tensor]) -> None:
-    """Raises CheckpointError for weights that hold NaN or infinity, which would make every picture black."""
+    """Raises CheckpointError for weights that hold NaN or infinity, which would make every image black."""
     for name, value in state.items():
         if value.is_floating_point() and not torch.isfinite(value).all():
             raise CheckpointError(f"{name} holds values that are no numbers: the training broke down. Take an earlier file")

@@ -1,7 +1,7 @@
 """FRVSR: frame-recurrent video super-resolution (Sajjadi et al., CVPR 2018), in the form of TecoGAN (Chu et al., TOG 2020).
 
 A flow network estimates the motion between the current and the previous small frame. The previous *output* is moved along the
-enlarged flow, folded to the size of the small frame and joined with it; a residual network makes the current output of the two.
+upscaled flow, folded to the size of the small frame and joined with it; a residual network makes the current output of the two.
 All memory is the previous frame and its output.
 
 The names of the parameters are those of the PyTorch edition of TecoGAN (Deng, Zhuo), whose FRVSR and TecoGAN checkpoints load
@@ -22,7 +22,7 @@ from torch.nn import functional as F
 from upframe.errors import CheckpointError, ShapeError
 from upframe.models.info import ModelInfo
 from upframe.ops.convolution import narrow_conv
-from upframe.ops.enlarge import Degradation, enlarge, enlarge_bilinear
+from upframe.ops.interpolate import Degradation, interpolate, interpolate_bilinear
 from upframe.ops.sampling import sampling_of
 from upframe.ops.shuffle import space_to_depth
 from upframe.ops.warp import warp
@@ -31,7 +31,7 @@ CELL = 8  # pixels of the frame that are one pixel at the bottom of the flow net
 LARGEST_FLOW = 24.0  # pixels of the frame
 
 KERNEL_KEYS = ("upsample_func.kernels", "srnet.upsample_func.kernels")
-"""Constants of the bicubic enlargement; the edition stores them with networks for BD, and only with those."""
+"""Constants of the bicubic upscaling; the edition stores them with networks for BD, and only with those."""
 
 
 def _conv(inputs: int, outputs: int) -> nn.Conv2d:
@@ -72,9 +72,9 @@ class FlowNet(nn.Module):
     def forward(self, current: Tensor, previous: Tensor) -> Tensor:
         features = self.encoder1(torch.cat((current, previous), dim=1))  # (n, c, h // 2, w // 2)
         features = self.encoder3(self.encoder2(features))  # (n, 4c, h // 8, w // 8)
-        features = enlarge_bilinear(self.decoder1(features), 2)  # (n, 8c, 2 * (h // 8), 2 * (w // 8))
-        features = enlarge_bilinear(self.decoder2(features), 2)  # (n, 4c, 4 * (h // 8), 4 * (w // 8))
-        features = enlarge_bilinear(self.decoder3(features), 2)  # (n, 2c, 8 * (h // 8), 8 * (w // 8))
+        features = interpolate_bilinear(self.decoder1(features), 2)  # (n, 8c, 2 * (h // 8), 2 * (w // 8))
+        features = interpolate_bilinear(self.decoder2(features), 2)  # (n, 4c, 4 * (h // 8), 4 * (w // 8))
+        features = interpolate_bilinear(self.decoder3(features), 2)  # (n, 2c, 8 * (h // 8), 8 * (w // 8))
         return torch.tanh(narrow_conv(self.flow[:2](features), cast(nn.Conv2d, self.flow[2]))) * LARGEST_FLOW
 
 
@@ -92,7 +92,7 @@ class ResidualBlock(nn.Module):
 class ReconstructionNet(nn.Module):
     """The frame and the moved, folded previous output -> the output (the paper's SRNet).
 
-    (n, 3, h, w) and (n, 3 * s**2, h, w) -> (n, 3, s*h, s*w), s being 2 or 4. It learns what the enlarged frame lacks.
+    (n, 3, h, w) and (n, 3 * s**2, h, w) -> (n, 3, s*h, s*w), s being 2 or 4. It learns what the upscaled frame lacks.
     """
 
     def __init__(self, scale: int, *, channels: int, blocks: int, degradation: Degradation) -> None:
@@ -110,7 +110,7 @@ class ReconstructionNet(nn.Module):
         features = self.conv_in(torch.cat((frame, folded), dim=1))  # (n, c, h, w)
         features = self.conv_up(self.resblocks(features))  # (n, c, s*h, s*w)
         detail = narrow_conv(features, self.conv_out)  # (n, 3, s*h, s*w)
-        return detail.add_(enlarge(frame, self.scale, self.degradation))
+        return detail.add_(interpolate(frame, self.scale, self.degradation))
 
 
 @dataclass(frozen=True, slots=True)
@@ -140,7 +140,7 @@ class ClipResult:
 class FRVSR(nn.Module):
     """The network. ``scale`` is 2 or 4; published: 64 channels, 10 blocks, flow widths from 32 to 256.
 
-    ``degradation`` says how the small frames were made, and with it how frames and flows are enlarged: ``BD`` (Gaussian, then
+    ``degradation`` says how the small frames were made, and with it how frames and flows are upscaled: ``BD`` (Gaussian, then
     every scale-th pixel) bicubic, ``BI`` (MATLAB's bicubic) bilinear. Frames of any size.
     """
 
@@ -149,7 +149,7 @@ class FRVSR(nn.Module):
     ) -> None:
         super().__init__()
         if scale not in (2, 4) or degradation not in ("BD", "BI"):
-            raise ValueError(f"FRVSR enlarges by 2 or 4, for BD or BI: got {scale!r} and {degradation!r}")
+            raise ValueError(f"FRVSR upscales by 2 or 4, for BD or BI: got {scale!r} and {degradation!r}")
         self.scale, self.channels, self.blocks, self.flow_channels = scale, channels, blocks, flow_channels
         self.degradation: Degradation = degradation
         self.fnet = FlowNet(flow_channels)
@@ -158,7 +158,7 @@ class FRVSR(nn.Module):
     def forward(self, frame: Tensor, previous_frame: Tensor, previous_output: Tensor) -> Tensor:
         """One frame: two (n, 3, h, w) in [0, 1] and the previous (n, 3, s*h, s*w) -> (n, 3, s*h, s*w), not clamped."""
         flow = self.estimate_flow(frame, previous_frame)  # (n, 2, h, w)
-        return self._reconstruct(frame, previous_output, self.enlarge_flow(flow))
+        return self._reconstruct(frame, previous_output, self.upscale_flow(flow))
 
     def step(self, frame: Tensor, state: State | None) -> tuple[Tensor, State]:
         """The next frame of a running video: (n, 3, h, w) -> (n, 3, s*h, s*w), and what to remember.
@@ -185,7 +185,7 @@ class FRVSR(nn.Module):
         current = frames[:, 1:].reshape(n * (t - 1), c, height, width)
         previous = frames[:, :-1].reshape(n * (t - 1), c, height, width)
         flow = self.estimate_flow(current, previous)  # (n * (t - 1), 2, h, w)
-        output_flow = self.enlarge_flow(flow).view(
+        output_flow = self.upscale_flow(flow).view(
             n, t - 1, 2, self.scale * height, self.scale * width
         )  # (n, t - 1, 2, s*h, s*w)
         outputs = [self.srnet(frames[:, 0], frames.new_zeros(n, c * self.scale**2, height, width))]
@@ -208,9 +208,9 @@ class FRVSR(nn.Module):
             ..., _reflected(flow.shape[-2], height, flow.device)[:, None], _reflected(flow.shape[-1], width, flow.device)
         ]
 
-    def enlarge_flow(self, flow: Tensor) -> Tensor:
+    def upscale_flow(self, flow: Tensor) -> Tensor:
         """A flow in pixels of the frame (n, 2, h, w) -> in pixels of the output (n, 2, s*h, s*w)."""
-        return self.scale * enlarge(flow, self.scale, self.degradation)
+        return self.scale * interpolate(flow, self.scale, self.degradation)
 
     def _reconstruct(self, frame: Tensor, previous_output: Tensor, output_flow: Tensor) -> Tensor:
         moved = warp(previous_output, output_flow, padding="border")  # (n, 3, s*h, s*w)
@@ -254,7 +254,7 @@ def recognises(state: Mapping[str, Tensor]) -> bool:
 def build(state: Mapping[str, Tensor], configuration: Mapping[str, Any]) -> FRVSR:
     """The network a state dict was saved from, its sizes read off the shapes.
 
-    ``configuration`` may hold ``degradation``. Without it, a file that holds the constants of the bicubic enlargement is for
+    ``configuration`` may hold ``degradation``. Without it, a file that holds the constants of the bicubic upscaling is for
     BD, another for BI. Raises CheckpointError when tensors are missing, left over or of another shape.
     """
     kept = {name: value.to(torch.float32, copy=True) for name, value in state.items() if name not in KERNEL_KEYS}
@@ -277,5 +277,5 @@ def build(state: Mapping[str, Tensor], configuration: Mapping[str, Any]) -> FRVS
 
 
 def choices(state: Mapping[str, Tensor]) -> dict[str, tuple[Any, ...]]:
-    """The switches that no tensor of a state dict tells: how it enlarges, unless the constants of one way are there."""
+    """The switches that no tensor of a state dict tells: how it upscales, unless the constants of one way are there."""
     return {} if any(name in state for name in KERNEL_KEYS) else {"degradation": ("BI", "BD")}

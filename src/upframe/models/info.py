@@ -15,15 +15,15 @@ METADATA_KEY = "upframe"  # of a safetensors file; holds ModelInfo and the confi
 
 @dataclass(frozen=True, slots=True)
 class ModelInfo:
-    """A model's card in numbers. Sizes are in pixels of its input, before enlargement.
+    """A model's card in numbers. Sizes are in pixels of its input, before upscaling.
 
     ``multiple``: height and width must be multiples of it. ``minimum``: the smallest side it takes. ``radius``: how far, in
     each direction, an output pixel looks (None: everywhere, such a model cannot be tiled). ``border``: by how many pixels a
     frame is extended on each side, its outermost pixels repeated, and the result cut back, so that what is flat stays flat
     to the border: networks pad with zeros inside, which darkens it. ``past`` and ``future``: frames it wants around the
-    current one. ``degradation``: how the small pictures of its training were made, ``BI`` (MATLAB bicubic), ``BD``
+    current one. ``degradation``: how the small images of its training were made, ``BI`` (MATLAB bicubic), ``BD``
     (Gaussian, then every scale-th pixel), ``rendered`` (small by themselves), ``none`` (nothing was trained) or
-    ``unknown``. ``sampling``: where its samples lie in their cells (:mod:`upframe.ops.sampling`): films and pictures have
+    ``unknown``. ``sampling``: where its samples lie in their cells (:mod:`upframe.ops.sampling`): videos and images have
     theirs in the ``centre``, a network for BD expects them at the ``corner``. ``half``: the half precisions, the best first,
     in which results on CUDA stay within 0.05 dB, as ``scripts/gpu/check.py`` finds out: words of ``fp16`` and ``bf16``;
     ``none`` where neither does, empty where it was not checked. ``sha256``: of the file, empty where there is none.

@@ -1,4 +1,4 @@
-"""Bicubic and Lanczos enlargement as models, so that every command and comparison can use them."""
+"""Bicubic and Lanczos upscaling as models, so that every command and comparison can use them."""
 
 from __future__ import annotations
 
@@ -21,5 +21,5 @@ class Interpolation(nn.Module):
         return upscale(x, self.scale, kernel=self.kernel)
 
     def example_inputs(self, height: int, width: int) -> tuple[Tensor, ...]:
-        """A random picture (1, 3, height, width), always the same, to profile with."""
+        """A random image (1, 3, height, width), always the same, to profile with."""
         return (torch.rand(1, 3, height, width, generator=torch.Generator().manual_seed(0)),)

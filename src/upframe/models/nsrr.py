@@ -84,14 +84,14 @@ class Reconstruction(nn.Module):
         super().__init__()
         self.block1, self.block2 = self._block(history * 12, 64), self._block(64, 32)
         self.block3, self.block4 = self._block(32, 64), self._block(64, 64)
-        self.block5, self.block6 = self._block(64, 128), self._block(128, 128, enlarge=True)
-        self.block7, self.block8 = self._block(128 + 64, 64), self._block(64, 64, enlarge=True)
+        self.block5, self.block6 = self._block(64, 128), self._block(128, 128, upscale=True)
+        self.block7, self.block8 = self._block(128 + 64, 64), self._block(64, 64, upscale=True)
         self.block9, self.block10 = self._block(64 + 32, 32), self._block(32, 3)
 
     @staticmethod
-    def _block(channels: int, width: int, *, enlarge: bool = False) -> nn.Sequential:
+    def _block(channels: int, width: int, *, upscale: bool = False) -> nn.Sequential:
         layers: list[nn.Module] = [_conv(channels, width), nn.ReLU(inplace=True)]
-        if enlarge:
+        if upscale:
             layers += [nn.ConvTranspose2d(width, width, 3, stride=2, padding=1), nn.ReplicationPad2d((0, 1, 0, 1))]
         return nn.Sequential(*layers)
 
@@ -121,7 +121,7 @@ class NSRR(nn.Module):
     def __init__(self, scale: int = 4, history: int = 5) -> None:
         super().__init__()
         if scale < 1 or history < 2:
-            raise ValueError(f"NSRR enlarges from at least two frames, not x{scale} from {history}")
+            raise ValueError(f"NSRR upscales from at least two frames, not x{scale} from {history}")
         self.scale, self.history = scale, history
         self.feature_extraction = FeatureExtraction()
         self.feature_reweighting = FeatureReweighting(history, scale)

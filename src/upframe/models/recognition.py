@@ -25,11 +25,11 @@ LARGEST_SCALE = 16  # of a network; a file that claims more is damaged or means 
 PARTS = (
     (
         "discriminator_block.block1.0.weight",
-        "a discriminator of TecoGAN: it judges pictures in training and makes none. Give the file of the generator",
+        "a discriminator of TecoGAN: it judges images in training and makes none. Give the file of the generator",
     ),
     (
         "basic_module.0.basic_module.0.conv.weight",
-        "a SPyNet: it estimates motion inside TTVSR and enlarges nothing by itself. Give the file of a whole TTVSR",
+        "a SPyNet: it estimates motion inside TTVSR and upscales nothing by itself. Give the file of a whole TTVSR",
     ),
 )
 """Networks that are published by themselves and are no upscalers: a name that tells them, and what to say of them."""
@@ -110,7 +110,7 @@ def _build(
         raise CheckpointError(f"its names are those of a known network, its tensors are not ({words})") from error
     scale = cast(ModelInfo, network.info).scale
     if not 1 <= scale <= LARGEST_SCALE:
-        raise CheckpointError(f"claims to enlarge x{scale}, and x{LARGEST_SCALE} is the most that is believed")
+        raise CheckpointError(f"claims to upscale x{scale}, and x{LARGEST_SCALE} is the most that is believed")
     check_finite(network.state_dict())
     check_asked(network, asked)
     choices = family.choices(state) if isinstance(family, Undecided) else {}

@@ -1,6 +1,6 @@
 """RT4KSR: towards real-time 4K image super-resolution (Zamfir et al., CVPR Workshops 2023), and its baseline RTSRN.
 
-The picture is folded to half its size (pixel-unshuffle), passes a few cheap convolution blocks there, and is unfolded to
+The image is folded to half its size (pixel-unshuffle), passes a few cheap convolution blocks there, and is unfolded to
 ``scale`` times its size. In training every 3x3 convolution of the body is a wider chain of 1x1, 3x3 and 1x1 convolutions
 (structural re-parameterisation), which :meth:`RT4KSR.merge` turns into the one convolution it is equal to.
 
@@ -19,14 +19,14 @@ of the document             here
                             then a 1x1; ``repbase``: a re-parameterisable 3x3; ``simplified``: the 3x3 of the ``design``;
                             ``nafbase``: the whole block of NAFNet, which has no activation
 ``downscaling``             ``downscaling``: a convolution of stride 2 after the head, so that the body works at half the size
-``use_hfb, use_gaussian``   ``high_frequency`` none | gaussian | pooling: what is subtracted from the picture to leave the
+``use_hfb, use_gaussian``   ``high_frequency`` none | gaussian | pooling: what is subtracted from the image to leave the
                             details that get a branch of their own
 ``unshuffle``               ``unshuffle``: the side of the blocks that are folded into channels, 1 for none
 ``layernorm``               ``layernorm``: of every block and of the tail
 ``residual``                ``residual``: every block adds its input
 ``squeeze``, ``eca_gamma``  the same: channel attention in every block, and how narrow it is
 ``is_train``                ``merged``, its opposite
-none                        ``skip``: adds the bilinear enlargement of the input, so that what is missing from it is learnt
+none                        ``skip``: adds the bilinear upscaling of the input, so that what is missing from it is learnt
 ==========================  ===========================================================================================
 
 The published code holds the block ``simplified``, its attention and the high-frequency branch, which it computes and throws
@@ -169,12 +169,12 @@ class RT4KSR(nn.Module):
 
     def forward(self, x: Tensor) -> Tensor:
         fused = are_wanted(x) and rt4ksr_fused.can_be_fused(self.switches)
-        output = rt4ksr_fused.enlarge(self, x) if fused else self._enlarge(x)  # (n, 3, s*h, s*w)
+        output = rt4ksr_fused.upscale(self, x) if fused else self._upscale(x)  # (n, 3, s*h, s*w)
         if self.skip:
             output += F.interpolate(x, scale_factor=self.scale, mode="bilinear", align_corners=False)
         return output
 
-    def _enlarge(self, x: Tensor) -> Tensor:
+    def _upscale(self, x: Tensor) -> Tensor:
         features = self._features(x)  # (n, c, h/fold, w/fold)
         deep = self.body(features)  # (n, c, h/fold, w/fold)
         if self.high_frequency != "none":
@@ -189,7 +189,7 @@ class RT4KSR(nn.Module):
         return features if self.downscale is None else self.downscale(features)
 
     def _details(self, x: Tensor) -> Tensor:
-        """What a picture loses when it is smoothed: (n, 3, h, w) -> (n, 3, h, w)."""
+        """What an image loses when it is smoothed: (n, 3, h, w) -> (n, 3, h, w)."""
         if min(x.shape[-2:]) < 3:
             raise ShapeError(f"{x.shape[-1]}x{x.shape[-2]} pixels are too few: the high-frequency branch needs 3x3")
         return x - F.conv2d(F.pad(x, (2, 2, 2, 2), mode="reflect"), self.get_buffer("smoothing"), groups=3)
@@ -208,9 +208,9 @@ class RT4KSR(nn.Module):
         return merged.train(self.training)
 
     def example_inputs(self, height: int, width: int) -> tuple[Tensor, ...]:
-        """A random picture (1, 3, height, width), always the same, to profile and to export with."""
-        picture = torch.rand(1, 3, height, width, generator=torch.Generator().manual_seed(0))
-        return (picture.to(next(self.parameters()).device),)
+        """A random image (1, 3, height, width), always the same, to profile and to export with."""
+        image = torch.rand(1, 3, height, width, generator=torch.Generator().manual_seed(0))
+        return (image.to(next(self.parameters()).device),)
 
     @property
     def info(self) -> ModelInfo:
@@ -224,7 +224,7 @@ class RT4KSR(nn.Module):
             scale=self.scale,
             multiple=self.fold,
             radius=None if self.switches["squeeze"] else self.fold * (convolutions + 1) + smoothing,
-            border=8 if self.scale > 3 else 6,  # measured: with less, flat pictures change by more than 1 of 255
+            border=8 if self.scale > 3 else 6,  # measured: with less, flat images change by more than 1 of 255
             parameters=sum(p.numel() for p in self.parameters()),
         )
 

@@ -28,7 +28,7 @@ _FUSED = {
 
 
 def can_be_fused(switches: Mapping[str, Any]) -> bool:
-    """Whether :func:`enlarge` computes networks of these keywords: the published and the shipped weights, merged.
+    """Whether :func:`upscale` computes networks of these keywords: the published and the shipped weights, merged.
 
     Not those with both normalisation and residuals, whose blocks would have to write two maps.
     """
@@ -37,7 +37,7 @@ def can_be_fused(switches: Mapping[str, Any]) -> bool:
     )
 
 
-def enlarge(network: RT4KSR, x: Tensor) -> Tensor:
+def upscale(network: RT4KSR, x: Tensor) -> Tensor:
     """What the network adds to its skip: (n, 3, h, w) -> (n, 3, scale*h, scale*w), by Triton."""
     from upframe.ops.triton.convolving import convolve
 

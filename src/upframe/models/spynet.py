@@ -19,11 +19,11 @@ from upframe.ops.convolution import narrow_conv
 from upframe.ops.warp import warp
 
 LEVELS = 6
-MULTIPLE = 2 ** (LEVELS - 1)  # of both sides of a picture, so that each level is half of the next
+MULTIPLE = 2 ** (LEVELS - 1)  # of both sides of an image, so that each level is half of the next
 
 
 class Level(nn.Module):
-    """The correction of one level (section 3.2): picture, warped neighbour and flow, (n, 3 + 3 + 2, h, w) -> (n, 2, h, w)."""
+    """The correction of one level (section 3.2): image, warped neighbour and flow, (n, 3 + 3 + 2, h, w) -> (n, 2, h, w)."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -41,11 +41,11 @@ class Level(nn.Module):
 
 
 class SPyNet(nn.Module):
-    """The flow from one picture to another.
+    """The flow from one image to another.
 
     Convention: reference and neighbour (n, 3, h, w) in [0, 1] -> flow (n, 2, h, w) in pixels, x then y, such that
     ``reference(p)`` is what ``neighbour(p + flow(p))`` shows: ``warp(neighbour, flow)`` looks like ``reference``. Any size:
-    computed at the next multiples of 32, reached by bilinear enlargement, and scaled back. Raises ShapeError for pictures
+    computed at the next multiples of 32, reached by bilinear upscaling, and scaled back. Raises ShapeError for images
     that differ in shape.
 
     ``mean`` and ``std`` are the normalisation of the training (ImageNet's). A checkpoint that has them is taken at its word;
@@ -65,7 +65,7 @@ class SPyNet(nn.Module):
     def forward(self, reference: Tensor, neighbour: Tensor) -> Tensor:
         if reference.ndim != 4 or reference.shape[1] != 3 or neighbour.shape != reference.shape:
             shapes = f"{tuple(reference.shape)} and {tuple(neighbour.shape)}"
-            raise ShapeError(f"optical flow is between two pictures of one shape (n, 3, h, w), not {shapes}")
+            raise ShapeError(f"optical flow is between two images of one shape (n, 3, h, w), not {shapes}")
         height, width = reference.shape[-2:]
         size = (height + -height % MULTIPLE, width + -width % MULTIPLE)
         flow = self._pyramid_flow(_resize(reference, size), _resize(neighbour, size))
@@ -73,30 +73,30 @@ class SPyNet(nn.Module):
         return torch.stack((x * (width / size[1]), y * (height / size[0])), dim=1)
 
     def _pyramid_flow(self, reference: Tensor, neighbour: Tensor) -> Tensor:
-        """The flow of pictures whose sides are multiples of 32."""
+        """The flow of images whose sides are multiples of 32."""
         references, neighbours = self._pyramid(reference), self._pyramid(neighbour)  # the coarsest last
         n, _, height, width = references[-1].shape
         flow = reference.new_zeros(n, 2, height, width)
         for level in self.basic_module:
-            picture, other = references.pop(), neighbours.pop()
-            if picture.shape[-2:] != flow.shape[-2:]:
+            image, other = references.pop(), neighbours.pop()
+            if image.shape[-2:] != flow.shape[-2:]:
                 flow = 2 * F.interpolate(flow, scale_factor=2, mode="bilinear", align_corners=True)
             warped = warp(other, flow, padding="border")
-            flow = flow + level(torch.cat((picture, warped, flow), dim=1))
+            flow = flow + level(torch.cat((image, warped, flow), dim=1))
         return flow
 
-    def _pyramid(self, picture: Tensor) -> list[Tensor]:
-        """The normalised picture, then each time half of it."""
-        levels = [(picture - self.mean) / self.std]
+    def _pyramid(self, image: Tensor) -> list[Tensor]:
+        """The normalised image, then each time half of it."""
+        levels = [(image - self.mean) / self.std]
         for _ in range(LEVELS - 1):
             levels.append(F.avg_pool2d(levels[-1], 2))
         return levels
 
 
-def _resize(picture: Tensor, size: tuple[int, int]) -> Tensor:
-    if picture.shape[-2:] == size:
-        return picture
-    return F.interpolate(picture, size, mode="bilinear", align_corners=False)
+def _resize(image: Tensor, size: tuple[int, int]) -> Tensor:
+    if image.shape[-2:] == size:
+        return image
+    return F.interpolate(image, size, mode="bilinear", align_corners=False)
 
 
 def _complete(module: SPyNet, state: dict[str, Any], prefix: str, *_: object) -> None:

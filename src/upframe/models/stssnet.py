@@ -3,7 +3,7 @@
 Twice the size from a colour that is always a warped one: of every second frame the engine draws the G-buffers alone. The
 colour is the last drawn frame moved along the motion vectors; where nothing could be moved to, it has holes. An encoder of
 gated convolutions ignores the holes, the reshading module fills them at an eighth of the size from places whose G-buffers
-look alike, a second encoder reads three older frames, and a U-shaped decoder enlarges.
+look alike, a second encoder reads three older frames, and a U-shaped decoder upscales.
 
 The names of the parameters are those of the published checkpoints (repository ryanhe312/STSSNet-AAAI2024, MIT).
 """
@@ -90,7 +90,7 @@ class DoubleConv(nn.Module):
 class Up(nn.Module):
     """Twice the size, joined with the encoder: (n, c, h, w), (n, skip, 2h, 2w) -> (n, width, 2h, 2w).
 
-    ``channels`` counts both. The enlargement aligns the corners, as published.
+    ``channels`` counts both. The upscaling aligns the corners, as published.
     """
 
     def __init__(self, channels: int, width: int) -> None:
@@ -107,7 +107,7 @@ def gather_alike(latent: Tensor, keys: Tensor, mask: Tensor) -> Tensor:
     """The mean of ``latent`` over 5x5 neighbours, weighted by how alike their keys are; holes give nothing.
 
     latent (n, c, h, w), keys (n, k, h, w) of length 1, mask (n, 1, h, w) with 0 = hole -> (n, c, h, w). The weight of a
-    neighbour is the cosine of the two keys times the neighbour's mask, no less than 0; outside the picture it is 0. Where
+    neighbour is the cosine of the two keys times the neighbour's mask, no less than 0; outside the image it is 0. Where
     all weights are 0 the result is 0. Adds up neighbour after neighbour: twenty-five times the input is never in memory.
     """
     if are_wanted(latent, keys, mask):
@@ -172,8 +172,8 @@ class STSSNet(nn.Module):
         x = self.up2(x, x2)  # (n, 24, h/2, w/2)
         x = self.up3(x, x1)  # (n, 24, h, w)
         # The skip is the first colour: the one with the holes.
-        enlarged = F.interpolate(colour[:, :3], scale_factor=2, mode="bilinear", align_corners=False)
-        return shuffled_conv(x, self.outc, 2).add_(enlarged)  # (n, 3, 2h, 2w)
+        upscaled = F.interpolate(colour[:, :3], scale_factor=2, mode="bilinear", align_corners=False)
+        return shuffled_conv(x, self.outc, 2).add_(upscaled)  # (n, 3, 2h, 2w)
 
     def read_history(self, history: Tensor) -> Tensor:
         """The three warped older frames, encoded each by itself and joined: (n, 3, 4, h, w) -> (n, 32, h/8, w/8)."""
@@ -229,7 +229,7 @@ class STSSNet(nn.Module):
             scale=2,
             inputs=("colour", "motion", *FEATURES),
             multiple=8,
-            radius=None,  # the decoder aligns corners: what a pixel sees depends on the size of the whole picture
+            radius=None,  # the decoder aligns corners: what a pixel sees depends on the size of the whole image
             past=self.history,
             parameters=sum(p.numel() for p in self.parameters()),
         )

@@ -1,6 +1,6 @@
-"""The switches of a network that no tensor tells: found out from what each setting makes of a test picture, or asked for.
+"""The switches of a network that no tensor tells: found out from what each setting makes of a test image, or asked for.
 
-A network that was trained makes of a small picture one that is closer to the large original than plain interpolation; with a
+A network that was trained makes of a small image one that is closer to the large original than plain interpolation; with a
 wrong switch (a missing residual connection, another activation) it is far from it, by ten decibels or more.
 """
 
@@ -20,12 +20,12 @@ from upframe.errors import CheckpointError
 from upframe.models.cards import word
 from upframe.models.info import ModelInfo
 from upframe.ops.blur import downscale_bd
-from upframe.ops.enlarge import enlarge
+from upframe.ops.interpolate import interpolate
 from upframe.ops.resize import downscale, upscale
 
-SIDE = 48  # pixels of the small test picture
+SIDE = 48  # pixels of the small test image
 BORDER = 4  # of them that are not judged
-NEAR = -1.0  # dB against interpolation; below it a picture is not like the original
+NEAR = -1.0  # dB against interpolation; below it an image is not like the original
 CLEAR = 0.75  # dB between the best setting and the next that leave no doubt
 PLAINLY = 0.2  # dB above interpolation, at which the published setting needs no comparison
 
@@ -45,7 +45,7 @@ class Verdict:
 def settle(choices: Mapping[str, tuple[Any, ...]], given: Settings, build: Callable[[Settings], nn.Module]) -> Verdict:
     """The settings of all switches. ``choices``: of each switch that no tensor tells, its values, the published one first.
 
-    ``given`` settles what it holds. Raises CheckpointError where several settings make pictures of one worth, and the
+    ``given`` settles what it holds. Raises CheckpointError where several settings make images of one worth, and the
     published one is not among them.
     """
     open_choices = {name: values for name, values in choices.items() if name not in given}
@@ -62,7 +62,7 @@ def settle(choices: Mapping[str, tuple[Any, ...]], given: Settings, build: Calla
         remedy = " ".join(f"--set {name}={word(value)}" for name, value in published.items())
         return Verdict(
             {**given, **published},
-            f"no tensor tells {_listed(published)}, and no setting makes a picture like its input: taken as published. "
+            f"no tensor tells {_listed(published)}, and no setting makes an image like its input: taken as published. "
             f"If it was trained otherwise, say so: upframe models import FILE {remedy}",
             sure=False,
         )
@@ -71,11 +71,11 @@ def settle(choices: Mapping[str, tuple[Any, ...]], given: Settings, build: Calla
     if any(best - score < CLEAR for score, _ in scored[1:] if score != best):
         remedy = " ".join(f"--set {name}={'|'.join(str(word(value)) for value in open_choices[name])}" for name in open_choices)
         raise CheckpointError(
-            f"no tensor tells {' and '.join(open_choices)}, and several settings make pictures of one worth. "
+            f"no tensor tells {' and '.join(open_choices)}, and several settings make images of one worth. "
             f"Say how it was trained: upframe models import FILE {remedy}"
         )
     taken = others[number]
-    return Verdict({**given, **taken}, f"{_listed(taken)}: no tensor tells, a test picture came out right with these alone")
+    return Verdict({**given, **taken}, f"{_listed(taken)}: no tensor tells, a test image came out right with these alone")
 
 
 def _listed(settings: Settings) -> str:
@@ -83,7 +83,7 @@ def _listed(settings: Settings) -> str:
 
 
 def _score(network: nn.Module) -> float:
-    """How much closer to the original a network's picture is than interpolation, in dB, with the degradation that suits it."""
+    """How much closer to the original a network's image is than interpolation, in dB, with the degradation that suits it."""
     own = getattr(network, "degradation", None)
     degradations: tuple[Degradation, ...] = (own,) if own in ("BI", "BD") else ("BI", "BD")
     scale = cast(ModelInfo, network.info).scale
@@ -100,31 +100,31 @@ def _gain(network: nn.Module, scale: int, degradation: Degradation) -> float:
 
 @cache
 def _sample(scale: int, degradation: Degradation) -> tuple[Tensor, Tensor, float]:
-    """The original, the small picture made of it, and how close interpolation comes, in dB."""
+    """The original, the small image made of it, and how close interpolation comes, in dB."""
     original = _original(SIDE * scale)
     small = downscale(original, scale) if degradation == "BI" else downscale_bd(original, scale)
-    plain = upscale(small, scale) if degradation == "BI" or scale not in (2, 4) else enlarge(small, scale, "BD")
+    plain = upscale(small, scale) if degradation == "BI" or scale not in (2, 4) else interpolate(small, scale, "BD")
     return original, small, _closeness(plain, original, scale)
 
 
-def _closeness(picture: Tensor, original: Tensor, scale: int) -> float:
+def _closeness(image: Tensor, original: Tensor, scale: int) -> float:
     """PSNR inside the border, in dB."""
     edge = BORDER * scale
-    error = float((picture - original)[..., edge:-edge, edge:-edge].square().mean())
+    error = float((image - original)[..., edge:-edge, edge:-edge].square().mean())
     return -10 * math.log10(max(error, 1e-12)) if math.isfinite(error) else -math.inf
 
 
 def _original(side: int) -> Tensor:
-    """A picture with edges in all directions, (1, 3, side, side): bars of many sizes over one another, a little soft."""
+    """An image with edges in all directions, (1, 3, side, side): bars of many sizes over one another, a little soft."""
     y, x = torch.meshgrid(torch.arange(side), torch.arange(side), indexing="ij")
-    picture = torch.full((3, side, side), 0.5)
+    image = torch.full((3, side, side), 0.5)
     for across, down, length, turn, *colour in _bars(60):
         along = (x - across * side) * math.cos(turn * math.pi) + (y - down * side) * math.sin(turn * math.pi)
         beside = (y - down * side) * math.cos(turn * math.pi) - (x - across * side) * math.sin(turn * math.pi)
         half = 4 + length * side / 6
         bar = torch.sigmoid(2 * (half - along.abs())) * torch.sigmoid(2 * (half / 2 - beside.abs()))
-        picture = picture * (1 - bar) + torch.tensor(colour)[:, None, None] * bar
-    return picture[None]
+        image = image * (1 - bar) + torch.tensor(colour)[:, None, None] * bar
+    return image[None]
 
 
 def _bars(count: int) -> Iterator[list[float]]:

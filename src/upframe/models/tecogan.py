@@ -1,6 +1,6 @@
 """TecoGAN: temporally coherent adversarial training for video super-resolution (Chu et al., ACM TOG 2020).
 
-The generator is FRVSR (``upframe.models.frvsr``), unchanged: a TecoGAN checkpoint that enlarges is an FRVSR checkpoint. Here
+The generator is FRVSR (``upframe.models.frvsr``), unchanged: a TecoGAN checkpoint that upscales is an FRVSR checkpoint. Here
 are the networks of its training alone: the spatio-temporal discriminator, which looks at three frames at once as they are and
 moved onto the middle one, the spatial one of the ablation, which looks at single frames, and the flows the former needs.
 
@@ -73,7 +73,7 @@ def _last_layer(size: int, channels: int) -> nn.Linear:
 
 
 class SpatioTemporalDiscriminator(nn.Module):
-    """Judges triplets of frames: as they are, moved onto their middle frame, and enlarged from the small frames.
+    """Judges triplets of frames: as they are, moved onto their middle frame, and upscaled from the small frames.
 
     Made for squares of ``size`` output pixels, a multiple of 16. Of the moved frames only the middle part is shown,
     ``crop_ratio`` of the size, as the border shows what came from outside; around it is black. Published: 128 and 0.75.
@@ -86,10 +86,10 @@ class SpatioTemporalDiscriminator(nn.Module):
         self.discriminator_block = DiscriminatorBlocks(channels)
         self.dense = _last_layer(size, channels)
 
-    def forward(self, clip: Tensor, enlarged: Tensor, flows: Tensor) -> Verdict:
+    def forward(self, clip: Tensor, upscaled: Tensor, flows: Tensor) -> Verdict:
         """A verdict of n * k triplets, k = t // 3; the frames left over at the end are not looked at.
 
-        clip (n, t, 3, size, size): real frames or outputs; enlarged (n, t, 3, size, size): the small frames, enlarged as in the
+        clip (n, t, 3, size, size): real frames or outputs; upscaled (n, t, 3, size, size): the small frames, upscaled as in the
         generator; flows (n * k * 3, 2, size, size): from :func:`ping_pong_flows` or :func:`forward_flows`, the same for real
         and output. Gradients reach ``clip`` both directly and through the moved frames, and never the flows.
         Raises ShapeError for another size and for fewer than three frames.
@@ -98,7 +98,7 @@ class SpatioTemporalDiscriminator(nn.Module):
         _check_frames(clip.shape[1])
         triplets = clip[:, : clip.shape[1] // FRAMES * FRAMES]  # (n, 3k, 3, s, s)
         moved = warp(triplets.flatten(0, 1), flows.detach(), padding="border")  # (n * 3k, 3, s, s)
-        shown = (_as_channels(triplets), _as_channels(self._crop(moved).view_as(triplets)), _as_channels(enlarged))
+        shown = (_as_channels(triplets), _as_channels(self._crop(moved).view_as(triplets)), _as_channels(upscaled))
         x = self.conv_in(torch.cat(shown, dim=1))  # (n * k, 27, s, s) -> (n * k, c, s, s)
         features = self.discriminator_block(x)
         return Verdict(self.dense(features[-1].flatten(1)), features)
@@ -112,7 +112,7 @@ class SpatioTemporalDiscriminator(nn.Module):
 
     @property
     def info(self) -> ModelInfo:
-        """The card of a network that enlarges nothing."""
+        """The card of a network that upscales nothing."""
         return _info("A TecoGAN discriminator of three frames, used for training only.", self)
 
     @property
@@ -122,7 +122,7 @@ class SpatioTemporalDiscriminator(nn.Module):
 
 
 class SpatialDiscriminator(nn.Module):
-    """Judges single frames, ``conditional`` ones beside the enlarged small frame. Squares of ``size``, a multiple of 16."""
+    """Judges single frames, ``conditional`` ones beside the upscaled small frame. Squares of ``size``, a multiple of 16."""
 
     def __init__(self, size: int, *, channels: int = 64, conditional: bool = True) -> None:
         super().__init__()
@@ -131,20 +131,20 @@ class SpatialDiscriminator(nn.Module):
         self.discriminator_block = DiscriminatorBlocks(channels)
         self.dense = _last_layer(size, channels)
 
-    def forward(self, clip: Tensor, enlarged: Tensor) -> Verdict:
+    def forward(self, clip: Tensor, upscaled: Tensor) -> Verdict:
         """A verdict of n * t frames. Two (n, t, 3, size, size), the second one used where ``conditional``.
 
         Raises ShapeError for another size.
         """
         _check_size(clip, self.size)
         frames = clip.flatten(0, 1)  # (n * t, 3, s, s)
-        x = torch.cat((enlarged.flatten(0, 1), frames), dim=1) if self.conditional else frames
+        x = torch.cat((upscaled.flatten(0, 1), frames), dim=1) if self.conditional else frames
         features = self.discriminator_block(self.conv_in(x))
         return Verdict(self.dense(features[-1].flatten(1)), features)
 
     @property
     def info(self) -> ModelInfo:
-        """The card of a network that enlarges nothing."""
+        """The card of a network that upscales nothing."""
         return _info("A TecoGAN discriminator of single frames, used for training only.", self)
 
     @property
@@ -181,7 +181,7 @@ def forward_flows(generator: FRVSR, frames: Tensor, output_flow: Tensor) -> Tens
     used = frames.shape[1] // FRAMES * FRAMES
     middle, last = (frames[:, start:used:FRAMES] for start in (1, 2))  # (n, k, 3, h, w)
     with torch.no_grad():
-        onward = generator.enlarge_flow(generator.estimate_flow(middle.flatten(0, 1), last.flatten(0, 1)))
+        onward = generator.upscale_flow(generator.estimate_flow(middle.flatten(0, 1), last.flatten(0, 1)))
     return _triplet_flows(output_flow[:, 0:used:FRAMES], onward.view(*middle.shape[:2], *onward.shape[1:]))
 
 

@@ -22,7 +22,7 @@ WRAPPERS = {"module", "_orig_mod", "_fsdp_wrapped_module", "_checkpoint_wrapped_
 class Weights:
     """One set of named tensors in a file. ``place``: the keys and prefixes that lead to it; ``beside``: what else lay there.
 
-    ``average``: ``EMA``, ``SWA`` or ``moving average`` for one of those, which gives the better pictures; else empty.
+    ``average``: ``EMA``, ``SWA`` or ``moving average`` for one of those, which gives the better images; else empty.
     """
 
     state: dict[str, Tensor]

@@ -154,7 +154,7 @@ class TrajectoryAttention(nn.Module):
     def forward(self, current: Tensor, anchor: Tensor, keys: Tensor, values: Tensor, location: Tensor) -> Tensor:
         """current, of this frame alone, and anchor, carried to it, (n, c, h, w); the rest as in Memory -> (n, c, h, w).
 
-        Locations are rounded to the nearest token; one outside the map reads zeros. Of equal key frames, as still pictures and
+        Locations are rounded to the nearest token; one outside the map reads zeros. Of equal key frames, as still images and
         mirrored clips have them, the first is taken; which one the published code takes hangs on the machine's rounding.
         """
         _, n, p, _ = keys.shape
@@ -333,12 +333,12 @@ class TTVSR(nn.Module):
         return replace(memory, location=torch.cat((memory.location, identity), dim=1), age=0)
 
     def _reconstruct(self, frame: Tensor, backward: Tensor, current: Tensor, forward: Tensor) -> Tensor:
-        """From the features of both passes and of the frame alone, (n, c, h, w) each, to the picture, (n, 3, 4h, 4w)."""
+        """From the features of both passes and of the frame alone, (n, c, h, w) each, to the image, (n, 3, 4h, 4w)."""
         x = F.leaky_relu_(self.fusion(torch.cat((backward, current, forward), dim=1)), 0.1)
         x = F.leaky_relu_(self.upsample1(x), 0.1)  # (n, c, 2h, 2w)
         x = F.leaky_relu_(self.upsample2(x), 0.1)  # (n, 64, 4h, 4w)
-        picture = narrow_conv(F.leaky_relu_(self.conv_hr(x), 0.1), self.conv_last)  # (n, 3, 4h, 4w)
-        return picture.add_(F.interpolate(frame, scale_factor=SCALE, mode="bilinear", align_corners=False))
+        image = narrow_conv(F.leaky_relu_(self.conv_hr(x), 0.1), self.conv_last)  # (n, 3, 4h, 4w)
+        return image.add_(F.interpolate(frame, scale_factor=SCALE, mode="bilinear", align_corners=False))
 
     def example_inputs(self, height: int, width: int) -> tuple[Tensor, ...]:
         """A clip of seven frames of random values, as `forward` takes it; the same each time."""

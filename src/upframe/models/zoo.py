@@ -23,7 +23,7 @@ HALO = 64  # pixels around a tile; how far a network of the zoo really looks is 
 class ZooNetwork(nn.Module):
     """A network of the zoo that looks like one of ours: (n, 3, h, w) in [0, 1] -> (n, 3, scale*h, scale*w) in [0, 1].
 
-    Sizes it does not take are padded by reflection and cropped. A grey network enlarges red, green and blue one after the
+    Sizes it does not take are padded by reflection and cropped. A grey network upscales red, green and blue one after the
     other; one that wants opacity gets full opacity. Half precision is only used by networks that bear it.
     """
 
@@ -34,20 +34,20 @@ class ZooNetwork(nn.Module):
 
     def forward(self, x: Tensor) -> Tensor:
         dtype = next(self.model.parameters()).dtype
-        pictures = x.to(dtype).chunk(len(x))
-        enlarge = self._grey if self._descriptor.input_channels == 1 else self._colour
-        return torch.cat([enlarge(picture) for picture in pictures]).to(x.dtype)
+        images = x.to(dtype).chunk(len(x))
+        upscale = self._grey if self._descriptor.input_channels == 1 else self._colour
+        return torch.cat([upscale(image) for image in images]).to(x.dtype)
 
-    def _grey(self, picture: Tensor) -> Tensor:
-        """(1, 3, h, w) -> (1, 3, s*h, s*w), each colour as a picture of its own."""
-        return torch.cat([self._descriptor(colour)[:, :1] for colour in picture.chunk(3, dim=1)], dim=1)
+    def _grey(self, image: Tensor) -> Tensor:
+        """(1, 3, h, w) -> (1, 3, s*h, s*w), each colour as an image of its own."""
+        return torch.cat([self._descriptor(colour)[:, :1] for colour in image.chunk(3, dim=1)], dim=1)
 
-    def _colour(self, picture: Tensor) -> Tensor:
+    def _colour(self, image: Tensor) -> Tensor:
         """(1, 3, h, w) -> (1, 3, s*h, s*w)."""
         if self._descriptor.input_channels == 4:
-            picture = torch.cat((picture, torch.ones_like(picture[:, :1])), dim=1)
-        enlarged: Tensor = self._descriptor(picture)
-        return enlarged[:, :3] if enlarged.shape[1] >= 3 else enlarged[:, :1].expand(-1, 3, -1, -1)
+            image = torch.cat((image, torch.ones_like(image[:, :1])), dim=1)
+        upscaled: Tensor = self._descriptor(image)
+        return upscaled[:, :3] if upscaled.shape[1] >= 3 else upscaled[:, :1].expand(-1, 3, -1, -1)
 
     def _apply(self, fn: Callable[[Tensor], Tensor], recurse: bool = True) -> ZooNetwork:
         """Move or convert as every module does, but never to a precision that the network does not bear."""
@@ -88,7 +88,7 @@ def find(candidates: Sequence[Mapping[str, Tensor]]) -> tuple[ZooNetwork, int] |
     """The first set of tensors that spandrel knows, and its number among ``candidates``; None if it knows none of them.
 
     Raises MissingExtra without spandrel, CheckpointError for a variant it cannot build, for a network that is not from
-    pictures to pictures, and for anything but named tensors: spandrel's own reader of files is never given one.
+    images to images, and for anything but named tensors: spandrel's own reader of files is never given one.
     """
     for state in candidates:
         _check_tensors(state)
@@ -133,12 +133,12 @@ def _spandrel() -> ModuleType:
 
 
 def _check_kind(descriptor: Any, spandrel: ModuleType) -> None:
-    """Raise CheckpointError for networks that are not from one picture to one picture."""
+    """Raise CheckpointError for networks that are not from one image to one image."""
     channels = (descriptor.input_channels, descriptor.output_channels)
     if not isinstance(descriptor, spandrel.ImageModelDescriptor) or not {*channels} <= {1, 3, 4}:
         raise CheckpointError(
             f"is a network of the family {descriptor.architecture.name} for {descriptor.purpose.lower()} with {channels[0]} "
-            f"channels in and {channels[1]} out, and not one that makes a picture larger by itself"
+            f"channels in and {channels[1]} out, and not one that makes an image larger by itself"
         )
 
 

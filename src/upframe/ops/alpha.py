@@ -1,4 +1,4 @@
-"""Transparency: what a picture holds where nothing is seen must not show when it is enlarged."""
+"""Transparency: what an image holds where nothing is seen must not show when it is upscaled."""
 
 from __future__ import annotations
 
@@ -26,11 +26,11 @@ def _surroundings(colour: Tensor, weight: Tensor) -> Tensor:
 
 
 def bleed(colour: Tensor, alpha: Tensor) -> Tensor:
-    """Fill fully transparent pixels with the colours around them, so that enlarging does not draw in whatever they held.
+    """Fill fully transparent pixels with the colours around them, so that upscaling does not draw in whatever they held.
 
     colour (1, c, h, w), straight (not multiplied by alpha), floating point; alpha (1, 1, h, w), opaque = 1 -> (1, c, h, w).
     A pixel with alpha > 0 keeps its colour and lends it in proportion to its alpha; the others become a smooth mixture, mostly
-    of what is nearest. A picture without a fully transparent pixel, or with nothing else, is returned as it is.
+    of what is nearest. An image without a fully transparent pixel, or with nothing else, is returned as it is.
     Raises ShapeError if the two differ in size.
     """
     if colour.ndim != 4 or alpha.shape != (colour.shape[0], 1, *colour.shape[2:]):
@@ -38,6 +38,6 @@ def bleed(colour: Tensor, alpha: Tensor) -> Tensor:
     hole = alpha <= 0
     if not hole.any() or hole.all():
         return colour
-    # Zeroed, not only weighted by zero: transparent pixels of a float picture may hold infinities.
+    # Zeroed, not only weighted by zero: transparent pixels of a float image may hold infinities.
     around = _surroundings(colour.masked_fill(hole, 0), alpha.clamp_min(0).to(colour.dtype))
     return torch.where(hole, around, colour)

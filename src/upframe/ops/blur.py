@@ -28,10 +28,10 @@ def downscale_bd(image: Tensor, scale: int, *, sigma: float = SIGMA, padded: boo
     """The BD degradation by an integer factor; its sibling for BI is ``ops.resize.downscale``.
 
     image (..., h, w), floating point -> (..., ceil(h / scale), ceil(w / scale)), not clamped. Convention: sample ``i`` of the
-    result is centred on pixel ``i * scale`` of the picture, the top left one of its cell; outside, the picture is mirrored
+    result is centred on pixel ``i * scale`` of the image, the top left one of its cell; outside, the image is mirrored
     without repeating its edge (``c b | a b c``). ``padded=False`` keeps to samples whose blur lies wholly inside, as in
     training: with a reach of ``int(3 * sigma)`` = 4 pixels, ((h - 9) // scale + 1, (w - 9) // scale + 1) of them, and sample
-    ``i`` is centred on pixel ``i * scale + 4``. Raises ShapeError for integers and for a picture smaller than the blur.
+    ``i`` is centred on pixel ``i * scale + 4``. Raises ShapeError for integers and for an image smaller than the blur.
     """
     if not image.is_floating_point():
         raise ShapeError(f"downscale_bd needs a floating-point tensor, got {image.dtype}")
@@ -39,7 +39,7 @@ def downscale_bd(image: Tensor, scale: int, *, sigma: float = SIGMA, padded: boo
     height, width = image.shape[-2:]
     least = reach + 1 if padded else 2 * reach + 1
     if min(height, width) < least:
-        raise ShapeError(f"a picture of {height}x{width} (h x w) is too small to blur: sigma {sigma:g} needs {least}x{least}")
+        raise ShapeError(f"an image of {height}x{width} (h x w) is too small to blur: sigma {sigma:g} needs {least}x{least}")
     planes = image.reshape(math.prod(image.shape[:-2]), 1, height, width)
     if padded:
         planes = F.pad(planes, (reach, reach, reach, reach), mode="reflect")

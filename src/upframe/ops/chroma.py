@@ -1,23 +1,23 @@
-"""Chroma planes of half size enlarged to the size of luma and reduced again, exactly and in place.
+"""Chroma planes of half size upscaled to the size of luma and reduced again, exactly and in place.
 
 Along an axis that is halved, chroma sample ``k`` belongs to the pair of luma samples ``2k`` and ``2k + 1``, and lies on the
 first of them, between the two, or on the second (its *siting*: ITU-T H.273, figure 1). Each siting has one pair of filters:
 
-* *between*: the chroma sample is taken as the mean of the pair, and the pair is enlarged to that mean minus and plus a
+* *between*: the chroma sample is taken as the mean of the pair, and the pair is upscaled to that mean minus and plus a
   slope, ``22 (c[k+1] - c[k-1]) - 3 (c[k+2] - c[k-2])`` 128ths. Reduction is the mean of the pair. Whatever the slope,
   it cancels.
 * *first* (*second* is its mirror image): the luma sample on the chroma sample takes its value, the other one is predicted by
   four-point interpolation, ``(-1, 9, 9, -1) / 16``. Reduction predicts in the same way from the samples on the chroma
-  positions, and adds a quarter of what the two neighbouring predictions missed. In an enlarged plane they miss nothing,
+  positions, and adds a quarter of what the two neighbouring predictions missed. In an upscaled plane they miss nothing,
   so that those samples come back untouched; in any other, that quarter makes a low-pass filter of nine taps,
   ``(1, 0, -8, 16, 46, 16, -8, 0, 1) / 64``, with a zero at the frequency where plain decimation folds worst.
 
-So ``reduce(enlarge(c)) == c`` by construction: for any length, at the borders (where the outermost sample is repeated) and for
+So ``reduce(upscale(c)) == c`` by construction: for any length, at the borders (where the outermost sample is repeated) and for
 values of any size; all weights are binary fractions. The last sample of an odd length has no partner and takes the value of its
 chroma sample as it is. Both pairs are known as wavelets: interpolating (4, 2), and average-interpolating (1, 5).
 
-Why not bilinear enlargement: of all its exact inverses none is a low-pass filter when the siting is *between* (the gain at
-half the chroma rate is 1.41). Chroma of 11 photographs, reduced then enlarged, PSNR in dB: *between* 53.2 (bilinear with
+Why not bilinear upscaling: of all its exact inverses none is a low-pass filter when the siting is *between* (the gain at
+half the chroma rate is 1.41). Chroma of 11 photographs, reduced then upscaled, PSNR in dB: *between* 53.2 (bilinear with
 its shortest inverse 52.5, with the mean 50.3); *first* 53.2 (bilinear with its shortest inverse 52.3, with decimation 51.3).
 """
 
@@ -52,7 +52,7 @@ def sitings(location: ChromaLocation) -> tuple[Siting, Siting]:
 
 
 def subsampled_size(size: tuple[int, int], subsampling: tuple[int, int]) -> tuple[int, int]:
-    """(height, width) of the chroma planes of a picture: halved and rounded up where ``subsampling`` (y, x) is 2.
+    """(height, width) of the chroma planes of an image: halved and rounded up where ``subsampling`` (y, x) is 2.
 
     Raises ShapeError for a subsampling other than 1 and 2 (4:1:1 and 4:1:0 video).
     """
@@ -81,7 +81,7 @@ def _midpoints(chroma: Tensor) -> Tensor:
     return middle.add_(sums[..., 2:, :], alpha=-1 / 16).add_(sums[..., :-2, :], alpha=-1 / 16)
 
 
-def _enlarge_axis(chroma: Tensor, out: Tensor, siting: Siting) -> None:
+def _interpolate_axis(chroma: Tensor, out: Tensor, siting: Siting) -> None:
     """The axis before the last: (..., ceil(n / 2), r) into ``out`` (..., n, r)."""
     pairs = out.shape[-2] // 2
     first, second, paired = out[..., 0 : 2 * pairs : 2, :], out[..., 1::2, :], chroma[..., :pairs, :]
@@ -99,7 +99,7 @@ def _enlarge_axis(chroma: Tensor, out: Tensor, siting: Siting) -> None:
 
 
 def _reduce_axis(full: Tensor, siting: Siting) -> Tensor:
-    """The axis before the last: (..., n, r) -> (..., ceil(n / 2), r); the exact inverse of ``_enlarge_axis``."""
+    """The axis before the last: (..., n, r) -> (..., ceil(n / 2), r); the exact inverse of ``_interpolate_axis``."""
     pairs = full.shape[-2] // 2
     if pairs == 0:
         return full
@@ -114,7 +114,7 @@ def _reduce_axis(full: Tensor, siting: Siting) -> Tensor:
     return chroma
 
 
-def enlarge_chroma(chroma: Tensor, out: Tensor, *, location: ChromaLocation, subsampling: tuple[int, int]) -> Tensor:
+def upscale_chroma(chroma: Tensor, out: Tensor, *, location: ChromaLocation, subsampling: tuple[int, int]) -> Tensor:
     """Chroma planes at the size of luma, written to ``out`` (which may be a view) and returned.
 
     chroma (..., ceil(h / sub_y), ceil(w / sub_x)) -> (..., h, w), floating point, not clamped. Convention: see the module.
@@ -123,20 +123,20 @@ def enlarge_chroma(chroma: Tensor, out: Tensor, *, location: ChromaLocation, sub
     vertical, horizontal = sitings(location)
     expected = subsampled_size((out.shape[-2], out.shape[-1]), subsampling)
     if chroma.shape[-2:] != expected:
-        raise ShapeError(f"chroma planes of {tuple(chroma.shape[-2:])} do not fit a picture of {tuple(out.shape[-2:])}")
+        raise ShapeError(f"chroma planes of {tuple(chroma.shape[-2:])} do not fit an image of {tuple(out.shape[-2:])}")
     if subsampling[0] == 2:
         rows = out if subsampling[1] == 1 else chroma.new_empty((*out.shape[:-1], chroma.shape[-1]))
-        _enlarge_axis(chroma, rows, vertical)
+        _interpolate_axis(chroma, rows, vertical)
         chroma = rows
     if subsampling[1] == 2:
-        _enlarge_axis(chroma.unsqueeze(-1), out.unsqueeze(-1), horizontal)
+        _interpolate_axis(chroma.unsqueeze(-1), out.unsqueeze(-1), horizontal)
     elif subsampling[0] == 1:
         out.copy_(chroma)
     return out
 
 
 def reduce_chroma(chroma: Tensor, *, location: ChromaLocation, subsampling: tuple[int, int]) -> Tensor:
-    """Chroma planes at the size they are stored in; the exact inverse of ``enlarge_chroma``.
+    """Chroma planes at the size they are stored in; the exact inverse of ``upscale_chroma``.
 
     chroma (..., h, w) -> (..., ceil(h / sub_y), ceil(w / sub_x)), floating point, not clamped; ``chroma`` itself where
     nothing is halved. Raises ShapeError for a location or subsampling that is not supported.

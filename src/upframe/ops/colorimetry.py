@@ -1,8 +1,8 @@
-"""From one film's R'G'B' to another's: transfer curves and primaries, as a display shows them.
+"""From one video's R'G'B' to another's: transfer curves and primaries, as a display shows them.
 
-Codes are those of ITU-T H.273. Light is in units of the white of a film of standard range, which is 203 cd/m2 in one of high
+Codes are those of ITU-T H.273. Light is in units of the white of a video of standard range, which is 203 cd/m2 in one of high
 dynamic range (ITU-R BT.2408). Curves are those of displays: BT.1886 (gamma 2.4) for BT.601, BT.709 and BT.2020, sRGB, PQ
-(SMPTE ST 2084), and HLG on a display of 1000 cd/m2 (BT.2100). A film of standard range holds no light above 1.
+(SMPTE ST 2084), and HLG on a display of 1000 cd/m2 (BT.2100). A video of standard range holds no light above 1.
 """
 
 from __future__ import annotations

@@ -14,7 +14,7 @@ import torch
 from torch import Tensor
 
 from upframe.errors import ShapeError
-from upframe.ops.chroma import ChromaLocation, enlarge_chroma, reduce_chroma, subsampled_size
+from upframe.ops.chroma import ChromaLocation, upscale_chroma, reduce_chroma, subsampled_size
 
 Matrix = Literal["bt601", "bt709", "bt2020", "smpte240m", "fcc", "rgb", "grey"]
 
@@ -74,7 +74,7 @@ def _check_planes(planes: Sequence[Tensor], matrix: Matrix, depth: int, subsampl
             raise ShapeError(f"planes of {depth} bits do not fit uint8")
     for plane in planes[1:]:
         if plane.shape != expected:
-            raise ShapeError(f"a plane of {tuple(plane.shape)} does not fit a picture of {size} subsampled by {subsampling}")
+            raise ShapeError(f"a plane of {tuple(plane.shape)} does not fit an image of {size} subsampled by {subsampling}")
 
 
 def _numeric(plane: Tensor, depth: int) -> Tensor:
@@ -128,7 +128,7 @@ def planes_to_rgb(
     differences = red_blue.new_empty((2, *planes[1].shape))  # R - Y, B - Y
     for difference, plane, weight in zip(differences, reversed(numeric[1:]), (kr, kb), strict=True):
         difference.copy_(plane).sub_(codes.neutral).mul_(2 * (1 - weight) / codes.chroma_steps)
-    enlarge_chroma(differences, red_blue, location=chroma_location, subsampling=subsampling)
+    upscale_chroma(differences, red_blue, location=chroma_location, subsampling=subsampling)
     green.copy_(numeric[0]).sub_(codes.black).mul_(1 / codes.luma_steps)  # Y for now
     red_blue.add_(green)
     green.mul_(1 / kg).sub_(red_blue[0], alpha=kr / kg).sub_(red_blue[1], alpha=kb / kg)
@@ -153,16 +153,16 @@ def rgb_to_planes(
     codes = _Codes.of(depth, full_range)
     _check_matrix(matrix)
     if rgb.ndim != 4 or rgb.shape[:2] != (1, 3) or 0 in rgb.shape or not rgb.is_floating_point():
-        raise ShapeError(f"a picture is (1, 3, h, w) and floating point, got {tuple(rgb.shape)}, {rgb.dtype}")
-    picture = rgb[0].to(torch.float32)
+        raise ShapeError(f"an image is (1, 3, h, w) and floating point, got {tuple(rgb.shape)}, {rgb.dtype}")
+    image = rgb[0].to(torch.float32)
     if matrix == "rgb":
-        return tuple(_to_codes(torch.stack((picture[1], picture[2], picture[0])), codes.luma_steps, codes.black, depth))
+        return tuple(_to_codes(torch.stack((image[1], image[2], image[0])), codes.luma_steps, codes.black, depth))
     kr, kg, kb = _luma_weights(matrix)
-    luma = (picture[1] * kg).add_(picture[0], alpha=kr).add_(picture[2], alpha=kb)
+    luma = (image[1] * kg).add_(image[0], alpha=kr).add_(image[2], alpha=kb)
     if matrix == "grey":
         return (_to_codes(luma, codes.luma_steps, codes.black, depth),)
     # Two differences are reduced rather than three colours. Written to a new tensor, they are contiguous whatever rgb is.
-    full_size = torch.sub(picture[0::2], luma, out=luma.new_empty((2, *luma.shape)))  # R - Y, B - Y
+    full_size = torch.sub(image[0::2], luma, out=luma.new_empty((2, *luma.shape)))  # R - Y, B - Y
     red_difference, blue_difference = reduce_chroma(full_size, location=chroma_location, subsampling=subsampling)
     return (
         _to_codes(luma, codes.luma_steps, codes.black, depth),

@@ -65,7 +65,7 @@ def narrow_conv(x: Tensor, conv: nn.Conv2d) -> Tensor:
 def shuffled_conv(x: Tensor, conv: nn.Conv2d, factor: int) -> Tensor:
     """``pixel_shuffle(conv(x), factor)``: (n, c, h, w) -> (n, outputs / factor**2, factor*h, factor*w).
 
-    The outputs are computed in the order in which they lie in the enlarged picture, row of the cell, column, channel, so that
+    The outputs are computed in the order in which they lie in the upscaled image, row of the cell, column, channel, so that
     whole runs of them are moved: five times as fast as moving them one by one.
     """
     if not is_channels_last_inference(x):

@@ -1,7 +1,7 @@
 """Resampling with the conventions of MATLAB's ``imresize``, the measuring stick of super-resolution.
 
 Convention: pixel centres at +0.5, corners unaligned; sample ``i`` of the output lies at ``(i + 0.5) / scale - 0.5`` of the
-input. When shrinking with ``antialias`` the kernel is widened by ``1 / scale``. Outside the picture it is mirrored with the
+input. When shrinking with ``antialias`` the kernel is widened by ``1 / scale``. Outside the image it is mirrored with the
 edge pixel repeated (``c b a | a b c``). Source: MATLAB's documentation of ``imresize``; Keys, 1981 (cubic kernel, a = -0.5).
 """
 
@@ -93,7 +93,7 @@ def resize(
 
     image (..., h, w), floating point -> (..., height, width), same dtype, not clamped. ``scale`` is the exact ratio
     (vertical, horizontal) where it is not ``size / (h, w)``, for instance 0.5 of an odd size. As ``imresize`` does, the axis
-    that shrinks most is resampled first. Convention: see the module. Raises ShapeError for an empty or integer picture.
+    that shrinks most is resampled first. Convention: see the module. Raises ShapeError for an empty or integer image.
     """
     if image.ndim < 2 or 0 in image.shape or min(size) < 1:
         raise ShapeError(f"cannot resize a tensor of shape {tuple(image.shape)} to {size}: both need at least one pixel")
@@ -116,5 +116,5 @@ def downscale(image: Tensor, scale: int) -> Tensor:
 
 
 def upscale(image: Tensor, scale: int, *, kernel: Kernel = "bicubic") -> Tensor:
-    """Enlarge by an integer factor: image (..., h, w) -> (..., scale * h, scale * w), not clamped."""
+    """Upscale by an integer factor: image (..., h, w) -> (..., scale * h, scale * w), not clamped."""
     return resize(image, (image.shape[-2] * scale, image.shape[-1] * scale), kernel=kernel)

@@ -1,4 +1,4 @@
-"""Moving a whole picture by a part of a pixel."""
+"""Moving a whole image by a part of a pixel."""
 
 from __future__ import annotations
 
@@ -7,13 +7,13 @@ import math
 import torch
 from torch import Tensor
 
-from upframe.ops.enlarge import cubic_taps
+from upframe.ops.interpolate import cubic_taps
 
 A = -0.5  # of Keys' cubic kernel: straight lines and parabolas stay what they are
 
 
 def shift(image: Tensor, x: float, y: float) -> Tensor:
-    """A picture read beside its pixels: (n, c, h, w) -> the same shape.
+    """An image read beside its pixels: (n, c, h, w) -> the same shape.
 
     **Convention.** Backward, as :func:`upframe.ops.warp.warp` with one flow everywhere: out(p) = image(p + (x, y)), in pixels,
     x to the right, y down. Keys' cubic interpolation (IEEE ASSP 1981); beyond the edge the last row and column are repeated.
@@ -22,9 +22,9 @@ def shift(image: Tensor, x: float, y: float) -> Tensor:
 
 
 def centred(result: Tensor, scale: int, offset: tuple[float, float]) -> Tensor:
-    """A result where its pixels are: (n, c, scale*h, scale*w), enlarged from samples that lay beside the middle of theirs.
+    """A result where its pixels are: (n, c, scale*h, scale*w), upscaled from samples that lay beside the middle of theirs.
 
-    offset: of the samples, right and down, in pixels before enlargement, less what the network knows of it: the jitter of a
+    offset: of the samples, right and down, in pixels before upscaling, less what the network knows of it: the jitter of a
     rendered frame, or the difference of two samplings (:mod:`upframe.ops.sampling`).
     """
     return shift(result, *(-scale * distance for distance in offset))

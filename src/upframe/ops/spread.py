@@ -17,18 +17,18 @@ from upframe.ops.warp import warp
 
 
 def warp_spread(images: Tensor, flows: Tensor, weights: Tensor, factor: int) -> Tensor:
-    """Several small pictures, zero-upsampled, moved to where the flow says, weighted, and joined in their channels.
+    """Several small images, zero-upsampled, moved to where the flow says, weighted, and joined in their channels.
 
     images (n, t, c, h, w); flows (n, t, 2, s*h, s*w); weights (n, t, s*h, s*w) -> (n, t*c, s*h, s*w), s being ``factor``.
     Convention: that of :func:`upframe.ops.warp.warp` with ``"zeros"``, to which it is equal up to the rounding of positions.
-    A bilinear sample reads four neighbours; of a picture spread by 2 or more, one of them at most is not zero, the nearest
-    sample of the small picture. Raises ShapeError for sizes that do not belong together.
+    A bilinear sample reads four neighbours; of an image spread by 2 or more, one of them at most is not zero, the nearest
+    sample of the small image. Raises ShapeError for sizes that do not belong together.
     """
     n, t, channels, height, width = images.shape
     size = (factor * height, factor * width)
     if flows.shape != (n, t, 2, *size) or weights.shape != (n, t, *size):
         raise ShapeError(
-            f"pictures of {tuple(images.shape)} spread by {factor} need flows of {(n, t, 2, *size)} and weights of "
+            f"images of {tuple(images.shape)} spread by {factor} need flows of {(n, t, 2, *size)} and weights of "
             f"{(n, t, *size)}, not {tuple(flows.shape)} and {tuple(weights.shape)}"
         )
     if factor == 1 or not is_eager_inference():

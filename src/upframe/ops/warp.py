@@ -1,4 +1,4 @@
-"""Moving pictures along a flow."""
+"""Moving images along a flow."""
 
 from __future__ import annotations
 

@@ -18,9 +18,9 @@ _LIMITED_OFFSETS = (16, 128, 128)
 
 def _channels(image: Tensor, *, floating: bool = True) -> tuple[Tensor, Tensor, Tensor]:
     if image.ndim < 3 or image.shape[-3] != 3:
-        raise ShapeError(f"a colour picture is (..., 3, h, w), got {tuple(image.shape)}")
+        raise ShapeError(f"a colour image is (..., 3, h, w), got {tuple(image.shape)}")
     if floating and not image.is_floating_point():
-        raise ShapeError(f"a floating-point picture is needed here, got {image.dtype}")
+        raise ShapeError(f"a floating-point image is needed here, got {image.dtype}")
     red, green, blue = image.unbind(-3)
     return red, green, blue
 

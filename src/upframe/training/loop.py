@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING
 import torch
 import yaml
 
-from upframe.data.training.sets import Loader, Numbered, Steps
+from upframe.training.data.sets import Loader, Numbered, Steps
 from upframe.errors import DeviceError, InputError, MissingExtra, OutputError, UpframeError
 from upframe.media import atomic_output
 from upframe.media.atomic import output_error

@@ -16,7 +16,7 @@ from torch import Tensor, nn
 from torch.optim.lr_scheduler import LambdaLR
 from torch.optim.swa_utils import AveragedModel
 
-from upframe.data.training.sets import Batch, Loader
+from upframe.training.data.sets import Batch, Loader
 from upframe.errors import InputError, UpframeError
 from upframe.training.checkpoints import RECIPE
 from upframe.training.objectives.objective import Groups, Objective, Turn

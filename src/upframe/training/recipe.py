@@ -11,7 +11,7 @@ from typing import Annotated, Any, Literal, get_args
 import yaml
 from pydantic import Discriminator, Field, Tag, TypeAdapter, ValidationError, model_validator
 
-from upframe.data.training.settings import ClipData, FilmData, PictureData, Positive, Probability, RenderedData, Section
+from upframe.training.data.settings import ClipData, FilmData, ImageData, Positive, Probability, RenderedData, Section
 from upframe.errors import InputError
 from upframe.metrics import PROTOCOLS
 from upframe.regular import refuse_irregular
@@ -53,10 +53,10 @@ class Schedule(Section):
 
 
 class Validation(Section):
-    """Measuring while training: clips or pictures as the data's, the middle ``crop`` of the first ``frames`` frames of each.
+    """Measuring while training: clips or images as the data's, the middle ``crop`` of the first ``frames`` frames of each.
 
     ``protocol``: one of ``upframe.metrics.PROTOCOLS``; ``metrics`` of it, all where none is named. The same clips are the
-    sample pictures.
+    sample images.
     """
 
     sources: Annotated[tuple[str, ...], Field(min_length=1)]
@@ -147,10 +147,10 @@ def _check_lpips(losses: RT4KSRLosses | FRVSRLosses | STSSNetLosses) -> None:
         raise ValueError("LPIPS needs its weights: losses.lpips_files=[FILE, ...]; or do without: losses.lpips=0")
 
 
-def _check_frames(data: PictureData | ClipData | FilmData, *, single: bool) -> None:
-    """Raise ValueError for film data of one frame where clips are trained on, and the other way round."""
+def _check_frames(data: ImageData | ClipData | FilmData, *, single: bool) -> None:
+    """Raise ValueError for video data of one frame where clips are trained on, and the other way round."""
     if isinstance(data, FilmData) and (data.frames == 1) != single:
-        raise ValueError("data.frames must be 1, as pictures are trained on" if single else "data.frames must be 2 or more")
+        raise ValueError("data.frames must be 1, as images are trained on" if single else "data.frames must be 2 or more")
 
 
 def _kind_of_data(values: Any) -> str:
@@ -159,8 +159,8 @@ def _kind_of_data(values: Any) -> str:
     return "film" if kind == "film" else "own"
 
 
-_PictureOrFilm = Annotated[Annotated[PictureData, Tag("own")] | Annotated[FilmData, Tag("film")], Discriminator(_kind_of_data)]
-_ClipOrFilm = Annotated[Annotated[ClipData, Tag("own")] | Annotated[FilmData, Tag("film")], Discriminator(_kind_of_data)]
+_ImageOrVideo = Annotated[Annotated[ImageData, Tag("own")] | Annotated[FilmData, Tag("film")], Discriminator(_kind_of_data)]
+_ClipOrVideo = Annotated[Annotated[ClipData, Tag("own")] | Annotated[FilmData, Tag("film")], Discriminator(_kind_of_data)]
 
 
 class RT4KSRRecipe(Base):
@@ -168,7 +168,7 @@ class RT4KSRRecipe(Base):
 
     system: Literal["rt4ksr"]
     model: RT4KSRModel
-    data: _PictureOrFilm
+    data: _ImageOrVideo
     losses: RT4KSRLosses = RT4KSRLosses()
 
     @model_validator(mode="after")
@@ -183,7 +183,7 @@ class FRVSRRecipe(Base):
 
     system: Literal["frvsr"]
     model: FRVSRModel
-    data: _ClipOrFilm
+    data: _ClipOrVideo
     losses: FRVSRLosses = FRVSRLosses()
 
     @model_validator(mode="after")
@@ -199,7 +199,7 @@ class TecoGANRecipe(Base):
     system: Literal["tecogan"]
     model: FRVSRModel
     discriminator: DiscriminatorSettings = DiscriminatorSettings()
-    data: _ClipOrFilm
+    data: _ClipOrVideo
     losses: TecoGANLosses = TecoGANLosses()
 
     @model_validator(mode="after")
@@ -221,7 +221,7 @@ class TTVSRRecipe(Base):
 
     system: Literal["ttvsr"]
     model: TTVSRModel
-    data: _ClipOrFilm
+    data: _ClipOrVideo
     losses: TTVSRLosses = TTVSRLosses()
 
     @model_validator(mode="after")

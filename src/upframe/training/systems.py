@@ -10,13 +10,13 @@ from typing import TypeVar, cast
 import torch
 from torch import nn
 
-from upframe.data.training.clips import ClipCrops
-from upframe.data.training.film_crops import FilmCrops, Told, degradation_of, stored_clips
-from upframe.data.training.pictures import PictureCrops
-from upframe.data.training.rendered import RenderedCrops, RenderedFrames
-from upframe.data.training.sets import SampleSet
-from upframe.data.training.settings import ClipData, FilmData, RenderedData
-from upframe.data.training.stssnet_scenes import STSSNetScenes
+from upframe.training.data.clips import ClipCrops
+from upframe.training.data.film_crops import FilmCrops, Told, degradation_of, stored_clips
+from upframe.training.data.images import ImageCrops
+from upframe.training.data.rendered import RenderedCrops, RenderedFrames
+from upframe.training.data.sets import SampleSet
+from upframe.training.data.settings import ClipData, FilmData, RenderedData
+from upframe.training.data.stssnet_scenes import STSSNetScenes
 from upframe.errors import CheckpointError, InputError
 from upframe.media import atomic_output
 from upframe.models.catalog import Mergeable, Model, load, load_file, save
@@ -36,7 +36,7 @@ from upframe.training.objectives.tecogan import TecoGANObjective
 from upframe.training.objectives.unfolding import begin_unfolded
 from upframe.training.objectives.widening import begin_widened
 from upframe.training.recipe import Recipe
-from upframe.training.rendered_clips import NSRRClips, STSSNetClips
+from upframe.training.data.rendered_clips import NSRRClips, STSSNetClips
 
 Network = TypeVar("Network", bound=nn.Module)
 
@@ -126,7 +126,7 @@ def samples_of(recipe: Recipe, told: Told = lambda _: None) -> SampleSet:
         return FilmCrops(data, stored_clips(data, scale, told), recipe.seed)
     if isinstance(data, ClipData):
         return ClipCrops(data, scale, recipe.seed)
-    return PictureCrops(data, scale, recipe.seed)
+    return ImageCrops(data, scale, recipe.seed)
 
 
 def scale_of(recipe: Recipe) -> int:

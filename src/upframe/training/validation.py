@@ -1,4 +1,4 @@
-"""Validation and sample pictures: clips and pictures that are held out, scored by a protocol."""
+"""Validation and sample images: clips and images that are held out, scored by a protocol."""
 
 from __future__ import annotations
 
@@ -10,15 +10,15 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from upframe.data.degradation import DEGRADATIONS
-from upframe.data.training.camera import film_picture
-from upframe.data.training.chance import for_picture
-from upframe.data.training.film_crops import degradation_of
-from upframe.data.training.frames import DRAWN, Clip, Frame, open_clips, open_pictures
-from upframe.data.training.rendered import HOLES, TARGET
-from upframe.data.training.settings import FilmData, RenderedData
+from upframe.datasets.degradation import DEGRADATIONS
+from upframe.training.data.camera import video_image
+from upframe.training.data.chance import for_image
+from upframe.training.data.film_crops import degradation_of
+from upframe.training.data.frames import DRAWN, Clip, Frame, open_clips, open_images
+from upframe.training.data.rendered import HOLES, TARGET
+from upframe.training.data.settings import FilmData, RenderedData
 from upframe.errors import InputError
-from upframe.media import Picture, write_picture
+from upframe.media import Image, write_image
 from upframe.metrics import LPIPS, ClipScorer, Protocol, average, find_protocol, load_lpips
 from upframe.ops.resize import upscale
 from upframe.ops.sampling import sample_offset, sampling_of
@@ -28,7 +28,7 @@ from upframe.training.recipe import Recipe, Validation
 from upframe.training.systems import rendered_frames, scale_of
 
 MULTIPLE = 8  # of the small frames, which suits every network
-PICTURES = 3  # that are shown
+IMAGES = 3  # that are shown
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,32 +63,32 @@ class Validator:
         else:
             self._data = recipe.data
             self._offset = sample_offset(sampling_of(recipe.data.degradation), self._scale)
-            opened = open_pictures(settings.sources) if self._kind == "pictures" else _clips(settings)
+            opened = open_images(settings.sources) if self._kind == "images" else _clips(settings)
             self._clips = opened[: settings.limit]
             self._single = recipe.system == "rt4ksr"
 
     def __call__(self, objective: Objective, network: nn.Module, device: torch.device, samples: Path) -> dict[str, float]:
-        """The protocol's result of ``network``; writes a picture for the first clips into ``samples``."""
+        """The protocol's result of ``network``; writes an image for the first clips into ``samples``."""
         was_training = network.training
         network.eval()
         scored = []
         for number, held_out in enumerate(self._rendered_clips() if self._kind == "rendered" else self._stored_clips()):
-            result = self._enlarged(objective, network, device, held_out)
+            result = self._upscaled(objective, network, device, held_out)
             with ClipScorer(self.protocol, scale=self._scale, name=held_out.name, lpips=self._lpips) as scorer:
                 for index, (frame, reference) in enumerate(zip(result, held_out.high, strict=True)):
                     scorer.add(frame.clamp(0, 1), reference, hole=None if held_out.holes is None else held_out.holes[index])
                 scored.append(scorer.finish())
-            if number < PICTURES:
+            if number < IMAGES:
                 _write_sample(samples.with_name(f"{samples.name}-{number}.png"), held_out, result, self._scale, self._offset)
         network.train(was_training)
         return {str(metric): value for metric, value in average(scored, self.protocol).result.items()}
 
     @torch.no_grad()
-    def _enlarged(self, objective: Objective, network: nn.Module, device: torch.device, held_out: HeldOut) -> Tensor:
+    def _upscaled(self, objective: Objective, network: nn.Module, device: torch.device, held_out: HeldOut) -> Tensor:
         """(t, 3, s*h, s*w)."""
         results = []
         for inputs in held_out.inputs:
-            result = objective.enlarge(network, {name: value.to(device) for name, value in inputs.items()})
+            result = objective.upscale(network, {name: value.to(device) for name, value in inputs.items()})
             results.append(result.float().cpu().reshape(-1, *result.shape[-3:]))
         return torch.cat(results)
 
@@ -127,29 +127,29 @@ class Validator:
 
 @dataclass(frozen=True, eq=False)
 class FilmedPicture:
-    """A clip of a drawn picture before a moving camera, always the same."""
+    """A clip of a drawn image before a moving camera, always the same."""
 
-    picture: Clip
+    image: Clip
     frames: int
     side: int
 
     @property
     def name(self) -> str:
-        return self.picture.name
+        return self.image.name
 
     def __len__(self) -> int:
         return self.frames
 
     def read(self, index: int) -> Frame:
-        still = torch.from_numpy(self.picture.read(0).transpose(2, 0, 1))
-        filmed = film_picture(still, self.frames, self.side, for_picture(1, 0))
+        still = torch.from_numpy(self.image.read(0).transpose(2, 0, 1))
+        filmed = video_image(still, self.frames, self.side, for_image(1, 0))
         return filmed[index].permute(1, 2, 0).numpy()
 
 
 def _clips(settings: Validation) -> list[Clip]:
-    """Clips, and filmed ones of pictures that are drawn."""
+    """Clips, and filmed ones of images that are drawn."""
     drawn = [source for source in settings.sources if source.startswith(DRAWN)]
-    filmed = [FilmedPicture(picture, settings.frames, settings.crop) for picture in open_pictures(drawn)]
+    filmed = [FilmedPicture(image, settings.frames, settings.crop) for image in open_images(drawn)]
     return [*open_clips([source for source in settings.sources if source not in drawn]), *filmed]
 
 
@@ -173,7 +173,7 @@ def _middle(frame: Frame, side: int, name: str) -> Frame:
 
 
 def _write_sample(path: Path, held_out: HeldOut, result: Tensor, scale: int, offset: float) -> None:
-    """The middle frame: enlarged by bicubic interpolation, by the network, and as it was; side by side.
+    """The middle frame: upscaled by bicubic interpolation, by the network, and as it was; side by side.
 
     offset: how far samples lie from the middle of their cells, which bicubic does not know.
     """
@@ -181,4 +181,4 @@ def _write_sample(path: Path, held_out: HeldOut, result: Tensor, scale: int, off
     plain = centred(upscale(held_out.shown[middle], scale)[None], scale, (offset, offset))[0]
     views = (plain, result[middle], held_out.high[middle])
     pixels = torch.cat(views, dim=-1).clamp(0, 1).mul(255).round().byte().permute(1, 2, 0).numpy()
-    write_picture(path, Picture(np.ascontiguousarray(pixels)), overwrite=True)
+    write_image(path, Image(np.ascontiguousarray(pixels)), overwrite=True)

@@ -2,8 +2,8 @@
 
 RT4KSR's maps are wide and thin, 24 channels of 960x540 pixels for 1080p: every layer waits for memory, and in the plain form a
 block is three layers. One program here has all channels of its pixels, so that it can normalise them for the *next* block
-before they are written: a block reads its map once and writes it once. The first convolution reads the picture unfolded, and
-the last writes its pixels to where they belong in the enlarged one.
+before they are written: a block reads its map once and writes it once. The first convolution reads the image unfolded, and
+the last writes its pixels to where they belong in the upscaled one.
 """
 
 # mypy: disable-error-code="import-not-found, import-untyped, no-untyped-def, no-untyped-call, untyped-decorator"
@@ -22,7 +22,7 @@ SMALLEST_DOT = 16
 
 @triton.jit
 def _place(channel, row, column, stride_c, stride_y, stride_x, fold: tl.constexpr):
-    """Where a channel of a pixel lies in a picture that is ``fold`` times as large: channels are c, then row and column."""
+    """Where a channel of a pixel lies in an image that is ``fold`` times as large: channels are c, then row and column."""
     cell: tl.constexpr = fold * fold
     y, x = row * fold + channel % cell // fold, column * fold + channel % fold
     return (channel // cell) * stride_c + y * stride_y + x * stride_x
@@ -66,12 +66,12 @@ def _convolution_kernel(  # noqa: PLR0913, PLR0917  # pointers, sizes and stride
     precision: tl.constexpr,
 ):
     """A tile of pixels of one map, all channels. Names with an axis at their end are strides, in values."""
-    picture = tl.program_id(2).to(tl.int64)
+    sample = tl.program_id(2).to(tl.int64)
     pixel = tl.arange(0, rows * columns)
     row = (tl.program_id(1) * rows + pixel // columns).to(tl.int64)[:, None]
     column = (tl.program_id(0) * columns + pixel % columns).to(tl.int64)[:, None]
     given, made = tl.arange(0, padded_inputs), tl.arange(0, padded_outputs)
-    image += picture * image_n
+    image += sample * image_n
     is_output = made < outputs
     total = tl.zeros((rows * columns, padded_outputs), tl.float32)
     for tap in range(9):
@@ -91,7 +91,7 @@ def _convolution_kernel(  # noqa: PLR0913, PLR0917  # pointers, sizes and stride
     total += tl.load(bias + made, mask=is_output, other=0).to(tl.float32)[None, :]
     if gelu:
         total = 0.5 * total * (1 + tl.erf(total * 0.7071067811865476))
-    places = picture * result_n + _place(made[None, :], row, column, result_c, result_y, result_x, unfolds)
+    places = sample * result_n + _place(made[None, :], row, column, result_c, result_y, result_x, unfolds)
     written = (row < height) & (column < width) & is_output[None, :]
     if sums:
         total += tl.load(added + places, mask=written, other=0).to(tl.float32)

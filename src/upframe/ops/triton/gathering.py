@@ -48,12 +48,12 @@ def _gather_kernel(  # noqa: PLR0913, PLR0917  # pointers, sizes and strides, on
     block: tl.constexpr,
 ):
     """One block of pixels of one map. Names with an axis at their end are strides, in values."""
-    picture = tl.program_id(1).to(tl.int64)
+    image = tl.program_id(1).to(tl.int64)
     pixel = tl.program_id(0) * block + tl.arange(0, block)
     inside = pixel < height * width
     row, column = (pixel // width).to(tl.int64), (pixel % width).to(tl.int64)
     key, channel = tl.arange(0, padded_key_size)[None, :], tl.arange(0, padded_channels)[None, :]
-    keys, latent, mask = keys + picture * keys_n + key * keys_c, latent + picture * latent_n, mask + picture * mask_n
+    keys, latent, mask = keys + image * keys_n + key * keys_c, latent + image * latent_n, mask + image * mask_n
     is_key, is_channel = inside[:, None] & (key < key_size), inside[:, None] & (channel < channels)
     own = tl.load(keys + (row * keys_y + column * keys_x)[:, None], mask=is_key, other=0).to(tl.float32)
     total = tl.zeros((block, padded_channels), tl.float32)
@@ -70,7 +70,7 @@ def _gather_kernel(  # noqa: PLR0913, PLR0917  # pointers, sizes and strides, on
             total += values * weight[:, None]
             weights += weight
     mean = total / tl.maximum(weights, 1e-6)[:, None]
-    places = result + picture * result_n + (row * result_y + column * result_x)[:, None] + channel * result_c
+    places = result + image * result_n + (row * result_y + column * result_x)[:, None] + channel * result_c
     tl.store(places, mean.to(result.dtype.element_ty), mask=is_channel)
 
 

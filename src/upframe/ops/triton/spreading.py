@@ -49,18 +49,18 @@ def _spread_kernel(  # noqa: PLR0913, PLR0917  # pointers, sizes and strides, on
     padded_channels: tl.constexpr,
     block: tl.constexpr,
 ):
-    """One block of pixels of the large picture. Names with an axis at their end are strides, in values."""
-    picture = tl.program_id(1).to(tl.int64)
+    """One block of pixels of the large image. Names with an axis at their end are strides, in values."""
+    image = tl.program_id(1).to(tl.int64)
     pixel = tl.program_id(0) * block + tl.arange(0, block)
     large = width * factor
     inside = pixel < height * factor * large
     row, column = (pixel // large).to(tl.int64), (pixel % large).to(tl.int64)
     channel = tl.arange(0, padded_channels)[None, :]
     is_channel = channel < channels
-    images += picture * image_n
-    steps = flows + picture * flow_n + row * flow_y + column * flow_x
-    shares = weights + picture * weight_n + row * weight_y + column * weight_x
-    targets = result + picture * result_n + (row * result_y + column * result_x)[:, None] + channel * result_c
+    images += image * image_n
+    steps = flows + image * flow_n + row * flow_y + column * flow_x
+    shares = weights + image * weight_n + row * weight_y + column * weight_x
+    targets = result + image * result_n + (row * result_y + column * result_x)[:, None] + channel * result_c
     for _ in range(frames):
         x = column.to(tl.float32) + tl.load(steps, mask=inside, other=0).to(tl.float32)
         y = row.to(tl.float32) + tl.load(steps + flow_c, mask=inside, other=0).to(tl.float32)

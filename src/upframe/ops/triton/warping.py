@@ -1,7 +1,7 @@
 """The backward warp of :func:`upframe.ops.warp.warp`, bilinear, in one pass: no grid is written and read again.
 
 The plain form writes positions, scales them to a grid, and samples: about eight floats a pixel, beside three colours of two
-or four bytes. This one reads the flow and the picture, and writes the result.
+or four bytes. This one reads the flow and the image, and writes the result.
 """
 
 # mypy: disable-error-code="import-not-found, import-untyped, no-untyped-def, no-untyped-call, untyped-decorator"
@@ -40,12 +40,12 @@ def _warp_kernel(  # noqa: PLR0913, PLR0917  # pointers, sizes and strides, one 
     border: tl.constexpr,
     block: tl.constexpr,
 ):
-    """One block of pixels of one picture. Names with an axis at their end are strides, in values."""
-    picture = tl.program_id(1).to(tl.int64)
+    """One block of pixels of one image. Names with an axis at their end are strides, in values."""
+    sample = tl.program_id(1).to(tl.int64)
     pixel = tl.program_id(0) * block + tl.arange(0, block)
     inside = pixel < height * width
     row, column = (pixel // width).to(tl.int64), (pixel % width).to(tl.int64)
-    steps = flow + picture * flow_n + row * flow_y + column * flow_x
+    steps = flow + sample * flow_n + row * flow_y + column * flow_x
     x = column.to(tl.float32) + tl.load(steps, mask=inside, other=0).to(tl.float32)
     y = row.to(tl.float32) + tl.load(steps + flow_c, mask=inside, other=0).to(tl.float32)
     # Limited before they become whole numbers, which the largest floats and NaN have no meaning as.
@@ -56,11 +56,11 @@ def _warp_kernel(  # noqa: PLR0913, PLR0917  # pointers, sizes and strides, one 
     right_share, lower_share = x - left, y - top
     left, top = left.to(tl.int64), top.to(tl.int64)
     right, bottom = left + 1, top + 1
-    # Outside a picture nothing is read: with a border the share there is 0, without one what is there is.
+    # Outside an image nothing is read: with a border the share there is 0, without one what is there is.
     see_left, see_right = (left >= 0) & (left < width), (right >= 0) & (right < width)
     see_top, see_bottom = (top >= 0) & (top < height), (bottom >= 0) & (bottom < height)
-    source = image + picture * image_n
-    target = result + picture * result_n + row * result_y + column * result_x
+    source = image + sample * image_n
+    target = result + sample * result_n + row * result_y + column * result_x
     for _ in range(channels):
         upper_row, lower_row = source + top * image_y, source + bottom * image_y
         a = tl.load(upper_row + left * image_x, mask=inside & see_top & see_left, other=0).to(tl.float32)

@@ -9,7 +9,7 @@ from typing import Literal
 import torch
 from torch import Tensor, nn
 
-from upframe.data.training.settings import Section
+from upframe.training.data.settings import Section
 from upframe.errors import CheckpointError
 from upframe.metrics.classifiers import Features, build_backbone
 from upframe.models.checkpoint import read_checkpoint
@@ -30,7 +30,7 @@ class FeatureSettings(Section):
 class FrozenFeatures:
     """A classifier's features at some of its layers (positions as in torchvision), never trained and in no checkpoint.
 
-    Pictures in [0, 1]; ``normalised`` by the mean and deviation of ImageNet first. ``str`` of it says which network it is.
+    Images in [0, 1]; ``normalised`` by the mean and deviation of ImageNet first. ``str`` of it says which network it is.
     Raises CheckpointError for a file that is missing, unreadable, or of another network.
     """
 
@@ -43,13 +43,13 @@ class FrozenFeatures:
     def __str__(self) -> str:
         return self._name
 
-    def __call__(self, pictures: Tensor) -> list[Tensor]:
+    def __call__(self, images: Tensor) -> list[Tensor]:
         """(n, 3, h, w) -> the features of each layer."""
-        self._network.to(pictures.device)
+        self._network.to(images.device)
         if self._normalised:
-            mean, deviation = (pictures.new_tensor(values).view(3, 1, 1) for values in (MEAN, DEVIATION))
-            pictures = (pictures - mean) / deviation
-        return list(self._network(pictures))
+            mean, deviation = (images.new_tensor(values).view(3, 1, 1) for values in (MEAN, DEVIATION))
+            images = (images - mean) / deviation
+        return list(self._network(images))
 
 
 def _build(name: Classifier, taps: Sequence[int] | None) -> Features:

@@ -15,9 +15,9 @@ import torch
 from pydantic import Field
 from torch import Tensor, nn
 
-from upframe.data.training.pairs import pair_of
-from upframe.data.training.sets import Batch
-from upframe.data.training.settings import Positive, Section
+from upframe.training.data.pairs import pair_of
+from upframe.training.data.sets import Batch
+from upframe.training.data.settings import Positive, Section
 from upframe.models.frvsr import FRVSR, ClipResult, ResidualBlock, State
 from upframe.ops.warp import warp
 from upframe.training.objectives.losses import charbonnier, lpips_networks
@@ -66,9 +66,9 @@ def new_network(model: FRVSRModel, degradation: Literal["BI", "BD"]) -> FRVSR:
 def begin_interpolating(network: FRVSR) -> None:
     """Random weights whose transposed convolutions interpolate.
 
-    Random transposed convolutions make features that differ between the phases of the large picture. The last convolution
+    Random transposed convolutions make features that differ between the phases of the large image. The last convolution
     has the same weights for all of them: its gradients nearly cancel, and the training stays at bicubic's level for hundreds of
-    steps (see docs/training.md). Features that begin as bilinear enlargements of random mixtures do not.
+    steps (see docs/training.md). Features that begin as bilinear upscalings of random mixtures do not.
     """
     layers = network.srnet
     for layer in layers.modules():
@@ -124,12 +124,12 @@ class FRVSRObjective(nn.Module):
             terms["lpips"] = self.losses.lpips * distance.mean()
         return terms
 
-    def enlarge(self, network: nn.Module, low: dict[str, Tensor]) -> Tensor:
+    def upscale(self, network: nn.Module, low: dict[str, Tensor]) -> Tensor:
         return run_clip(cast(FRVSR, network), low["low"])
 
 
 def run_clip(network: FRVSR, frames: Tensor) -> Tensor:
-    """A clip frame after frame, as a film is enlarged: (n, t, 3, h, w) -> (n, t, 3, s*h, s*w)."""
+    """A clip frame after frame, as a video is upscaled: (n, t, 3, h, w) -> (n, t, 3, s*h, s*w)."""
     outputs: list[Tensor] = []
     state: State | None = None
     for frame in frames.unbind(1):

@@ -12,9 +12,9 @@ import torch
 from pydantic import model_validator
 from torch import Tensor, nn
 
-from upframe.data.training.rendered import TARGET
-from upframe.data.training.sets import Batch
-from upframe.data.training.settings import Positive, Section
+from upframe.training.data.rendered import TARGET
+from upframe.training.data.sets import Batch
+from upframe.training.data.settings import Positive, Section
 from upframe.metrics.structural import SSIMWindow, ssim_map
 from upframe.models.nsrr import NSRR
 from upframe.training.objectives.features import FeatureSettings, FrozenFeatures
@@ -34,7 +34,7 @@ FILLING: dict[int, tuple[tuple[float, float, float], ...]] = {
 """For each scale, what four convolutions weigh their three rows, and columns, by to fill a zero-upsampled frame.
 
 The sample of a pixel is at the first of the rows and columns it covers, and belongs in their middle. At x2 and x3 the four make
-the bilinear enlargement; at x4 four convolutions do not reach far enough, and it is the nearest pixel, smoothed.
+the bilinear upscaling; at x4 four convolutions do not reach far enough, and it is the nearest pixel, smoothed.
 """
 
 
@@ -75,10 +75,10 @@ def new_network(model: NSRRModel) -> NSRR:
 
 @torch.no_grad()
 def begin_interpolating(network: NSRR) -> None:
-    """Random weights, but for a path that enlarges the current frame.
+    """Random weights, but for a path that upscales the current frame.
 
     NSRR has no connection from its input to its output: from random weights it learns for thousands of steps to show the frame
-    at all. The first three channels of the U-Net's upper level begin as an enlargement of the current frame (``FILLING``), and
+    at all. The first three channels of the U-Net's upper level begin as an upscaling of the current frame (``FILLING``), and
     what the other channels add begins small.
     """
     layers = network.reconstruction
@@ -136,5 +136,5 @@ class NSRRObjective(nn.Module):
             terms["feature"] = self.losses.feature * feature_loss(self.features, output, batch[TARGET])
         yield Turn("network", terms)
 
-    def enlarge(self, network: nn.Module, low: dict[str, Tensor]) -> Tensor:
+    def upscale(self, network: nn.Module, low: dict[str, Tensor]) -> Tensor:
         return cast(Tensor, network(*(low[key] for key in ARGUMENTS)))

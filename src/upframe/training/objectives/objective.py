@@ -8,7 +8,7 @@ from typing import Any, Protocol
 
 from torch import Tensor, nn
 
-from upframe.data.training.sets import Batch
+from upframe.training.data.sets import Batch
 
 Groups = list[dict[str, Any]]
 """Parameter groups as ``torch.optim`` takes them; ``rate`` of a group is its learning rate relative to the recipe's."""
@@ -28,7 +28,7 @@ class Objective(Protocol):
 
     @property
     def network(self) -> nn.Module:
-        """The one that enlarges."""
+        """The one that upscales."""
         ...
 
     def groups(self) -> dict[str, Groups]:
@@ -43,6 +43,6 @@ class Objective(Protocol):
         """The turns of step ``step``, from 0. A turn is asked for when the optimiser of the one before has moved."""
         ...
 
-    def enlarge(self, network: nn.Module, low: dict[str, Tensor]) -> Tensor:
+    def upscale(self, network: nn.Module, low: dict[str, Tensor]) -> Tensor:
         """What a network, ``network`` or its average, makes of prepared tensors: output frames (n, [t,] 3, H, W)."""
         ...

@@ -1,4 +1,4 @@
-"""The objective of RT4KSR and RTSRN (Zamfir et al., CVPR Workshops 2023): one picture, one distance.
+"""The objective of RT4KSR and RTSRN (Zamfir et al., CVPR Workshops 2023): one image, one distance.
 
 The published code has no training; its paper names L1. The shipped weights were trained with L2, for PSNR. A second loss, of
 the differences between neighbouring pixels, can be added.
@@ -13,9 +13,9 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from upframe.data.training.pairs import pair_of
-from upframe.data.training.sets import Batch
-from upframe.data.training.settings import Positive, Section
+from upframe.training.data.pairs import pair_of
+from upframe.training.data.sets import Batch
+from upframe.training.data.settings import Positive, Section
 from upframe.models.rt4ksr import RT4KSR, BlockKind, Design, HighFrequency
 from upframe.models.rt4ksr_blocks import Activation
 from upframe.training.objectives.frvsr import Weight
@@ -87,7 +87,7 @@ def gradient_loss(output: Tensor, high: Tensor) -> Tensor:
 
 
 class RT4KSRObjective(nn.Module):
-    """Pictures (n, 3, h, w)."""
+    """Images (n, 3, h, w)."""
 
     def __init__(self, network: RT4KSR, losses: RT4KSRLosses, degradation: Literal["BI", "BD"]) -> None:
         super().__init__()
@@ -109,5 +109,5 @@ class RT4KSRObjective(nn.Module):
             terms["lpips"] = self.losses.lpips * network.to(output.device)(output, batch["high"]).mean()
         yield Turn("network", terms)
 
-    def enlarge(self, network: nn.Module, low: dict[str, Tensor]) -> Tensor:
+    def upscale(self, network: nn.Module, low: dict[str, Tensor]) -> Tensor:
         return cast(Tensor, network(low["low"]))

@@ -14,9 +14,9 @@ from typing import cast
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from upframe.data.training.rendered import TARGET
-from upframe.data.training.sets import Batch
-from upframe.data.training.settings import Section
+from upframe.training.data.rendered import TARGET
+from upframe.training.data.sets import Batch
+from upframe.training.data.settings import Section
 from upframe.models.stssnet import STSSNet
 from upframe.training.objectives.frvsr import Weight
 from upframe.training.objectives.losses import lpips_networks
@@ -43,7 +43,7 @@ class STSSNetLosses(Section):
 def hole_loss(output: Tensor, target: Tensor, mask: Tensor) -> Tensor:
     """Sum of |d| over colours and hole pixels, divided by the number of hole pixels: three times a mean, as published.
 
-    output and target (n, 3, 2h, 2w); mask (n, 1, h, w), 0 in holes. Where its enlargement is exactly 0, there is a hole.
+    output and target (n, 3, 2h, 2w); mask (n, 1, h, w), 0 in holes. Where its upscaling is exactly 0, there is a hole.
     """
     large = F.interpolate(mask, scale_factor=2, mode="bilinear", align_corners=False)
     hole = (large <= 0).to(output.dtype)
@@ -74,5 +74,5 @@ class STSSNetObjective(nn.Module):
             terms["lpips"] = self.losses.lpips * network.to(output.device)(output, target).mean()
         yield Turn("network", terms)
 
-    def enlarge(self, network: nn.Module, low: dict[str, Tensor]) -> Tensor:
+    def upscale(self, network: nn.Module, low: dict[str, Tensor]) -> Tensor:
         return cast(Tensor, network(*(low[key] for key in ARGUMENTS)))

@@ -16,11 +16,11 @@ from pydantic import Field
 from torch import Tensor, nn
 from torch import distributed as dist
 
-from upframe.data.training.sets import Batch
-from upframe.data.training.settings import Section
+from upframe.training.data.sets import Batch
+from upframe.training.data.settings import Section
 from upframe.models.frvsr import FRVSR, ClipResult
 from upframe.models.tecogan import SpatioTemporalDiscriminator, forward_flows, ping_pong, ping_pong_flows
-from upframe.ops.enlarge import enlarge
+from upframe.ops.interpolate import interpolate
 from upframe.training.objectives.features import FeatureSettings, FrozenFeatures
 from upframe.training.objectives.frvsr import EPSILON, FRVSRLosses, FRVSRObjective, Weight
 from upframe.training.objectives.losses import charbonnier, cosine_distance, judged
@@ -104,9 +104,9 @@ class TecoGANObjective(nn.Module):
         return self._reconstruction[0].prepare(batch)
 
     def turns(self, batch: dict[str, Tensor], step: int) -> Iterator[Turn]:
-        low, high, enlarged = batch["low"], batch["high"], self._enlarged(batch["low"])
+        low, high, upscaled = batch["low"], batch["high"], self._upscaled(batch["low"])
         if self.losses.ping_pong:
-            low, high, enlarged = ping_pong(low), ping_pong(high), ping_pong(enlarged)
+            low, high, upscaled = ping_pong(low), ping_pong(high), ping_pong(upscaled)
         result = self.network.clip(low)
         if self.losses.ping_pong:
             flows = ping_pong_flows(result.output_flow)
@@ -114,8 +114,8 @@ class TecoGANObjective(nn.Module):
             flows = forward_flows(self.network, low, result.output_flow)
 
         self.discriminator.requires_grad_(True)
-        real = self.discriminator(high, enlarged, flows).logits
-        fake = self.discriminator(result.output.detach(), enlarged, flows).logits
+        real = self.discriminator(high, upscaled, flows).logits
+        fake = self.discriminator(result.output.detach(), upscaled, flows).logits
         seen = {"real": real.detach().mean(), "fake": fake.detach().mean(), "lead": lead(real, fake)}
         if self.settings.threshold is None or float(seen["lead"]) < self.settings.threshold:
             terms = {"discriminator_real": judged(real, real=True), "discriminator_fake": judged(fake, real=False)}
@@ -123,7 +123,7 @@ class TecoGANObjective(nn.Module):
 
         self.discriminator.requires_grad_(False)
         terms = self._generator_terms(result, high)
-        fooled = self.discriminator(result.output, enlarged, flows).logits
+        fooled = self.discriminator(result.output, upscaled, flows).logits
         terms["adversarial"] = self.losses.adversarial * judged(fooled, real=True)
         yield Turn("network", terms, seen)
 
@@ -136,10 +136,10 @@ class TecoGANObjective(nn.Module):
             terms["ping_pong"] = self.losses.ping_pong * ping_pong_loss(result.output)
         return terms
 
-    def _enlarged(self, low: Tensor) -> Tensor:
+    def _upscaled(self, low: Tensor) -> Tensor:
         """(n, t, 3, h, w) -> (n, t, 3, s*h, s*w), as the generator does."""
-        large = enlarge(low.flatten(0, 1), self.network.scale, self.network.degradation)
+        large = interpolate(low.flatten(0, 1), self.network.scale, self.network.degradation)
         return large.view(*low.shape[:2], *large.shape[1:])
 
-    def enlarge(self, network: nn.Module, low: dict[str, Tensor]) -> Tensor:
-        return self._reconstruction[0].enlarge(network, low)
+    def interpolate(self, network: nn.Module, low: dict[str, Tensor]) -> Tensor:
+        return self._reconstruction[0].upscale(network, low)

@@ -13,9 +13,9 @@ from pydantic import Field
 from torch import Tensor, nn
 from torch.utils.checkpoint import checkpoint
 
-from upframe.data.training.pairs import pair_of
-from upframe.data.training.sets import Batch
-from upframe.data.training.settings import Positive, Section
+from upframe.training.data.pairs import pair_of
+from upframe.training.data.sets import Batch
+from upframe.training.data.settings import Positive, Section
 from upframe.errors import CheckpointError
 from upframe.models.checkpoint import read_checkpoint
 from upframe.models.ttvsr import SCALE, TTVSR, ResidualBlocks
@@ -101,5 +101,5 @@ class TTVSRObjective(nn.Module):
         output = self.network(batch["low"]).float()
         yield Turn("network", {"pixel": charbonnier(output, batch["high"], EPSILON)})
 
-    def enlarge(self, network: nn.Module, low: dict[str, Tensor]) -> Tensor:
+    def upscale(self, network: nn.Module, low: dict[str, Tensor]) -> Tensor:
         return cast(Tensor, network(low["low"]))

@@ -1,6 +1,6 @@
 """The folded RT4KSR that computes what one at full resolution computes.
 
-Begun from random weights, a network that works on a pixel-unshuffled picture stays for tens of thousands of steps at the best
+Begun from random weights, a network that works on a pixel-unshuffled image stays for tens of thousands of steps at the best
 linear filter, because each of its four phases must find its own non-linearity. One at full resolution with a quarter of the
 channels finds it in a few thousand, and its convolutions are those of a folded network that treats the phases alike.
 """
@@ -17,7 +17,7 @@ from upframe.models.rt4ksr import RT4KSR
 
 
 def unfold(kernel: Tensor) -> Tensor:
-    """(o, i, 3, 3) -> (4*o, 4*i, 3, 3), which does to a pixel-unshuffled picture what the kernel does to the picture."""
+    """(o, i, 3, 3) -> (4*o, 4*i, 3, 3), which does to a pixel-unshuffled image what the kernel does to the image."""
     outputs, inputs = kernel.shape[:2]
     folded = kernel.new_zeros(outputs, 2, 2, inputs, 2, 2, 3, 3)
     for y, x, ky, kx in product(range(2), range(2), range(3), range(3)):

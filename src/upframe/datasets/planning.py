@@ -1,0 +1,52 @@
+"""Which files ``upframe degrade`` is given, and where its results go."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import replace
+from pathlib import Path
+
+from upframe.errors import OutputError
+from upframe.media.files import Found, Input, search_inputs
+from upframe.media.naming import Planned, is_folder_name, may_be_several, plan_outputs
+from upframe.media.numbered import frame_names
+from upframe.media.image.image import IMAGE_SUFFIXES
+
+LOSSLESS = IMAGE_SUFFIXES - {".jpg", ".jpeg", ".jpe", ".jfif", ".webp"}
+
+
+def plan(arguments: Sequence[str], output: str) -> tuple[Found, list[Planned]]:
+    """What the arguments name, and where each goes. ``output`` is a folder unless it has a suffix or a number such as %05d.
+
+    Nothing is written with loss: a JPEG becomes a PNG, a video an .mkv in FFV1. An input whose result would be written with
+    loss, or over an input, is refused in its place of the plan. Raises InputError where nothing is found and one argument is
+    to blame, OutputError for one name for several inputs.
+    """
+    several = may_be_several(arguments)
+    if not Path(output).suffix and frame_names(Path(f"{output}.png")) is None and not output.endswith("/"):
+        output += "/"
+    found = search_inputs(arguments, results=Path(output) if is_folder_name(output, several=several) else None)
+    if not found.inputs and len(found.refused) == 1:
+        raise found.refused[0][1]
+    found = replace(found, inputs=[_lossless(item) for item in found.inputs])
+    return found, [_checked(planned) for planned in plan_outputs(found, output, label="", several=several)]
+
+
+def _checked(planned: Planned) -> Planned:
+    """With the refusal of a name that would be written with loss."""
+    target = planned.target
+    if planned.refusal is not None:
+        return planned
+    if planned.item.kind == "film":
+        lossless = not isinstance(target, Path) or target.suffix.lower() == ".mkv"
+        told = "a degraded video is written without loss, as .mkv, or as frames/%05d.png"
+    else:
+        lossless = target.suffix.lower() in LOSSLESS
+        told = f"{target.suffix or 'a name without a suffix'} is written with loss; name it .png"
+    return planned if lossless else replace(planned, refusal=OutputError(f"{target}: {told}"))
+
+
+def _lossless(item: Input) -> Input:
+    if item.kind == "film":
+        return replace(item, relative=item.relative.with_suffix(".mkv"))
+    return item if item.relative.suffix.lower() in LOSSLESS else replace(item, relative=item.relative.with_suffix(".png"))

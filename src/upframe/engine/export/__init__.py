@@ -1,1 +1,0 @@
-"""Models as files that other programs run, each checked against PyTorch before it gets its name."""

@@ -1,5 +1,0 @@
-"""One HTML page about an evaluation: no network, no other file, everything that is from outside escaped."""
-
-from upframe.evaluation.page.writing import PAGE, page, write_page
-
-__all__ = ["PAGE", "page", "write_page"]

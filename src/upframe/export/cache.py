@@ -1,0 +1,77 @@
+"""Networks exported for a backend, kept from one run to the next: an export takes longer than most images."""
+
+from __future__ import annotations
+
+import atexit
+import hashlib
+import os
+from functools import cache
+from importlib.metadata import version
+from pathlib import Path
+from shutil import rmtree
+from tempfile import mkdtemp
+
+import upframe.models
+import upframe.ops
+from upframe.export.exported import ExportedFile, open_exported
+from upframe.export.runners import Backend
+from upframe.export.contract import describe
+from upframe.export.onnx_file import TRACED, fitting, write_onnx
+from upframe.export.steps import Step, step_of
+from upframe.errors import InputError
+from upframe.folders import is_writable
+from upframe.media.atomic import atomic_output
+from upframe.models.catalog import Model
+from upframe.models.interpolation import Interpolation
+
+_PACKAGES = ("upframe", "torch", "onnx", "onnxscript")
+
+
+def cache_folder() -> Path:
+    """``upframe/exports`` in ``XDG_CACHE_HOME``, else in ``~/.cache``; where it cannot be written, one until the end."""
+    try:
+        folder = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "upframe" / "exports"
+    except RuntimeError:  # a user without a home
+        return _passing_folder()
+    return folder if is_writable(folder) else _passing_folder()
+
+
+@cache
+def _passing_folder() -> Path:
+    """A folder that is removed when the program ends."""
+    folder = Path(mkdtemp(prefix="upframe-"))
+    atexit.register(rmtree, folder, ignore_errors=True)
+    return folder
+
+
+def exported_for(model: Model, backend: Backend) -> ExportedFile:
+    """The model in a backend that is not torch, by way of an ONNX file in the cache.
+
+    Raises MissingExtra, OutputError, and InputError for networks that do not take single images or frames.
+    """
+    if isinstance(model.network, Interpolation):
+        raise InputError(f"{model.info.name}: is no network; leave --backend out")
+    step = step_of(model)
+    if step.contract.form not in ("image", "recurrent"):
+        raise InputError(f"{model.info.name}: runs in torch alone; leave --backend out")
+    path = cache_folder() / f"{_key(step)}.onnx"
+    if not path.exists():
+        metadata = describe(model.info, model.network.configuration, step.contract)  # type: ignore[arg-type]
+        with atomic_output(path, overwrite=True) as temporary:
+            write_onnx(step, metadata, temporary, fitting(step.contract, *TRACED))
+    return open_exported(path, backend)
+
+
+def _key(step: Step) -> str:
+    """Everything the file depends on: weights, contract, the code of the networks, the versions of what exports them."""
+    digest = hashlib.sha256(step.contract.as_json().encode())
+    for name, tensor in sorted(step.module.state_dict().items()):
+        digest.update(f"{name} {tuple(tensor.shape)}".encode())
+        digest.update(tensor.contiguous().numpy().tobytes())
+    digest.update(repr(step.module).encode())
+    for package in _PACKAGES:
+        digest.update(f"{package} {version(package)}".encode())
+    for room in (upframe.models, upframe.ops, upframe.export):
+        for source in sorted(Path(room.__path__[0]).glob("*.py")):
+            digest.update(source.read_bytes())
+    return digest.hexdigest()[:32]

@@ -1,0 +1,108 @@
+"""What an exported file takes and gives: names, shapes, types, and what its host has to carry from frame to frame.
+
+It travels in the file's metadata beside the ModelInfo, so that a host needs no other description (docs/integration.md).
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+from typing import Any, Literal, Self
+
+from upframe.errors import CheckpointError, ShapeError
+from upframe.models.info import ModelInfo, from_metadata, to_metadata
+from upframe.ops.sampling import Sampling
+
+CONTRACT_KEY = "upframe_contract"  # of a file's metadata, beside the ModelInfo
+Form = Literal["image", "recurrent", "clip", "rendered"]
+
+
+@dataclass(frozen=True, slots=True)
+class TensorSpec:
+    """One tensor. ``shape``: numbers, and ``h``, ``w``, ``4*h``, ``4*w`` for what follows the size of the frame."""
+
+    name: str
+    shape: tuple[int | str, ...]
+    holds: str
+    dtype: Literal["float32", "float16"] = "float32"
+
+    def sizes(self, height: int, width: int) -> tuple[int, ...]:
+        """The shape for a frame of this size."""
+        return tuple(_length(length, height, width) for length in self.shape)
+
+    @property
+    def dynamic(self) -> tuple[int, ...]:
+        """The axes that follow the size of the frame."""
+        return tuple(axis for axis, length in enumerate(self.shape) if isinstance(length, str))
+
+
+def _length(length: int | str, height: int, width: int) -> int:
+    if isinstance(length, int):
+        return length
+    factor, _, side = length.rpartition("*")
+    return int(factor or 1) * {"h": height, "w": width}[side]
+
+
+@dataclass(frozen=True, slots=True)
+class Contract:
+    """All tensors of a file, in order.
+
+    ``state``: inputs that carry the past, each with the name of the tensor, an input or an output, whose value of this step
+    it is given at the next. ``begin``: what they hold for the first frame of a shot. ``multiple``, ``minimum``: of the sides
+    of a frame. ``sampling``: where the network has its samples (:mod:`upframe.ops.sampling`); where that is the ``corner`` its
+    host moves the results of ordinary frames. ``size``: the only (height, width) the file takes, None where it takes any.
+    """
+
+    form: Form
+    inputs: tuple[TensorSpec, ...]
+    outputs: tuple[TensorSpec, ...]
+    state: Mapping[str, str] = field(default_factory=dict)
+    begin: str = ""
+    multiple: int = 1
+    minimum: int = 1
+    sampling: Sampling = "centre"
+    size: tuple[int, int] | None = None
+
+    def check_size(self, name: str, height: int, width: int) -> None:
+        """Raises ShapeError, naming the file, for a frame it does not take."""
+        if self.size is not None and self.size != (height, width):
+            only = f"{self.size[1]}x{self.size[0]}"
+            raise ShapeError(
+                f"{name}: was exported for frames of {only} alone, not {width}x{height}. Export it without --size for any size"
+            )
+        if height % self.multiple or width % self.multiple or min(height, width) < self.minimum:
+            raise ShapeError(
+                f"{name}: takes sides of at least {self.minimum} that are multiples of {self.multiple}, not {width}x{height}"
+            )
+
+    def as_json(self) -> str:
+        return json.dumps(asdict(self), sort_keys=True)
+
+    @classmethod
+    def from_json(cls, text: str) -> Self:
+        """Raises LookupError, TypeError or ValueError for what is no contract."""
+        values = json.loads(text)
+        tensors = {
+            side: tuple(TensorSpec(**spec | {"shape": tuple(spec["shape"])}) for spec in values[side])
+            for side in ("inputs", "outputs")
+        }
+        size = values["size"]
+        return cls(**values | tensors | {"size": None if size is None else (int(size[0]), int(size[1]))})
+
+
+def describe(info: ModelInfo, configuration: Mapping[str, Any], contract: Contract) -> dict[str, str]:
+    """The metadata of an exported file."""
+    return to_metadata(info, configuration) | {CONTRACT_KEY: contract.as_json()}
+
+
+def described(path: Path, metadata: Mapping[str, str]) -> tuple[ModelInfo, Contract]:
+    """The inverse of :func:`describe`. Raises CheckpointError for a file that Upframe has not exported."""
+    info, _ = from_metadata(metadata)
+    if info is None or CONTRACT_KEY not in metadata:
+        raise CheckpointError(f"{path}: was not exported by Upframe: it does not say what it takes. Use `upframe export`")
+    try:
+        return info, Contract.from_json(metadata[CONTRACT_KEY])
+    except (LookupError, TypeError, ValueError, AttributeError) as error:
+        raise CheckpointError(f"{path}: its description is damaged or of another version: export it again") from error

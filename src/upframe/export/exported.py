@@ -1,0 +1,116 @@
+"""Exported files, opened with what they say of themselves, as the networks they were."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import TypeGuard
+
+import torch
+from torch import Tensor
+
+from upframe.export.runners import Backend, Run, onnxruntime_runner, openvino_runner, torch_runner
+from upframe.export.contract import Contract, described
+from upframe.errors import CheckpointError, InputError
+from upframe.models.frvsr import State
+from upframe.models.info import ModelInfo
+from upframe.regular import refuse_irregular
+
+Open = Callable[[Path], tuple[Run, dict[str, str]]]
+_READERS: dict[str, dict[Backend, Open]] = {  # the first of each is the one it was made for
+    ".onnx": {"onnxruntime": onnxruntime_runner, "openvino": openvino_runner},
+    ".xml": {"openvino": openvino_runner},
+    ".pt2": {"torch": torch_runner},
+}
+
+
+def is_exported(model: object) -> TypeGuard[str | Path]:
+    """Whether what names a model is the name of an exported file."""
+    return isinstance(model, str | Path) and Path(model).suffix.lower() in _READERS
+
+
+@dataclass(frozen=True, slots=True)
+class ExportedFile:
+    """A file that `upframe export` has written, ready to run on the CPU."""
+
+    path: Path
+    info: ModelInfo
+    contract: Contract
+    backend: Backend
+    run: Run
+
+    def network(self) -> ExportedImage | ExportedRecurrent:
+        """It as a network for images or frames. Raises InputError for what takes anything else."""
+        match self.contract.form:
+            case "image":
+                return ExportedImage(self)
+            case "recurrent":
+                return ExportedRecurrent(self)
+            case "clip":
+                frames = self.contract.inputs[0].shape[1]
+                raise InputError(
+                    f"{self.path}: takes clips of exactly {frames} frames, which a video is not. Upscale with the weights it is "
+                    "made of; docs/integration.md says what a host does with this file"
+                )
+        raise InputError(
+            f"{self.path}: takes rendered frames, with depth and motion. docs/integration.md says what a host does with it"
+        )
+
+    def typed(self, tensors: dict[str, Tensor]) -> dict[str, Tensor]:
+        """Tensors on the CPU in the types of the contract, and in its order."""
+        return {spec.name: tensors[spec.name].to("cpu", getattr(torch, spec.dtype)) for spec in self.contract.inputs}
+
+
+def open_exported(path: str | Path, backend: Backend | None = None) -> ExportedFile:
+    """Open an exported file, in the backend it was made for unless another one is named.
+
+    Raises MissingExtra, and CheckpointError for a file that cannot be read, is not of Upframe's making, or does not run in
+    the backend.
+    """
+    path = Path(path)
+    readers = _READERS[path.suffix.lower()]
+    chosen = backend or next(iter(readers))
+    if chosen not in readers:
+        raise CheckpointError(f"{path}: runs in {' or '.join(readers)}, not in {chosen}")
+    refuse_irregular(path, CheckpointError)
+    if not path.is_file():
+        raise CheckpointError(f"{path}: no such file")
+    run, metadata = readers[chosen](path)
+    info, contract = described(path, metadata)
+    if contract.size is not None:
+        info = replace(info, border=0)  # no frame of another size is taken
+    return ExportedFile(path, info.with_file(name=path.stem, sha256=""), contract, chosen, run)
+
+
+class ExportedImage:
+    """An exported network without memory, in place of the module it was: (n, 3, h, w) -> (n, 3, scale*h, scale*w)."""
+
+    def __init__(self, file: ExportedFile) -> None:
+        self._file = file
+
+    def __call__(self, images: Tensor) -> Tensor:
+        """Raises ShapeError for a size the file does not take."""
+        self._file.contract.check_size(str(self._file.path), *images.shape[-2:])
+        results = [self._file.run(self._file.typed({"rgb": image}))["output"] for image in torch.split(images, 1)]
+        return torch.cat(results).to(images)
+
+
+class ExportedRecurrent:
+    """An exported FRVSR, in place of the module it was."""
+
+    def __init__(self, file: ExportedFile) -> None:
+        self._file = file
+        _, _, large, _ = file.contract.outputs[0].sizes(1, 1)
+        self._scale = large
+
+    def step(self, frame: Tensor, state: State | None) -> tuple[Tensor, State]:
+        """The next frame of a running video, as :meth:`upframe.models.frvsr.FRVSR.step`. Raises ShapeError."""
+        height, width = frame.shape[-2:]
+        self._file.contract.check_size(str(self._file.path), height, width)
+        if state is None:
+            black = frame.new_zeros(1, 3, self._scale * height, self._scale * width)
+            state = State(torch.zeros_like(frame), black)
+        tensors = {"rgb": frame, "previous_rgb": state.frame, "previous_output": state.output}
+        output = self._file.run(self._file.typed(tensors))["output"]
+        return output.to(frame), State(frame, output.to(frame))

@@ -1,0 +1,157 @@
+"""A model as a file that others can run: ONNX, a torch.export archive, OpenVINO, or what TensorRT builds an engine from."""
+
+from __future__ import annotations
+
+import json
+import tempfile
+from collections.abc import Mapping
+from contextlib import ExitStack
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any, Literal, cast, get_args
+
+import torch
+
+from upframe.export.archive import ARCHIVED
+from upframe.export.runners import onnxruntime_runner, openvino_runner, torch_runner
+from upframe.export.check import Checked, check
+from upframe.export.contract import Contract, describe
+from upframe.export.onnx_file import TRACED, fitting, quiet, traced, write_onnx
+from upframe.export.steps import FRAMES, Step, step_of
+from upframe.export.tensorrt import write_tensorrt
+from upframe.errors import InputError, MissingExtra
+from upframe.media.atomic import atomic_output
+from upframe.models.catalog import Model
+
+Target = Literal["onnx", "pt2", "openvino", "tensorrt"]
+_ENDINGS: dict[str, Target] = {".onnx": "onnx", ".pt2": "pt2", ".xml": "openvino"}
+
+
+@dataclass(frozen=True, slots=True)
+class Exported:
+    """What was written, and how it compared with PyTorch. ``files``: all of them; ``path``: the one to open."""
+
+    path: Path
+    target: Target
+    files: tuple[Path, ...]
+    contract: Contract
+    checked: tuple[Checked, ...]
+
+    def as_dict(self) -> dict[str, Any]:
+        """Plain values, as ``--json`` prints them."""
+        return {
+            "path": str(self.path),
+            "target": self.target,
+            "files": [str(path) for path in self.files],
+            "bytes": sum(path.stat().st_size for path in self.files),
+            "contract": asdict(self.contract),
+            "checked": [asdict(checked) for checked in self.checked],
+        }
+
+
+@dataclass(frozen=True, slots=True)
+class _Work:
+    """A step on its way to a file; ``reference`` is the same in single precision, ``size`` what it is traced with."""
+
+    name: str
+    step: Step
+    reference: Step
+    metadata: Mapping[str, str]
+    size: tuple[int, int]
+    out: Path
+    overwrite: bool
+
+
+def choose_target(out: Path, to: str | None) -> Target:
+    """What to export to: what was asked for, else what the name's ending says. Raises InputError."""
+    by_name = _ENDINGS.get(out.suffix.lower())
+    if to is None:
+        if by_name is None:
+            raise InputError(f"{out}: does not say what to export to: name it .onnx, .pt2 or .xml, or give --to")
+        return by_name
+    if to not in get_args(Target):
+        raise InputError(f"--to {to}: one of {', '.join(get_args(Target))} was expected")
+    target = cast(Target, to)
+    if target != "tensorrt" and by_name != target:
+        ending = next(ending for ending, name in _ENDINGS.items() if name == target)
+        raise InputError(f"{out}: a file for {target} is named {Path(out.name).with_suffix(ending)}")
+    if target == "tensorrt" and out.suffix:
+        raise InputError(f"{out}: what TensorRT needs is a folder; give a name without an ending")
+    return target
+
+
+def export_model(
+    model: Model,
+    out: Path,
+    *,
+    to: str | None = None,
+    size: tuple[int, int] | None = None,
+    float16: bool = False,
+    frames: int = FRAMES,
+    overwrite: bool = False,
+) -> Exported:
+    """Export a model, run the result beside PyTorch, and only then give it its name.
+
+    ``to``: onnx, pt2, openvino or tensorrt; by default what the name's ending says. ``size`` (height, width) of the frame
+    makes a file for that size alone, ``float16`` one that computes in half precision. ``frames`` is for TTVSR, whose file
+    takes clips of that length. Raises InputError, ShapeError, MissingExtra and OutputError.
+    """
+    target = choose_target(out, to)
+    reference = step_of(model, frames=frames)
+    if size is not None:
+        reference = reference.sized(*size)
+    step = reference.half() if float16 else reference
+    metadata = describe(model.info, cast(Mapping[str, Any], getattr(model.network, "configuration", {})), step.contract)
+    work = _Work(model.info.name, step, reference, metadata, fitting(step.contract, *TRACED), out, overwrite)
+    return {"onnx": _onnx, "pt2": _pt2, "openvino": _openvino, "tensorrt": _tensorrt}[target](work)
+
+
+def _onnx(work: _Work) -> Exported:
+    with atomic_output(work.out, overwrite=work.overwrite) as temporary:
+        write_onnx(work.step, work.metadata, temporary, work.size)
+        run, _ = onnxruntime_runner(temporary)
+        checked = check(str(work.out), run, work.step, work.reference)
+    return Exported(work.out, "onnx", (work.out,), work.step.contract, checked)
+
+
+def _pt2(work: _Work) -> Exported:
+    names = [spec.name for spec in work.step.contract.outputs]
+    described = {ARCHIVED: json.dumps({"metadata": dict(work.metadata), "outputs": names})}
+    with atomic_output(work.out, overwrite=work.overwrite) as temporary:
+        program = traced(work.step, *work.size)
+        with quiet():
+            torch.export.save(program, temporary, extra_files=described)
+        run, _ = torch_runner(temporary)
+        checked = check(str(work.out), run, work.step, work.reference)
+    return Exported(work.out, "pt2", (work.out,), work.step.contract, checked)
+
+
+def _openvino(work: _Work) -> Exported:
+    """By way of ONNX. The weights lie beside the .xml in a .bin of the same name, which gets its name first."""
+    try:
+        import openvino
+    except ImportError as error:
+        raise MissingExtra("openvino", "openvino", "exporting to OpenVINO") from error
+    weights = work.out.with_suffix(".bin")
+    with ExitStack() as stack:
+        xml_file, bin_file = (stack.enter_context(atomic_output(p, overwrite=work.overwrite)) for p in (work.out, weights))
+        folder = Path(stack.enter_context(tempfile.TemporaryDirectory(dir=xml_file.parent, prefix=".upframe-")))
+        write_onnx(work.step, work.metadata, folder / "model.onnx", work.size)
+        model = openvino.Core().read_model(folder / "model.onnx")
+        model.set_rt_info(json.dumps(dict(work.metadata)), "upframe_metadata")
+        openvino.save_model(model, folder / "model.xml", compress_to_fp16=False)
+        run, _ = openvino_runner(folder / "model.xml")
+        checked = check(str(work.out), run, work.step, work.reference)
+        (folder / "model.xml").replace(xml_file)
+        (folder / "model.bin").replace(bin_file)
+    return Exported(work.out, "openvino", (work.out, weights), work.step.contract, checked)
+
+
+def _tensorrt(work: _Work) -> Exported:
+    """A folder: the ONNX file, which is checked; the script that builds an engine from it; and the engine, where it can be."""
+    with atomic_output(work.out, overwrite=work.overwrite, folder=True) as folder:
+        write_onnx(work.step, work.metadata, folder / "model.onnx", work.size)
+        run, _ = onnxruntime_runner(folder / "model.onnx")
+        checked = check(str(work.out), run, work.step, work.reference)
+        names = write_tensorrt(folder, work.name, work.step.contract)
+    return Exported(work.out, "tensorrt", tuple(work.out / name for name in names), work.step.contract, checked)

@@ -1,1 +1,0 @@
-"""Pictures in and out: one type for all formats, and what surrounds the pixels kept."""

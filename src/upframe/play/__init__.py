@@ -1,0 +1,1 @@
+"""Play a rendered scene live, by several methods side by side."""

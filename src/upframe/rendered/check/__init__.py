@@ -1,0 +1,1 @@
+"""Are the buffers of a capture what the contract says?"""

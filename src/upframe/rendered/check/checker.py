@@ -1,0 +1,260 @@
+"""Whether a capture keeps to the contract, and which mistake it has if not: found by measuring which reading of it fits.
+
+A mistake in a sign or a unit does not show in a single frame. So the previous frame is laid on the current one by the motion
+under every reading that engines invite, and the reading with the least error is named beside the stated one's error.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass, field
+from typing import Any, Literal
+
+import numpy as np
+
+from upframe.errors import InputError, ShapeError
+from upframe.rendered.check import depth as check_depth
+from upframe.rendered.check import motion as check_motion
+from upframe.rendered.check.depth import CameraMatrices
+from upframe.rendered.check.motion import Pair
+from upframe.rendered.check.readings import STATED_MOTION, MotionReading, Reading, readings
+from upframe.rendered.check.values import NO_DISTANCE, Check, CurveWatch, as_array, value_problems
+from upframe.rendered.frame import RenderedFrame
+
+DEPTH_PAIRS = 12  # how many pairs of frames, spread over a clip, depth is checked on
+
+
+@dataclass(frozen=True)
+class Finding:
+    """One line about a capture. A mistake fails it, a note does not. ``frames``: where it was seen; empty for everywhere."""
+
+    check: Check
+    message: str
+    frames: tuple[int, ...] = ()
+    kind: Literal["mistake", "note"] = "mistake"
+
+
+@dataclass(frozen=True)
+class Report:
+    """What was found. ``measured``: errors by name, in display values for images and in pixels for depth."""
+
+    frames: int
+    pairs: int
+    findings: tuple[Finding, ...]
+    measured: dict[str, float]
+    reading: Reading = field(repr=False)
+
+    @property
+    def mistakes(self) -> tuple[Finding, ...]:
+        """The findings that fail the capture."""
+        return tuple(finding for finding in self.findings if finding.kind == "mistake")
+
+    def as_dict(self) -> dict[str, Any]:
+        """For JSON."""
+        found = [asdict(finding) for finding in self.findings]
+        return {
+            "frames": self.frames,
+            "pairs": self.pairs,
+            "passed": not self.mistakes,
+            "findings": found,
+            "measured": self.measured,
+        }
+
+
+def check_frames(frames: Sequence[RenderedFrame], cameras: Sequence[CameraMatrices] | None = None) -> Report:
+    """Check the frames of a clip, in order. They are read one after the other, and some a second time.
+
+    ``frames`` may read from a disk; a frame it cannot make (InputError, ShapeError) becomes a finding. With ``cameras``, one
+    for each frame, depth is checked exactly; without them, as far as the motion shows it.
+    """
+    if cameras is not None and len(cameras) != len(frames):
+        raise ShapeError(f"{len(cameras)} cameras for {len(frames)} frames")
+    check = _Check(frames, cameras)
+    check.read()
+    return check.report()
+
+
+class _Check:
+    """The state of one check."""
+
+    def __init__(self, frames: Sequence[RenderedFrame], cameras: Sequence[CameraMatrices] | None) -> None:
+        self.frames, self.cameras = frames, cameras
+        self.findings: list[Finding] = []
+        self.measured: dict[str, float] = {}
+        self.tried = readings()
+        self.pairs: list[Pair] = []
+        self.reading = Reading()
+
+    def read(self) -> None:
+        """Everything that one pass over the frames shows."""
+        problems: dict[tuple[Check, str], dict[int, float]] = {}
+        sizes: dict[tuple[int, int], list[int]] = {}
+        curve, jitters, motion_size, exposure = CurveWatch(), set(), 0.0, 1.0
+        previous: RenderedFrame | None = None
+        for index in range(len(self.frames)):
+            frame = self._frame(index)
+            if frame is None:
+                previous = None
+                continue
+            if not sizes:
+                exposure = frame.exposure
+            sizes.setdefault(frame.size, []).append(index)
+            for problem in value_problems(frame):
+                problems.setdefault((problem.check, problem.words), {})[index] = problem.share
+            curve.add(frame)
+            jitters.add(frame.jitter)
+            if previous is not None and previous.size == frame.size and not frame.cut:
+                self._compare(previous, frame, index, exposure)
+                motion_size = max(motion_size, float(np.nanmax(np.abs(as_array(frame.motion)))))
+            previous = frame
+        self._report_values(problems, sizes, curve)
+        self._report_jitters(jitters)
+        if self.pairs and motion_size == 0:
+            self._note("motion", "motion is 0 everywhere: nothing moves, or it was not written")
+
+    def _frame(self, index: int) -> RenderedFrame | None:
+        try:
+            return self.frames[index]
+        except (InputError, ShapeError) as error:
+            self.findings.append(Finding("buffers", str(error), (index,)))
+            return None
+
+    def _compare(self, earlier: RenderedFrame, later: RenderedFrame, index: int, exposure: float) -> None:
+        pair = check_motion.compare(earlier, later, index, exposure, self.tried)
+        if pair is not None:
+            self.pairs.append(pair)
+
+    def _note(self, check: Check, message: str) -> None:
+        self.findings.append(Finding(check, message, kind="note"))
+
+    def _report_values(
+        self, problems: dict[tuple[Check, str], dict[int, float]], sizes: dict[tuple[int, int], list[int]], curve: CurveWatch
+    ) -> None:
+        for (check, words), shares in problems.items():
+            worst = max(shares.values())
+            self.findings.append(Finding(check, f"{words}: {_percent(worst)} of the pixels", tuple(shares)))
+        usual = max(sizes, key=lambda size: len(sizes[size]), default=None)
+        for size, indices in sizes.items():
+            if size != usual and usual is not None:
+                message = f"the size is {size[1]}x{size[0]}, that of the other frames {usual[1]}x{usual[0]}"
+                self.findings.append(Finding("buffers", message, tuple(indices)))
+        bent = curve.verdict()
+        if bent:
+            self.findings.append(Finding("colour", bent))
+
+    def _report_jitters(self, jitters: set[tuple[float, float]]) -> None:
+        if len(self.frames) > 1 and len(jitters) == 1:
+            (jitter,) = jitters
+            if jitter == (0.0, 0.0):
+                self._note("jitter", "the frames are not jittered")
+            else:
+                self._note("jitter", f"jitter is {jitter} in every frame: it does not show what lies between the samples")
+
+    def report(self) -> Report:
+        """Judge what was read."""
+        cuts = check_motion.missing_cuts(self.pairs)
+        if cuts:
+            words = "shows nothing of the frame before, and is not marked as a cut"
+            self.findings.append(Finding("cut", words, tuple(cuts)))
+        pairs = [pair for pair in self.pairs if pair.frame not in cuts]
+        if pairs:
+            self._judge_motion(pairs)
+            self._judge_depth([pair.frame for pair in pairs])
+        elif len(self.frames) > 1:
+            self._note("motion", "no two frames follow each other that could be compared: motion and jitter were not checked")
+        order = {"mistake": 0, "note": 1}
+        found = sorted(self.findings, key=lambda finding: order[finding.kind])
+        return Report(len(self.frames), len(pairs), tuple(found), self.measured, self.reading)
+
+    def _judge_motion(self, pairs: list[Pair]) -> None:
+        verdict = check_motion.judge(pairs, self.tried)
+        self.reading = verdict.reading
+        self.measured |= {"motion error": verdict.stated, "motion error of the best reading": verdict.error}
+        errors = f"error {verdict.error:.3f} against {verdict.stated:.3f}"
+        motion: MotionReading = verdict.reading.motion
+        if motion != STATED_MOTION:
+            or_else = ""
+            if verdict.either_way and motion.in_time().oddity == motion.oddity:
+                or_else = f" (or {motion.in_time().remark.removeprefix('motion looks ')}: as good a fit)"
+            self.findings.append(Finding("motion", f"{motion.remark}: {errors}; {motion.remedy}{or_else}"))
+        remark, _, remedy = check_motion.jitter_remark(verdict.reading, pairs).partition("; ")
+        if remark:
+            about: Check = "motion" if remark.startswith("motion") else "jitter"
+            self.findings.append(Finding(about, f"{remark}: {errors}; {remedy}"))
+
+    def _judge_depth(self, indices: list[int]) -> None:
+        if self.reading.motion.following or self.reading.motion.axes.signs == (0, 0):
+            self._note("depth", "depth was not held against the motion, which must be right first")
+            return
+        chosen = _spread(indices, DEPTH_PAIRS)
+        words = self._by_cameras(chosen) if self.cameras is not None else None
+        if words is None:
+            words = self._by_order(indices) or self._by_range(chosen)
+        if words:
+            # It says more than that depth leaves its range.
+            self.findings = [finding for finding in self.findings if not finding.message.startswith(NO_DISTANCE)]
+            self.findings.append(Finding("depth", words))
+
+    def _by_cameras(self, indices: Sequence[int]) -> str | None:
+        """What is wrong; empty if nothing is; None if the cameras cannot tell."""
+        assert self.cameras is not None
+        samples = [check_depth.sample(self.frames[index - 1], self.frames[index], index, self.reading) for index in indices]
+        verdict = check_depth.by_cameras(
+            [(pixels, self.cameras[pixels.frame], self.cameras[pixels.frame - 1]) for pixels in samples]
+        )
+        self.measured["depth and camera against motion, pixels"] = verdict.stated
+        if verdict.stated < check_depth.RIGHT_ENOUGH:
+            return "" if self._camera_moves(samples) else None
+        if verdict.error < check_depth.BETTER * verdict.stated:
+            return f"{verdict.words}: carried by the cameras, {verdict.error:.2f} pixels off against {verdict.stated:.2f}"
+        if verdict.stated > 1:
+            return f"depth, motion and the camera matrices do not agree: half of the pixels are off by {verdict.stated:.2f}"
+        return None
+
+    def _camera_moves(self, samples: list[check_depth.Sample]) -> bool:
+        """Whether depth matters to where the cameras carry things."""
+        assert self.cameras is not None
+        for pixels in samples:
+            now, before = self.cameras[pixels.frame], self.cameras[pixels.frame - 1]
+            if check_depth.parallax(pixels, now, before) > check_depth.RIGHT_ENOUGH:
+                return True
+        return False
+
+    def _by_order(self, indices: Sequence[int]) -> str:
+        """What comes into sight, from one frame to the next, or over more of them until it is enough."""
+        nearer = farther = 0
+        for span in range(2, check_depth.SPAN + 1):
+            compared = set(indices)
+            ends = [index for index in indices if _run_before(index, compared) >= span - 1]
+            shots = ([self.frames[index] for index in range(end - span + 1, end + 1)] for end in _spread(ends, DEPTH_PAIRS))
+            counts = [check_depth.hidden_by_farther(shot, self.reading) for shot in shots]
+            nearer, farther = sum(count[0] for count in counts), sum(count[1] for count in counts)
+            if nearer + farther >= check_depth.LEAST_COUNT:
+                break
+        if nearer + farther < check_depth.LEAST_COUNT or farther < check_depth.ONE_SIDED * (nearer + farther):
+            return ""
+        share = _percent(farther / (nearer + farther))
+        return f"depth looks inverted: {share} of what comes into sight lies nearer than what hid it; store the distance"
+
+    def _by_range(self, indices: Sequence[int]) -> str:
+        kind = check_depth.bounded_kind([self.frames[index] for index in indices])
+        return kind and f"{kind}; store the distance along the view axis, and infinity for the background"
+
+
+def _spread(indices: Sequence[int], count: int) -> list[int]:
+    """At most so many of them, evenly spread."""
+    if not indices:
+        return []
+    return [indices[place] for place in np.unique(np.linspace(0, len(indices) - 1, count).astype(int))]
+
+
+def _run_before(index: int, compared: set[int]) -> int:
+    """How many frames up to this one each follow the one before."""
+    length = 0
+    while index - length in compared:
+        length += 1
+    return length
+
+
+def _percent(share: float) -> str:
+    return f"{share:.1%}" if share >= 1e-3 else f"{share:.3%}"

@@ -1,0 +1,134 @@
+"""What the values of a single frame can tell: NaN and infinities, ranges, backgrounds, curves."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any, Literal, NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from upframe.rendered.frame import CHANNELS, Buffer, RenderedFrame
+
+Floats = NDArray[np.float32]
+
+LARGEST_HALF = 65504.0
+FARTHEST = 1e9  # no scene is this deep; renderers write 1e10 and more where there is nothing
+SLACK = 2e-3  # beyond a range before it counts: rounding to half precision and the ringing of filters stay below
+
+
+NO_DISTANCE = "depth is 0 or below"
+
+Check = Literal["buffers", "finite", "range", "depth", "motion", "jitter", "cut", "colour", "normal"]
+"""What a finding is about."""
+
+
+class Problem(NamedTuple):
+    """Something wrong with a buffer, in words that fit every frame it happens in, and the share of pixels it happens at."""
+
+    check: Check
+    words: str
+    share: float
+
+
+def as_array(buffer: Buffer) -> Floats:
+    """On the CPU, float32."""
+    array: Any = buffer if isinstance(buffer, np.ndarray) else buffer.detach().cpu().float().numpy()
+    return np.asarray(array, np.float32)
+
+
+def value_problems(frame: RenderedFrame) -> Iterator[Problem]:
+    """Everything in one frame that the contract does not allow."""
+    buffers = {name: as_array(buffer) for name, buffer in frame.buffers().items()}
+    if frame.cut:
+        del buffers["motion"]  # not read
+    yield from _not_finite(buffers)
+    yield from _depth(buffers["depth"])
+    if "colour" in buffers:
+        yield from _colour(buffers["colour"], frame.linear)
+    if "normal" in buffers:
+        yield from _normal(buffers["normal"])
+    for name in ("albedo", "roughness", "metallic"):
+        if name in buffers:
+            values = buffers[name]
+            yield from _problem("range", f"{name} leaves [0, 1]", (values < -SLACK) | (values > 1 + SLACK))
+
+
+def _problem(check: Check, words: str, where: NDArray[np.bool_]) -> Iterator[Problem]:
+    per_pixel = where.any(axis=2) if where.ndim == 3 else where
+    if per_pixel.any():
+        yield Problem(check, words, float(per_pixel.mean()))
+
+
+def _not_finite(buffers: dict[str, Floats]) -> Iterator[Problem]:
+    for name in CHANNELS:
+        if name in buffers:
+            values = buffers[name]
+            yield from _problem("finite", f"{name} is NaN", np.isnan(values))
+            if name != "depth":
+                yield from _problem("finite", f"{name} is infinite", np.isinf(values))
+
+
+def _depth(depth: Floats) -> Iterator[Problem]:
+    yield from _problem("depth", f"{NO_DISTANCE}, and is a distance in front of the camera", depth <= 0)
+    far = np.isfinite(depth) & ((depth >= FARTHEST) | (depth == LARGEST_HALF))
+    if far.any():
+        value = float(depth[far].max())
+        yield from _problem("depth", f"depth is {value:.6g} where there is nothing; store infinity there", far)
+
+
+def _colour(colour: Floats, linear: bool) -> Iterator[Problem]:
+    if linear:
+        yield from _problem("range", "colour is below 0, and is linear light", colour < -SLACK)
+        return
+    bright = np.isfinite(colour) & (colour > 1.5)
+    yield from _problem("colour", "colour is far above 1, and is said to be display-referred; is it linear?", bright)
+
+
+def _normal(normal: Floats) -> Iterator[Problem]:
+    length = np.linalg.norm(normal, axis=2)
+    wrong = np.isfinite(length) & (np.abs(length - 1) > 0.1) & (length > 1e-3)
+    if wrong.mean() < 0.01:  # edges are mixed where a renderer filters them
+        return
+    unfolded = np.linalg.norm(2 * normal - 1, axis=2)
+    surfaces = unfolded[wrong & (unfolded > 0.1)]  # the background is grey then, and unfolds to 0
+    if surfaces.size and np.median(np.abs(surfaces - 1)) < 0.05 and np.nanmin(normal) >= 0:
+        words = "normal looks stored as a colour in [0, 1]; store 2 * normal - 1, and 0 where there is nothing"
+    else:
+        words = "normal is not of length 1 (nor 0, where there is nothing)"
+    yield from _problem("normal", words, wrong)
+
+
+class CurveWatch:
+    """Whether colour that is said to be linear was bent or cut off for a display: known only after many frames."""
+
+    def __init__(self) -> None:
+        self.values, self.at_white, self.in_steps, self.brightest = 0, 0, 0, 0.0
+
+    def add(self, frame: RenderedFrame) -> None:
+        """Take a frame into account."""
+        if frame.colour is None or not frame.linear:
+            return
+        colour = as_array(frame.colour)
+        colour = colour[np.isfinite(colour)]
+        if not colour.size:
+            return
+        self.values += colour.size
+        self.at_white += int((colour == 1).sum())
+        # k / 255, rounded to half at worst; of other values one in seven is as near.
+        self.in_steps += int((np.abs(colour * 255 - np.round(colour * 255)) < 0.07).sum())
+        self.brightest = max(self.brightest, float(colour.max()))
+
+    def verdict(self) -> str | None:
+        """What is wrong, if anything."""
+        if not self.values or self.brightest > 1 or self.brightest == 0:
+            return None
+        if self.in_steps > 0.98 * self.values:
+            return "colour is said to be linear, but holds the 256 steps of an 8-bit image: it looks tone-mapped"
+        if self.brightest == 1 and self.at_white > 1e-3 * self.values:
+            share = self.at_white / self.values
+            return (
+                f"colour is said to be linear, but ends at exactly 1, where {share:.1%} of its values are: it looks "
+                "tone-mapped or cut off; store light before the tone curve, or say that it is display-referred"
+            )
+        return None

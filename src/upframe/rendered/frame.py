@@ -1,0 +1,122 @@
+"""One rendered frame: its image and what the renderer knows of every pixel."""
+
+from __future__ import annotations
+
+import math
+from abc import ABC, abstractmethod
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, TypeAlias, overload
+
+import numpy as np
+from numpy.typing import NDArray
+
+from upframe.errors import InputError, ShapeError
+
+if TYPE_CHECKING:
+    from torch import Tensor
+
+Buffer: TypeAlias = "NDArray[Any] | Tensor"
+"""(h, w) or (h, w, c) of float16, float32 or float64: a NumPy array, or a torch tensor on any device."""
+
+CHANNELS = {"colour": 3, "depth": 1, "motion": 2, "normal": 3, "albedo": 3, "roughness": 1, "metallic": 1}
+"""Every buffer and its channels; a buffer with one channel is (h, w), the others are (h, w, channels)."""
+
+
+@dataclass(frozen=True, slots=True, eq=False, kw_only=True)
+class RenderedFrame:
+    """One frame of a renderer. All buffers have the same size and are of the same kind, arrays or tensors.
+
+    Convention: x to the right, y down, sizes in pixels of this frame, every value finite unless said otherwise.
+
+    * ``colour`` (h, w, 3): RGB. Scene-linear light, at least 0, when ``linear``; else display-referred, black 0, white 1.
+      None for a frame that was not shaded: it has a motion and G-buffers alone.
+    * ``depth`` (h, w): distance along the view axis (not along the ray) in scene units, above 0; background ``inf``.
+    * ``motion`` (h, w, 2): x, y in pixels, **current to previous**: what is seen at ``p`` was at ``p + motion(p)`` one frame
+      before. Without jitter. For a frame after a cut it is not read.
+    * ``normal`` (h, w, 3): of the surface, in world space, of length 1; background 0.
+    * ``albedo`` (h, w, 3): base colour, linear reflectance in [0, 1]; background 0.
+    * ``roughness``, ``metallic`` (h, w): in [0, 1].
+    * ``jitter``: x, y of the sample less the centre of its pixel, in pixels, each in [-0.5, 0.5).
+    * ``exposure``: what linear light is multiplied by before it is shown; not yet applied to ``colour``.
+    * ``cut``: whether nothing of the frame before may be used: the first frame of a shot.
+
+    Raises ShapeError for buffers whose sizes do not fit together, InputError for what is no buffer, no floating point, or a
+    jitter or exposure outside its range. Values are not looked at: that would wait for the device.
+    """
+
+    colour: Buffer | None
+    depth: Buffer
+    motion: Buffer
+    normal: Buffer | None = None
+    albedo: Buffer | None = None
+    roughness: Buffer | None = None
+    metallic: Buffer | None = None
+    linear: bool = True
+    exposure: float = 1.0
+    jitter: tuple[float, float] = (0.0, 0.0)
+    cut: bool = False
+
+    def __post_init__(self) -> None:
+        buffers = self.buffers()
+        if not {"depth", "motion"} <= buffers.keys():
+            raise InputError("rendered frame: depth and motion must be there; only colour and materials can be left out")
+        for name, buffer in buffers.items():
+            _check_kind(name, buffer)
+        if len({isinstance(buffer, np.ndarray) for buffer in buffers.values()}) > 1:
+            raise InputError("rendered frame: some buffers are NumPy arrays and some torch tensors; give one kind")
+        size = tuple(self.depth.shape)
+        if len(size) != 2 or 0 in size:
+            raise ShapeError(f"rendered frame: depth must be (height, width), not {size}")
+        for name, buffer in buffers.items():
+            expected = size if CHANNELS[name] == 1 else (*size, CHANNELS[name])
+            if tuple(buffer.shape) != expected:
+                raise ShapeError(
+                    f"rendered frame: {name} must be {expected} beside a depth of {size}, not {tuple(buffer.shape)}"
+                )
+        if not all(-0.5 <= offset < 0.5 for offset in self.jitter):
+            raise InputError(f"rendered frame: jitter must be x, y in pixels, each in [-0.5, 0.5), not {self.jitter}")
+        if not (self.exposure > 0 and math.isfinite(self.exposure)):
+            raise InputError(f"rendered frame: exposure must be above 0, not {self.exposure}")
+
+    @property
+    def size(self) -> tuple[int, int]:
+        """(height, width)."""
+        height, width = self.depth.shape
+        return int(height), int(width)
+
+    def buffers(self) -> dict[str, Buffer]:
+        """The buffers there are, by name."""
+        named = {name: getattr(self, name) for name in CHANNELS}
+        return {name: buffer for name, buffer in named.items() if buffer is not None}
+
+    def missing(self, names: Iterable[str]) -> list[str]:
+        """Which of these buffers the frame does not have."""
+        return [name for name in names if getattr(self, name) is None]
+
+
+def _check_kind(name: str, buffer: object) -> None:
+    if isinstance(buffer, np.ndarray) and not isinstance(buffer, np.matrix | np.ma.MaskedArray):
+        floating = buffer.dtype.kind == "f"
+    elif hasattr(buffer, "is_floating_point"):  # a torch tensor; torch itself is not imported for it
+        floating = buffer.is_floating_point()
+    else:
+        raise InputError(f"rendered frame: {name} must be a NumPy array or a torch tensor, not {type(buffer).__name__}")
+    if not floating:
+        raise InputError(f"rendered frame: {name} must be floating point, not {getattr(buffer, 'dtype', '')}")
+
+
+class FrameSequence(Sequence[RenderedFrame], ABC):
+    """Frames that are read when they are asked for, one or a slice. A clip says how many there are, and reads one."""
+
+    @abstractmethod
+    def _frame(self, index: int, /) -> RenderedFrame:
+        """The frame of a number from 0 to ``len(self) - 1``."""
+
+    @overload
+    def __getitem__(self, index: int) -> RenderedFrame: ...
+    @overload
+    def __getitem__(self, index: slice) -> list[RenderedFrame]: ...
+    def __getitem__(self, index: int | slice) -> RenderedFrame | list[RenderedFrame]:
+        numbers = range(len(self))[index]
+        return self._frame(numbers) if isinstance(numbers, int) else [self._frame(number) for number in numbers]

@@ -1,0 +1,1 @@
+"""Path-traced frames by Blender, in a process of its own."""

@@ -1,0 +1,1 @@
+"""A rasteriser on OpenGL that renders every buffer of the contract."""

@@ -1,0 +1,115 @@
+"""Validation images over time: what every run made of the same clip, beside bicubic and the truth."""
+
+from __future__ import annotations
+
+import hashlib
+import io
+from base64 import b64encode
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from html import escape
+
+import PIL.Image
+from PIL import UnidentifiedImageError
+
+from upframe.reports.training.records import Record, Sample
+from upframe.reports.parts import section
+from upframe.regular import refuse_irregular
+
+STEPS = 48  # of all runs together that are shown, so that a page stays small
+FEWEST = 4  # of a run
+SIDE = 320  # pixels of an image that are shown at most, from its middle
+VIEWS = 3  # in a file: bicubic, network, truth
+
+
+@dataclass(slots=True)
+class Scene:
+    """A clip: its truth, bicubic (one for each scale and degradation), and each run's images by step."""
+
+    truth: bytes
+    plain: dict[str, bytes] = field(default_factory=dict)
+    runs: dict[str, list[tuple[int, bytes]]] = field(default_factory=dict)
+
+
+def images(records: Sequence[Record]) -> str:
+    """The section; empty without images."""
+    scenes = gather(records)
+    steps = sorted({step for scene in scenes for shown in scene.runs.values() for step, _ in shown})
+    if not steps:
+        return ""
+    slider = (
+        f'<div class="time"><input type="range" id="time" min="0" max="{len(steps) - 1}" value="{len(steps) - 1}" '
+        f'aria-label="Step" data-steps="{" ".join(map(str, steps))}"><output for="time">step {steps[-1]:,}</output></div>'
+    )
+    lead = (
+        "The middle frame of a validation clip. Move the slider, or press the arrow keys on it, to see the networks learn; of "
+        "a run without an image of that step its latest one before is shown."
+    )
+    rows = "".join(f'<div class="row scene">{_figures(scene)}</div>' for scene in scenes)
+    return section("Validation images", lead, slider + rows)
+
+
+def gather(records: Sequence[Record]) -> list[Scene]:
+    """The clips of all runs; those with the same truth are one. A file that cannot be read is not shown."""
+    scenes: dict[str, Scene] = {}
+    for record in records:
+        for sample in _spread(record.samples, max(FEWEST, STEPS // len(records))):
+            if (views := _views(sample)) is None:
+                continue
+            plain, result, truth = views
+            scene = scenes.setdefault(_digest(truth), Scene(truth))
+            scene.plain.setdefault(_digest(plain), plain)
+            scene.runs.setdefault(record.name, []).append((sample.step, result))
+    return list(scenes.values())
+
+
+def _spread(samples: Sequence[Sample], count: int) -> list[Sample]:
+    """Those of ``count`` steps at most, evenly chosen, the first and the last among them."""
+    steps = sorted({sample.step for sample in samples})
+    if len(steps) > count:
+        steps = [steps[round(number * (len(steps) - 1) / (count - 1))] for number in range(count)]
+    return [sample for sample in samples if sample.step in steps]
+
+
+def _views(sample: Sample) -> tuple[bytes, ...] | None:
+    """The three images of a file as PNG."""
+    refuse_irregular(sample.path)
+    try:
+        with PIL.Image.open(sample.path) as opened:
+            whole = opened.convert("RGB")
+    except (OSError, UnidentifiedImageError, SyntaxError):
+        return None
+    width, height = whole.width // VIEWS, whole.height
+    x, y = max(width - SIDE, 0) // 2, max(height - SIDE, 0) // 2
+    right, below = min(x + SIDE, width), min(y + SIDE, height)
+    return tuple(_png(whole.crop((n * width + x, y, n * width + right, below))) for n in range(VIEWS))
+
+
+def _png(image: PIL.Image.Image) -> bytes:
+    content = io.BytesIO()
+    image.save(content, "PNG")
+    return content.getvalue()
+
+
+def _digest(content: bytes) -> str:
+    return hashlib.sha256(content).hexdigest()
+
+
+def _figures(scene: Scene) -> str:
+    parts = [_figure("bicubic", [(None, image)]) for image in scene.plain.values()]
+    parts += [_figure(name, list(shown)) for name, shown in scene.runs.items()]
+    return "".join([*parts, _figure("truth", [(None, scene.truth)])])
+
+
+def _figure(name: str, shown: Sequence[tuple[int | None, bytes]]) -> str:
+    """An image, or one for each step, of which the last is seen."""
+    images = "".join(
+        f'<img alt="{escape(name if step is None else f"{name}, step {step:,}")}"'
+        f"{'' if step is None else f' data-step={step}'}{'' if last else ' hidden'} "
+        f'src="data:image/png;base64,{b64encode(image).decode("ascii")}">'
+        for (step, image), last in zip(shown, [False] * (len(shown) - 1) + [True], strict=True)
+    )
+    step = shown[-1][0]
+    at = "" if step is None else f' <span class="at">step {step:,}</span>'
+    kind = "" if step is None else ' class="run"'
+    return f"<figure{kind}>{images}<figcaption>{escape(name)}{at}</figcaption></figure>"
