@@ -17,7 +17,7 @@ quoted   = '$(subst ','\'',$(1))'
 help:
 	@echo "make run [INPUT=file] [OUTPUT=file] [ARGS=...]   upscale the bundled samples, or a file or folder of yours"
 	@echo "make test [ARGS=...]                             the whole test suite; ARGS goes to pytest"
-	@echo "make check                                       style, types, and which room imports which"
+	@echo "make check                                       style, types, and which package imports which"
 	@echo "make bench                                       measure speed and quality on this machine"
 	@echo "make blender                                     Blender's package in .venv-blender, for upframe render --maker blender"
 	@echo "make clean                                       remove everything make has made"

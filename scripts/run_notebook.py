@@ -73,7 +73,7 @@ def _formats(value: object) -> dict[str, str]:
         value.convert("RGB").save(file, kind, optimize=True, quality=JPEG_QUALITY)
         files[f"image/{kind}"] = base64.b64encode(file.getvalue()).decode("ascii")
     mime = min(files, key=lambda kind: len(files[kind]))
-    return {mime: files[mime], "text/plain": f"<picture of {value.width}x{value.height}>"}
+    return {mime: files[mime], "text/plain": f"<image of {value.width}x{value.height}>"}
 
 
 def read(path: Path) -> Notebook:

@@ -1,4 +1,4 @@
-"""Fixtures every room's tests may use."""
+"""Fixtures every package's tests may use."""
 
 from __future__ import annotations
 

@@ -105,7 +105,7 @@ def test_what_cells_print_and_show_is_stored_in_order(tmp_path: Path, capsys: py
     assert outputs[0]["text"] == ["first\n"]
     assert "image/png" in outputs[1]["data"]
     assert outputs[3]["data"]["text/plain"] == "42"
-    assert capsys.readouterr().out.splitlines() == ["first", "<picture of 8x8>", "second", "42"]
+    assert capsys.readouterr().out.splitlines() == ["first", "<image of 8x8>", "second", "42"]
 
 
 def test_a_cell_that_fails_is_named_and_nothing_is_stored(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

@@ -5,7 +5,7 @@ which is no part of it; what is not there is left out and named. Rendered clips 
 is given. The model cards' scores come from the results.
 
 With ``--short``: a few frames of each clip, their middle, and every model on both: low resolution by bicubic, as that of
-ordinary films, and by blur and every scale-th pixel. Networks for either then stand in one table; it takes minutes.
+ordinary video, and by blur and every scale-th pixel. Networks for either then stand in one table; it takes minutes.
 
 What is finished is kept in ``build/quality``, for as long as nothing of the sources changes: a run that was cut off goes on.
 """
@@ -170,10 +170,10 @@ def scored(sample: Sample, scale: int, degradation: str, names: list[str]) -> Ev
     return evaluation
 
 
-def sources(room: str = "") -> str:
-    """A digest of the sources of a room, or of all: what is made with others is not taken for the same."""
+def sources(package: str = "") -> str:
+    """A digest of the sources of a package, or of all: what is made with others is not taken for the same."""
     digest = hashlib.sha256()
-    for path in sorted((ROOT / "src" / "upframe" / room).rglob("*.py")):
+    for path in sorted((ROOT / "src" / "upframe" / package).rglob("*.py")):
         digest.update(path.read_bytes())
     return digest.hexdigest()[:16]
 

@@ -54,7 +54,7 @@ DEGRADATIONS = {
 }
 SAMPLES = {
     "centre": "in the middle of their cells, as those of any video and image",
-    "corner": "on the first pixel of their cells; results of ordinary films are moved to the middle: docs/conventions.md",
+    "corner": "on the first pixel of their cells; results of ordinary video are moved to the middle: docs/conventions.md",
 }
 CARD = """# {name}
 

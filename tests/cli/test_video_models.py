@@ -110,4 +110,4 @@ def test_a_wrong_list_of_cuts_is_found_before_anything_is_written(upframe: Comma
         outcome.err.strip()
         == "upframe: nowhere.txt: no list of cuts; --cuts takes 'auto', 'off' or a text file of frame numbers"
     )
-    assert not (tmp_path / "film-x2.mkv").exists()
+    assert not (tmp_path / "video-x2.mkv").exists()

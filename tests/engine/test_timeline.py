@@ -34,7 +34,7 @@ def spans_of(timeline: Timeline, stage: str) -> list[Span]:
     return [span for span in timeline.spans if span.stage == stage]
 
 
-@pytest.mark.parametrize("as_images", [False, True], ids=["film", "images"])
+@pytest.mark.parametrize("as_images", [False, True], ids=["video", "images"])
 def test_every_frame_is_seen_in_every_stage_one_stage_after_the_other(video: Path, tmp_path: Path, as_images: bool) -> None:
     timeline = Timeline()
     settings = Settings(model="bicubic-x2", device="cpu", timeline=timeline, frames=tmp_path / "images" if as_images else None)

@@ -208,7 +208,7 @@ def test_a_video_is_a_set_of_one_clip(tmp_path: Path) -> None:
     video = save_video(tmp_path / "video.mkv", moving(5))
     evaluation, exhibits = run("bicubic", video, scale=2, exhibits=True)
     (clip,) = evaluation.scored[0].clips
-    assert (clip.name, len(clip.frames)) == ("film", 5)
+    assert (clip.name, len(clip.frames)) == ("video", 5)
     assert {exhibit.kind for exhibit in exhibits} == {"window", "profile"}, "too small for a block"
 
 

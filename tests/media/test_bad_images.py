@@ -310,7 +310,7 @@ def test_an_animation_is_refused_with_a_remedy(tmp_path: Path, suffix: str) -> N
     frames[0].save(tmp_path / f"moving{suffix}", save_all=True, append_images=frames[1:])
     line = refusal(tmp_path / f"moving{suffix}")
     assert "holds 3 images" in line
-    assert "%05d" in line or "film" in line
+    assert "%05d" in line or "video" in line
 
 
 def test_a_tiff_of_several_pages_is_refused_with_a_remedy(tmp_path: Path) -> None:

@@ -50,7 +50,7 @@ def names_of(inputs: list[Input]) -> list[str]:
 def test_one_image_and_one_video(tmp_path: Path) -> None:
     put(tmp_path, "a.png", "b.mp4")
     found = find_inputs([str(tmp_path / "b.mp4"), str(tmp_path / "a.png")])
-    assert [(item.path.name, item.kind) for item in found] == [("b.mp4", "film"), ("a.png", "image")]
+    assert [(item.path.name, item.kind) for item in found] == [("b.mp4", "video"), ("a.png", "image")]
     assert names_of(found) == ["b.mp4", "a.png"]
 
 
@@ -104,14 +104,14 @@ def test_a_still_gif_is_a_image_and_a_moving_one_a_video(tmp_path: Path) -> None
     frames[0].save(tmp_path / "still.gif")
     frames[0].save(tmp_path / "moving.gif", save_all=True, append_images=frames[1:])
     kinds = {item.path.name: item.kind for item in find_inputs([tmp_path])}
-    assert kinds == {"still.gif": "image", "moving.gif": "film"}
+    assert kinds == {"still.gif": "image", "moving.gif": "video"}
 
 
 def test_a_file_of_unknown_suffix_is_told_by_its_content(tmp_path: Path) -> None:
     put(tmp_path, "a.png")
     (tmp_path / "a.png").rename(tmp_path / "image.dat")
     put_video(tmp_path / "video.dat", "mp4")
-    assert [item.kind for item in find_inputs([tmp_path / "image.dat", tmp_path / "video.dat"])] == ["image", "film"]
+    assert [item.kind for item in find_inputs([tmp_path / "image.dat", tmp_path / "video.dat"])] == ["image", "video"]
 
 
 @pytest.mark.parametrize(
@@ -179,7 +179,7 @@ def test_in_a_folder_a_file_of_another_suffix_is_known_by_its_content(tmp_path: 
     for name, container in (("a.divx", "avi"), ("b.dat", "mpegts"), ("c.qt", "mov"), ("d", "matroska"), ("e.bin", "flv")):
         put_video(tmp_path / name, container)
     kinds = {item.path.name: item.kind for item in find_inputs([tmp_path])}
-    assert kinds == {"a.divx": "film", "b.dat": "film", "c.qt": "film", "d": "film", "e.bin": "film", "scan": "image"}
+    assert kinds == {"a.divx": "video", "b.dat": "video", "c.qt": "video", "d": "video", "e.bin": "video", "scan": "image"}
 
 
 def test_an_argument_that_names_nothing_does_not_end_the_others(tmp_path: Path) -> None:

@@ -63,8 +63,8 @@ def save(path: Path, image: PIL.Image.Image, turned: int) -> None:
 def test_a_turned_image_is_set_upright_exactly_once(tmp_path: Path, suffix: str, turned: int) -> None:
     save(tmp_path / f"in{suffix}", PIL.Image.fromarray(corners()), turned)
     image = read_image(tmp_path / f"in{suffix}")
-    with PIL.Image.open(tmp_path / f"in{suffix}") as image:
-        expected = np.asarray(ImageOps.exif_transpose(image).convert("RGB"))
+    with PIL.Image.open(tmp_path / f"in{suffix}") as opened:
+        expected = np.asarray(ImageOps.exif_transpose(opened).convert("RGB"))
     np.testing.assert_array_equal(image.pixels, expected)
     assert orientation(image.metadata.exif) == 1
     write_image(tmp_path / "out.png", image)

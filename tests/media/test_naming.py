@@ -20,7 +20,7 @@ def image_at(path: str | Path, relative: str | None = None, kind: Kind = "image"
 
 
 def video_at(path: str | Path) -> Input:
-    return image_at(path, kind="film")
+    return image_at(path, kind="video")
 
 
 def sequence_at(path: str | Path, numbers: tuple[int, ...] = (5, 6)) -> Input:

@@ -46,7 +46,7 @@ def test_joined_flv_files_are_read_to_the_end(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    ("name", "film"),
+    ("name", "video"),
     [
         ("video.avi", Video(codec="mpeg4", time_base=_RATE, times=_COUNTED, sounds=[Sound("pcm_s16le")])),
         ("video.mkv", Video(codec="ffv1", times=_STEADY, sounds=[Sound()])),
@@ -62,7 +62,7 @@ def test_joined_files_of_formats_that_go_on_are_read_to_the_end(tmp_path: Path, 
 
 
 @pytest.mark.parametrize(
-    ("name", "film"),
+    ("name", "video"),
     [
         ("video.mp4", Video(times=_STEADY, sounds=[Sound()])),
         ("video.mov", Video(times=_STEADY, container_options={"movflags": "faststart"})),

@@ -308,8 +308,8 @@ class Found:
 
 def describe(path: Path) -> Found:
     """Decode a video from start to end, without any code of Upframe's."""
-    with av.open(str(path)) as video:
-        stream_of_video = next(stream for stream in video.streams.video if not stream.disposition & Disposition.attached_pic)
+    with av.open(str(path)) as container:
+        video = next(stream for stream in container.streams.video if not stream.disposition & Disposition.attached_pic)
         decoded = [frame for frame in _decode(path, video.index) if isinstance(frame, VideoFrame)]
         first, unit = decoded[0], video.time_base or Fraction(1)
         context = video.codec_context
@@ -333,10 +333,10 @@ def describe(path: Path) -> Found:
             aspect=video.sample_aspect_ratio,
             side_data=frame_side_data(first),
             rotation=first.rotation,
-            metadata={key.lower(): value for key, value in video.metadata.items()},
+            metadata={key.lower(): value for key, value in container.metadata.items()},
             video_metadata={key.lower(): value for key, value in video.metadata.items()},
-            chapters=[_found_chapter(chapter) for chapter in video.chapters()],
-            streams=[_found_stream(path, stream) for stream in video.streams if stream is not video],
+            chapters=[_found_chapter(chapter) for chapter in container.chapters()],
+            streams=[_found_stream(path, stream) for stream in container.streams if stream is not video],
             ends=((video.start_time or 0) + video.duration) * unit if video.duration else None,
         )
 

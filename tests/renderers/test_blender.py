@@ -229,7 +229,7 @@ bpy.ops.wm.save_as_mainfile(filepath=sys.argv[-1])
 @pytest.fixture(scope="module")
 def video(blender_program: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A head that turns, seen by two cameras one after the other; a material of nested groups; an image that is missing."""
-    folder = tmp_path_factory.mktemp("film")
+    folder = tmp_path_factory.mktemp("video")
     (folder / "make.py").write_text(BLEND, encoding="utf-8")
     path = folder / "video.blend"
     python = blender_program.name.startswith("python")

@@ -103,7 +103,7 @@ def recipe(clips: Path, *changes: str) -> Recipe:
 def test_a_training_on_degraded_clips_runs_and_its_weights_say_so(clips: Path, trained: Trained, tmp_path: Path) -> None:
     trained(recipe(clips))
     assert [row["step"] for row in rows(tmp_path / "run")] == ["1", "2", "3", "4"]
-    assert load(str(tmp_path / "run" / "rt4ksr-film.safetensors")).info.degradation == "video mild v1"
+    assert load(str(tmp_path / "run" / "rt4ksr-film.safetensors")).info.degradation == "film mild v1"
 
 
 def test_frames_of_a_sample_fit_the_network(clips: Path) -> None:

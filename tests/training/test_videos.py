@@ -18,7 +18,7 @@ ORDER = (30, 31, 32, 5, 39, 0, 12, 11, 13, 38, 6, 7, 24)
 
 
 @pytest.mark.parametrize(
-    ("name", "film"),
+    ("name", "video"),
     [
         ("b-frames.mp4", Video(times=steady(40), options=GROUPS)),
         ("uneven.mkv", Video(times=uneven(40), options=GROUPS)),

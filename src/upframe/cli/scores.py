@@ -72,7 +72,7 @@ def deliver(
             temporary.write_text(as_csv(evaluation), encoding="utf-8", newline="")
         written["csv"] = str(csv)
     if report is not None:
-        from upframe.evaluation import write_page
+        from upframe.reports.evaluation import write_page
 
         written["report"] = str(write_page(report, evaluation, exhibits, overwrite=overwrite))
     if as_json:

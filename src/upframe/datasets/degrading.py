@@ -54,7 +54,7 @@ class Degrader:
             raise task.refusal
         if task.note:
             self._note(task.note)
-        if item.kind == "film":
+        if item.kind == "video":
             return self._video(item.path, target)
         if isinstance(target, FrameNames):
             return self._images(item, target.paths(item.numbers))

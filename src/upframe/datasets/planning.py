@@ -37,7 +37,7 @@ def _checked(planned: Planned) -> Planned:
     target = planned.target
     if planned.refusal is not None:
         return planned
-    if planned.item.kind == "film":
+    if planned.item.kind == "video":
         lossless = not isinstance(target, Path) or target.suffix.lower() == ".mkv"
         told = "a degraded video is written without loss, as .mkv, or as frames/%05d.png"
     else:
@@ -47,6 +47,6 @@ def _checked(planned: Planned) -> Planned:
 
 
 def _lossless(item: Input) -> Input:
-    if item.kind == "film":
+    if item.kind == "video":
         return replace(item, relative=item.relative.with_suffix(".mkv"))
     return item if item.relative.suffix.lower() in LOSSLESS else replace(item, relative=item.relative.with_suffix(".png"))

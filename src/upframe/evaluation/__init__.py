@@ -1,4 +1,4 @@
-"""Measuring: models on data sets, results against references, and the page that shows what was found.
+"""Measuring: models on data sets, and results against references.
 
 ``evaluate`` and ``compare`` give an ``Evaluation``, frozen and ready for JSON and CSV, and the images of a page, which
 ``write_page`` writes.
@@ -7,7 +7,6 @@
 from upframe.evaluation.compare import Comparison, compare
 from upframe.evaluation.evaluate import Step, Wish, evaluate
 from upframe.evaluation.exhibits import Exhibit
-from upframe.reports.evaluation import write_page
 from upframe.evaluation.protocols import PLAIN, Asked
 from upframe.evaluation.results import Evaluation, Scored, Subject, as_csv
 
@@ -24,5 +23,4 @@ __all__ = [
     "as_csv",
     "compare",
     "evaluate",
-    "write_page",
 ]

@@ -34,7 +34,7 @@ _PLAIN = 4.0 / 255  # standard deviation of luma below which a block shows nothi
 
 Verdict = Literal["worst", "best"]
 Layers = dict[str, bytes]
-"""Encoded pictures of one place, by what they show."""
+"""Encoded images of one place, by what they show."""
 
 
 class Place(NamedTuple):

@@ -93,7 +93,7 @@ def _side(argument: str) -> _Side:
     images: dict[str, Path] = {}
     videos: dict[str, Path] = {}
     for item in find_inputs([argument]):
-        into = videos if item.kind == "film" else images
+        into = videos if item.kind == "video" else images
         for name, path in _named_files(item):
             if name in into:
                 raise InputError(f"{path}: {into[name].name} has the same name; one of the two has to go")

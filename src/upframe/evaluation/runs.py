@@ -127,7 +127,7 @@ class UpscalerRun:
         """The first run at a size chooses algorithms and asks for memory, which no later one does."""
         if self.info.kind == "image" and frame.shape not in self._sizes and len(self._sizes) < 8:
             self._sizes.add(frame.shape)
-            self.upscaler.upscale(frame)
+            self.upscaler.upscale_tensor(frame)
 
 
 class StoredRun:

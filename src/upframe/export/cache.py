@@ -71,7 +71,7 @@ def _key(step: Step) -> str:
     digest.update(repr(step.module).encode())
     for package in _PACKAGES:
         digest.update(f"{package} {version(package)}".encode())
-    for room in (upframe.models, upframe.ops, upframe.export):
-        for source in sorted(Path(room.__path__[0]).glob("*.py")):
+    for package in (upframe.models, upframe.ops, upframe.export):
+        for source in sorted(Path(package.__path__[0]).glob("*.py")):
             digest.update(source.read_bytes())
     return digest.hexdigest()[:32]

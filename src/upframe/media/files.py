@@ -185,8 +185,8 @@ class _Search:
         refused, passed_over, kept = len(self.found.refused), len(self.found.passed_over), 0
         for path in sorted(paths, key=natural_key):
             kind = kind_of_found(path)
-            if kind in ("image", "film"):
-                self._keep(Input(path, "image" if kind == "image" else "film", path.relative_to(below)))
+            if kind in ("image", "video"):
+                self._keep(Input(path, "image" if kind == "image" else "video", path.relative_to(below)))
                 kept += 1
             else:
                 self._pass_over(path, kind)

@@ -19,7 +19,7 @@ VIDEO_SUFFIXES = frozenset(f".{name}" for name in _VIDEO_NAMES.split())
 """Suffixes, in lower case and with the dot, that make a file in a folder a video. A GIF of one frame is an image."""
 _ALSO_OTHERS = frozenset({".ts", ".mts", ".ogg", ".dv"})  # programs in TypeScript and sound have them too
 
-Kind = Literal["image", "film", "sequence"]
+Kind = Literal["image", "video", "sequence"]
 
 _STARTS: tuple[tuple[int, bytes], ...] = (
     (0, b"\x1a\x45\xdf\xa3"),
@@ -54,7 +54,7 @@ def kind_by_suffix(path: Path) -> Kind | None:
     if suffix == ".gif":
         return _kind_of_gif(path)
     if suffix in VIDEO_SUFFIXES:
-        return "image" if _is_image(path) else "film"
+        return "image" if _is_image(path) else "video"
     return None
 
 
@@ -79,7 +79,7 @@ def kind_of_found(path: Path) -> Kind | str:
             return "no image or video"
     except OSError as error:
         return f"cannot be read: {error.strerror or error}"
-    return "film" if _has_video(path) else "no video in it"
+    return "video" if _has_video(path) else "no video in it"
 
 
 def kind_of_named(path: Path) -> Kind:
@@ -87,7 +87,7 @@ def kind_of_named(path: Path) -> Kind:
     kind = kind_by_suffix(path)
     if kind is not None:
         return kind
-    return "image" if format_of_content(path) or unread_format(path) else "film"
+    return "image" if format_of_content(path) or unread_format(path) else "video"
 
 
 def _kind_of_still(path: Path) -> Kind:
@@ -98,7 +98,7 @@ def _kind_of_still(path: Path) -> Kind:
         known = format_of_content(path) or unread_format(path)
     except OSError:
         return "image"  # whose reader says what is wrong with it
-    return "image" if known or path.suffix.lower() == ".jxl" else "film"
+    return "image" if known or path.suffix.lower() == ".jxl" else "video"
 
 
 def _is_image(path: Path) -> bool:
@@ -114,7 +114,7 @@ def _kind_of_gif(path: Path) -> Kind:
         return "image"  # whose reader refuses it
     try:
         with GifImageFile(path) as image:
-            return "film" if image.is_animated else "image"
+            return "video" if image.is_animated else "image"
     except Exception:  # noqa: BLE001  # a damaged one raises anything, and the reader of images says what is wrong with it
         return "image"
 

@@ -101,7 +101,7 @@ def _named(item: Input, target: Path) -> Target:
 
 def _result_suffix(item: Input) -> str:
     """A suffix that the input's result can be written under."""
-    if item.kind == "film" and item.relative.suffix == item.path.suffix:  # else the caller has chosen
+    if item.kind == "video" and item.relative.suffix == item.path.suffix:  # else the caller has chosen
         from upframe.media.video.choice import suitable_suffix  # PyAV, which lists and help do without
 
         return suitable_suffix(item.path)

@@ -1,1 +1,1 @@
-"""Tensor operations every room shares."""
+"""Tensor operations every package shares."""

@@ -234,7 +234,7 @@ class _Conversation:
 
     def __init__(self, program: Path, threads: int, log: Path) -> None:
         self._program, self._log = program, log
-        script = str(files("upframe.rendered") / "inside_blender" / "render.py")
+        script = str(files("upframe.renderers.blender") / "inside" / "render.py")
         if program.name.lower().startswith("python"):
             command = [str(program), "-I", script]
         else:

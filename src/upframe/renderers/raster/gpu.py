@@ -42,7 +42,7 @@ def program(context: Any, vertex: str, fragment: str, *, shading: bool = False, 
     ``defines``: what ``#ifdef`` asks for. Renderers in software compute both sides of an ``if`` for every pixel, so that what
     a surface or a scene does not have is better left out of its shader.
     """
-    folder = files("upframe.rendered") / "shaders"
+    folder = files("upframe.renderers.raster") / "shaders"
 
     def text(*names: str) -> str:
         return (

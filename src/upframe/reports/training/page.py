@@ -75,8 +75,8 @@ def write_monitor(path: Path, records: Sequence[Record], *, refresh: int | None 
         temporary.write_text(monitor_page(records, refresh=refresh), encoding="utf-8")
 
 
-def _file(room: str, name: str) -> str:
-    return (resources.files(f"upframe.evaluation.{room}") / name).read_text(encoding="utf-8")
+def _file(package: str, name: str) -> str:
+    return (resources.files(f"upframe.reports.{package}") / name).read_text(encoding="utf-8")
 
 
 def _facts(record: Record) -> list[str]:

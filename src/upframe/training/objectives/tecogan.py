@@ -141,5 +141,5 @@ class TecoGANObjective(nn.Module):
         large = interpolate(low.flatten(0, 1), self.network.scale, self.network.degradation)
         return large.view(*low.shape[:2], *large.shape[1:])
 
-    def interpolate(self, network: nn.Module, low: dict[str, Tensor]) -> Tensor:
+    def upscale(self, network: nn.Module, low: dict[str, Tensor]) -> Tensor:
         return self._reconstruction[0].upscale(network, low)
