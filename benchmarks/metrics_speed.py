@@ -27,10 +27,10 @@ from torch import Tensor
 sys.path.insert(0, str(Path(__file__).parent))
 from _report import write
 
-from upframe.runtime.memory import keep_freed_memory
 from upframe.evaluation import PLAIN, Comparison, compare
 from upframe.metrics import find_protocol, score
 from upframe.ops.resize import resize
+from upframe.runtime.memory import keep_freed_memory
 
 BAR_SECONDS = 0.25  # for PSNR and SSIM of a 1080p pair
 ROUNDS = 15

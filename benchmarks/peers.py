@@ -36,7 +36,6 @@ from _report import write
 from upframe.datasets.degradation import DEGRADATIONS
 from upframe.datasets.videos import rgb_of
 from upframe.engine.job import Settings, upscale_files
-from upframe.runtime.memory import keep_freed_memory
 from upframe.engine.pipeline import in_background, overlap
 from upframe.engine.size import Target
 from upframe.media.video.encoders import EncoderSettings
@@ -47,6 +46,7 @@ from upframe.metrics.signal_to_noise import planes_psnr
 from upframe.metrics.structural import planes_ssim
 from upframe.ops.colour import rgb_to_planes
 from upframe.ops.sampling import sampling_of
+from upframe.runtime.memory import keep_freed_memory
 
 SCALES, KINDS = (2, 4), ("bi", "bd")
 BORDER = 8  # pixels of the result that are not compared

@@ -26,7 +26,7 @@ from _report import ROOT, machine
 
 from upframe.engine.job import QUEUE, Settings, upscale_files
 from upframe.engine.size import parse_size
-from upframe.engine.timeline import Span, Stage, Timeline
+from upframe.engine.timeline import Stage, StageSpan, Timeline
 
 LEFT, WIDTH, RIGHT = 128, 800, 150
 LANE, GAP, CHART = 26, 8, 44
@@ -50,11 +50,11 @@ REMARK = f"waiting, {WAITING} at most"
 class Run:
     """One run of the command: spans, and (seconds, processors busy since the sample before), from its begin on."""
 
-    spans: list[Span]
+    spans: list[StageSpan]
     processors: list[tuple[float, float]]
     seconds: float
 
-    def of(self, stage: Stage) -> list[Span]:
+    def of(self, stage: Stage) -> list[StageSpan]:
         return [span for span in self.spans if span.stage == stage]
 
     def waiting(self, before: Stage, after: Stage) -> list[tuple[float, int]]:
@@ -98,7 +98,7 @@ def watch(source: Path, model: str) -> Run:
         for event in upscale_files([str(source)], str(source.with_name("large.mp4")), settings):
             assert type(event).__name__ != "Failed", event
     seconds = time.perf_counter() - begun
-    spans = [Span(span.stage, span.begun - begun, span.ended - begun) for span in timeline.spans]
+    spans = [StageSpan(span.stage, span.begun - begun, span.ended - begun) for span in timeline.spans]
     return Run(spans, processors, seconds)
 
 
@@ -120,7 +120,7 @@ class Drawing:
     def box(self, x: float, y: float, width: float, height: float, colour: str) -> None:
         self.parts.append(f'<rect x="{x:.1f}" y="{y:.1f}" width="{width:.1f}" height="{height:.1f}" fill="{colour}"/>')
 
-    def lane(self, stage: Stage, spans: Sequence[Span]) -> None:
+    def lane(self, stage: Stage, spans: Sequence[StageSpan]) -> None:
         """The frames of a stage one after the other, in two shades in turn; grey where it waits."""
         self.box(LEFT, self.y, WIDTH, LANE, "#eeeeee")
         for number, span in enumerate(spans):
@@ -168,7 +168,7 @@ class Drawing:
         return "\n".join([head, *self.parts, "</svg>", ""])
 
 
-def median(spans: Sequence[Span]) -> float:
+def median(spans: Sequence[StageSpan]) -> float:
     return sorted(span.ended - span.begun for span in spans)[len(spans) // 2]
 
 

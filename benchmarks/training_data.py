@@ -26,10 +26,10 @@ sys.path.insert(0, str(Path(__file__).parent))
 from _report import write
 
 from upframe.datasets.lmdb_clips import ClipShape, LmdbWriter
+from upframe.media import Image, write_image
 from upframe.training.data.camera import video_image
 from upframe.training.data.chance import for_sample
 from upframe.training.data.drawing import draw_image
-from upframe.media import Image, write_image
 from upframe.training.recipe import Recipe, read_recipe
 from upframe.training.systems import samples_of
 

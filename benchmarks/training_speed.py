@@ -23,8 +23,8 @@ from torch.utils.flop_counter import FlopCounterMode
 sys.path.insert(0, str(Path(__file__).parent))
 from _report import side_by_side, write
 
-from upframe.training.data.sets import Numbered, collate
 from upframe.ops.convolution import channels_last
+from upframe.training.data.sets import NumberedSamples, collate
 from upframe.training.loop import has_bfloat16
 from upframe.training.objectives.objective import Objective
 from upframe.training.recipe import read_recipe
@@ -87,7 +87,7 @@ def limit(channels: int, *, bf16: bool) -> Callable[[], None]:
 def measured(system: str, rounds: int) -> dict[str, Any]:
     """Milliseconds of a step in each form, and the share of the convolution's rate that it reaches."""
     recipe = read_recipe(*_split(RECIPES[system]))
-    samples = Numbered(samples_of(recipe), skip_damaged=False)
+    samples = NumberedSamples(samples_of(recipe), skip_damaged=False)
     batch = collate([samples[index] for index in range(recipe.batch)])
     forms: dict[str, Callable[[], None]] = {}
     objective = objective_of(recipe)

@@ -22,13 +22,13 @@ from _report import write
 
 from upframe import Upscaler
 from upframe.engine.cuts import no_cuts
-from upframe.engine.videos import FrameUpscaler
 from upframe.engine.job import Settings, upscale_files
-from upframe.runtime.memory import keep_freed_memory
 from upframe.engine.size import Target
+from upframe.engine.videos import FrameUpscaler
 from upframe.media.video.info import RawFrame
 from upframe.media.video.reader import VideoReader
 from upframe.media.video.writer import VideoWriter
+from upframe.runtime.memory import keep_freed_memory
 
 MODEL = "rt4ksr-x2"
 FRAMES, ROUNDS = 60, 3

@@ -20,10 +20,10 @@ from pathlib import Path
 
 import av
 import numpy as np
+import PIL.Image
 from av.video.frame import ImageType
 from av.video.reformatter import ColorPrimaries, ColorRange, Colorspace, ColorTrc, Interpolation
 from numpy.typing import NDArray
-import PIL.Image
 from PIL import PngImagePlugin
 
 FRAME_RATE = 25

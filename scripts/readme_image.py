@@ -12,8 +12,8 @@ from pathlib import Path
 
 import av
 import numpy as np
-import torch
 import PIL.Image
+import torch
 from PIL import ImageDraw, ImageFont
 
 from upframe import Upscaler

@@ -9,13 +9,13 @@ from typing import Any
 
 import av
 import numpy as np
-import pytest
 import PIL.Image
+import pytest
 from scripts.run_notebook import main, read, write
 
+from upframe.errors import DeviceError
 from upframe.training.data.camera import video_image
 from upframe.training.data.chance import for_image
-from upframe.errors import DeviceError
 
 EXAMPLES = Path(__file__).resolve().parent.parent / "examples"
 SMALL = {

@@ -10,8 +10,8 @@ import pytest
 from upframe.datasets.catalog import named_entry
 from upframe.datasets.fetching import fetch
 from upframe.datasets.places import data_folder, locate
-from upframe.export import cache
 from upframe.errors import InputError, OutputError
+from upframe.export import cache
 from upframe.folders import MODELS, is_readable, is_writable, made_writable
 from upframe.models.cards import imported, models_folder, named_file, shipped
 

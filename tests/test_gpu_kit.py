@@ -16,11 +16,11 @@ import pytest
 import torch
 from PIL import features
 
-from upframe.training.data.layers import LayeredClip
 from upframe.errors import InputError
 from upframe.ops.transfer import decode_linear, encode_linear
 from upframe.rendered.clip import ClipFrame, ClipInfo, ClipWriter, RenderedClip
 from upframe.rendered.frame import RenderedFrame
+from upframe.training.data.layers import LayeredClip
 
 pytest.importorskip("OpenEXR")
 pytestmark = pytest.mark.skipif(not features.check("avif"), reason="this Pillow knows no AVIF")

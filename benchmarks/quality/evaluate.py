@@ -26,11 +26,11 @@ import numpy as np
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 from _report import ROOT, write
 
-from upframe.datasets.videos import VideoFrames
 from upframe.datasets.frames import ImageFrames
 from upframe.datasets.rendered_clips import clips_in
+from upframe.datasets.videos import VideoFrames
 from upframe.errors import DeviceError, MissingExtra
-from upframe.evaluation import Asked, Evaluation, Scored, Wish, evaluate
+from upframe.evaluation import Evaluation, EvaluationOptions, ScoringOptions, SubjectScores, evaluate
 from upframe.evaluation.models import trained_for
 from upframe.media import Image, write_image
 from upframe.models.cards import shipped
@@ -156,17 +156,17 @@ def short_runs() -> Iterator[tuple[Sample, int, str, list[str]]]:
 def scored(sample: Sample, scale: int, degradation: str, names: list[str]) -> Evaluation:
     """One evaluation."""
     print(f"{sample.name} x{scale}: {', '.join(Path(name).stem for name in names)}", file=sys.stderr)
-    wish = Wish(
+    options = EvaluationOptions(
         models=tuple(names),
         place=str(sample.place),
-        asked=Asked(sample.protocol),
+        scoring=ScoringOptions(sample.protocol),
         degradation=None if sample.low or sample.layout == "rendered" else degradation,
         low=SHARED / sample.low.format(scale=scale) if sample.low else None,
         layout=sample.layout,
         cuts="auto" if sample.video else "off",
         journal=BUILD / f"journal-{sources()}",
     )
-    evaluation, _ = evaluate(wish, on_note=lambda text: print(f"  {text}", file=sys.stderr))
+    evaluation, _ = evaluate(options, on_note=lambda text: print(f"  {text}", file=sys.stderr))
     return evaluation
 
 
@@ -188,7 +188,7 @@ def figures(evaluation: Evaluation) -> dict[str, Any]:
     }
 
 
-def _values(one: Scored) -> dict[str, Any]:
+def _values(one: SubjectScores) -> dict[str, Any]:
     values: dict[str, Any] = {"sha256": one.subject.description.get("sha256", "")}
     values |= {metric: round(value, 4) for metric, value in one.averages.result.items()}
     if one.averages.protocol.startswith("stssnet"):

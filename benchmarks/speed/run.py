@@ -34,11 +34,11 @@ from _report import commit, machine, write
 from _timing import in_turn, ratios, summary
 from _whole import one_frame
 
+from upframe.engine.profile import Network, count
+from upframe.models.ttvsr import TTVSR
 from upframe.runtime.device import memory_format
 from upframe.runtime.memory import keep_freed_memory
-from upframe.engine.profile import Network, count
 from upframe.runtime.rates import Rates, measure_rates, wait
-from upframe.models.ttvsr import TTVSR
 
 DEVICE = torch.device("cuda" if torch.cuda.is_available() else "cpu")
 SECONDS_OF_ROUNDS = 12.0  # about as long as a row may take

@@ -24,10 +24,10 @@ from _cases import clip
 from _report import commit, machine
 
 from upframe import Supersampler, Upscaler
-from upframe.runtime.device import Precision
 from upframe.models.catalog import Model
 from upframe.ops.triton import SWITCH
 from upframe.rendered.frame import RenderedFrame
+from upframe.runtime.device import Precision
 
 
 @dataclass(frozen=True, slots=True)

@@ -29,12 +29,12 @@ from numpy.typing import NDArray
 from rt4ksr import psnr, read, reduce
 
 from upframe import Upscaler
-from upframe.runtime.device import HALF, Precision
 from upframe.engine.profile import PUBLISHED, published
-from upframe.runtime.transfers import transfers
 from upframe.models.cards import weights_folder
 from upframe.models.catalog import Model, load, save
 from upframe.models.rt4ksr import RT4KSR
+from upframe.runtime.device import HALF, Precision
+from upframe.runtime.transfers import transfers
 
 Frames = NDArray[Any]  # (count, h, w, 3)
 

@@ -14,9 +14,9 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import PIL.Image
 import torch
 from numpy.typing import NDArray
-import PIL.Image
 from PIL import features
 
 from upframe.errors import InputError

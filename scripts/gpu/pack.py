@@ -15,8 +15,8 @@ import subprocess
 from concurrent.futures import ProcessPoolExecutor
 from pathlib import Path
 
-from compact import pack_clip
 import PIL.Image
+from compact import pack_clip
 
 ROOT = Path(__file__).resolve().parents[2]
 CODE = ("src", "scripts", "benchmarks/_report.py", "benchmarks/speed", "LICENSE", "NOTICE")

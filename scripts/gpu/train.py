@@ -51,7 +51,7 @@ def main() -> None:
         (run / "last.ckpt").unlink()  # nothing goes on from it any more; the weights lie beside it
 
 
-def carry_out(a: argparse.Namespace, run: Path, trial: Path, end: float) -> events.Finished:
+def carry_out(a: argparse.Namespace, run: Path, trial: Path, end: float) -> events.TrainingFinished:
     """Train until ``end``, seconds since 1970, or to the planned number of steps."""
     changes = [f"name={a.name}", "epochs=null", *machine(), *a.changes]
     plan = run / "plan.json"
@@ -99,7 +99,7 @@ def pace(recipe: str, changes: list[str], folder: Path) -> float:
     return statistics.median(times[len(times) // 2 :])
 
 
-def say(name: str, event: events.Event) -> None:
+def say(name: str, event: events.TrainingEvent) -> None:
     """One JSON object a line."""
     print(json.dumps({"run": name, **event.as_dict()}), flush=True)
 

@@ -9,8 +9,8 @@ import argparse
 from pathlib import Path
 
 import numpy as np
-import torch
 import PIL.Image
+import torch
 
 from upframe.ops.transfer import encode_linear
 from upframe.rendered.clip import RenderedClip

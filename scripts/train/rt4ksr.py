@@ -19,8 +19,8 @@ import time
 from pathlib import Path
 
 import numpy as np
-import torch
 import PIL.Image
+import torch
 from torch import Tensor
 from torch.nn import functional as F
 

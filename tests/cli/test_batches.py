@@ -6,8 +6,8 @@ import os
 from pathlib import Path
 
 import numpy as np
-import pytest
 import PIL.Image
+import pytest
 from tests.cli.conftest import Command
 from tests.cli.test_images import files, image, size_of
 from tests.media.video_fixtures import Video

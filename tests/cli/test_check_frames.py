@@ -6,8 +6,8 @@ from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
-import pytest
 import PIL.Image
+import pytest
 from safetensors.torch import save_file
 from tests.cli.conftest import Command
 from tests.rendered import planes

@@ -7,12 +7,12 @@ from pathlib import Path
 from typing import Any, get_args, get_type_hints
 
 import numpy as np
+import PIL.Image
 import pytest
 from numpy.typing import NDArray
-import PIL.Image
 from tests.cli.conftest import Command
 from tests.datasets.samples import get, noise, put
-from tests.media.video_fixtures import Video, Sound
+from tests.media.video_fixtures import Sound, Video
 
 from upframe.datasets.degradation import DEGRADATIONS, named
 from upframe.datasets.evaluation_set import open_set

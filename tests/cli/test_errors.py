@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from pathlib import Path
 
-import pytest
 import PIL.Image
+import pytest
 from safetensors.torch import save_file
 from tests.cli.conftest import Command
 

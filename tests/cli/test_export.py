@@ -5,9 +5,9 @@ from __future__ import annotations
 from pathlib import Path
 
 import numpy as np
+import PIL.Image
 import pytest
 import torch
-import PIL.Image
 from tests.cli.conftest import Command
 
 from upframe.models.rt4ksr import RT4KSR

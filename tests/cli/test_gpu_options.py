@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from pathlib import Path
 
-import pytest
 import PIL.Image
+import pytest
 from tests.cli.conftest import Command
 
 from upframe.media.video.hardware import refusal

@@ -9,9 +9,9 @@ import zlib
 from pathlib import Path
 
 import numpy as np
+import PIL.Image
 import pytest
 import torch
-import PIL.Image
 from tests.cli.conftest import Command
 
 

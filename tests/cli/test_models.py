@@ -7,9 +7,9 @@ from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
 
+import PIL.Image
 import pytest
 import torch
-import PIL.Image
 from tests.cli.conftest import ENVIRONMENT, Command, Outcome
 from tests.web_server import Site, serving
 from typer.testing import CliRunner

@@ -11,9 +11,9 @@ from importlib.util import find_spec
 from pathlib import Path
 from subprocess import PIPE
 
+import PIL.Image
 import pytest
 import torch
-import PIL.Image
 from tests.cli.conftest import ENVIRONMENT
 from tests.media.video_fixtures import Video
 from tests.training.conftest import COMMON, TINY

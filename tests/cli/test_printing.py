@@ -8,10 +8,10 @@ import sys
 import unicodedata
 from pathlib import Path
 
+import PIL.Image
 import pytest
 import torch
 import typer
-import PIL.Image
 from PIL import PngImagePlugin
 from tests.cli.conftest import Command, Outcome
 

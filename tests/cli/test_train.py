@@ -13,8 +13,8 @@ import time
 from collections.abc import Callable
 from pathlib import Path
 
-import pytest
 import PIL.Image
+import pytest
 from tests.cli.conftest import ENVIRONMENT, Command, start
 from tests.training.conftest import COMMON, TINY, rows
 

@@ -5,11 +5,11 @@ from __future__ import annotations
 from pathlib import Path
 
 import numpy as np
+import PIL.Image
 import pytest
 import torch
-import PIL.Image
 from tests.cli.conftest import Command
-from tests.media.video_fixtures import Video, Sound, describe, samples_of, steady, uneven
+from tests.media.video_fixtures import Sound, Video, describe, samples_of, steady, uneven
 
 from upframe.models.frvsr import FRVSR
 from upframe.models.ttvsr import TTVSR

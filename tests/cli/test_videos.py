@@ -13,10 +13,10 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-import pytest
 import PIL.Image
+import pytest
 from tests.cli.conftest import ENVIRONMENT, Command, start
-from tests.media.video_fixtures import Video, Sound, describe, samples_of, steady, uneven
+from tests.media.video_fixtures import Sound, Video, describe, samples_of, steady, uneven
 
 from upframe.media.video.reader import VideoReader
 

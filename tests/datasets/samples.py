@@ -6,8 +6,8 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 import PIL.Image
+from numpy.typing import NDArray
 
 
 def noise(height: int, width: int, seed: int = 0, channels: int = 3) -> NDArray[np.uint8]:

@@ -7,9 +7,9 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import PIL.Image
 import pytest
 from numpy.typing import NDArray
-import PIL.Image
 from tests.datasets.samples import get, noise, put
 from tests.media.video_fixtures import Video
 

@@ -15,7 +15,7 @@ import pytest
 from tests.web_server import Site, serving
 
 from upframe import download
-from upframe.datasets.catalog import Archive, Entry, named_entry
+from upframe.datasets.catalog import DownloadArchive, Entry, named_entry
 from upframe.datasets.fetching import fetch
 from upframe.datasets.unpacking import unpack
 from upframe.errors import InputError
@@ -58,8 +58,8 @@ def site(monkeypatch: pytest.MonkeyPatch) -> Iterator[Site]:
 
 def entry_at(address: str, md5: str | None = None) -> Entry:
     archives = (
-        Archive(f"{address}/GT.zip", "GT.zip", md5=md5 or hashlib.md5(HIGH).hexdigest()),
-        Archive(f"{address}/low.tar.gz", "low.tar.gz", size=len(LOW), inside="set"),
+        DownloadArchive(f"{address}/GT.zip", "GT.zip", md5=md5 or hashlib.md5(HIGH).hexdigest()),
+        DownloadArchive(f"{address}/low.tar.gz", "low.tar.gz", size=len(LOW), inside="set"),
     )
     return replace(named_entry("vid4"), archives=archives)
 

@@ -10,10 +10,10 @@ from tests.datasets.samples import put
 from upframe.datasets.held_out import REDS4, HeldOut
 from upframe.datasets.pack import pack
 from upframe.datasets.preparation import subimages
+from upframe.errors import InputError
 from upframe.training.data.clips import ClipCrops
 from upframe.training.data.frames import open_clips, open_images
 from upframe.training.data.settings import ClipData
-from upframe.errors import InputError
 
 
 def clips_of(source: Path, *, test: bool = False) -> tuple[list[str], str]:

@@ -5,8 +5,8 @@ from __future__ import annotations
 import re
 from pathlib import Path
 
-import pytest
 import PIL.Image
+import pytest
 from tests.datasets.samples import noise, put
 from tests.media.video_fixtures import Video
 

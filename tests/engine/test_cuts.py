@@ -7,9 +7,9 @@ from pathlib import Path
 
 import av
 import numpy as np
+import PIL.Image
 import pytest
 import torch
-import PIL.Image
 from torch import Tensor
 
 from upframe.engine.cuts import CutDetector, choose_cuts

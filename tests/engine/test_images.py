@@ -5,9 +5,9 @@ from __future__ import annotations
 from typing import Any
 
 import numpy as np
+import PIL.Image
 import pytest
 import torch
-import PIL.Image
 from PIL import ImageCms
 
 from upframe import Upscaler

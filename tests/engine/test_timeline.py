@@ -12,7 +12,7 @@ import pytest
 
 from upframe.engine.events import Finished
 from upframe.engine.job import Settings, upscale_files
-from upframe.engine.timeline import Span, Timeline
+from upframe.engine.timeline import StageSpan, Timeline
 
 FRAMES = 5
 
@@ -30,7 +30,7 @@ def video(tmp_path: Path) -> Path:
     return path
 
 
-def spans_of(timeline: Timeline, stage: str) -> list[Span]:
+def spans_of(timeline: Timeline, stage: str) -> list[StageSpan]:
     return [span for span in timeline.spans if span.stage == stage]
 
 

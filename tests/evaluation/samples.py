@@ -7,9 +7,9 @@ from typing import Any
 
 import av
 import numpy as np
+import PIL.Image
 import torch
 from numpy.typing import NDArray
-import PIL.Image
 
 from upframe.models.rt4ksr import RT4KSR
 from upframe.ops.resize import resize

@@ -16,7 +16,7 @@ import torch
 from tests.evaluation.samples import blemished, moving, save, save_video, scene
 
 from upframe.errors import CheckpointError, InputError
-from upframe.evaluation import Asked, Comparison, Evaluation, Step, compare
+from upframe.evaluation import Comparison, Evaluation, EvaluationProgress, ScoringOptions, compare
 from upframe.metrics import frame_tensor, psnr
 
 
@@ -80,7 +80,7 @@ def test_numbered_images_of_one_size_are_a_clip_and_others_are_not(tmp_path: Pat
     for number, frame in enumerate(moving(4)):
         save(tmp_path / "ours" / f"{number:03d}.png", blemished(frame, seed=number))
         save(tmp_path / "theirs" / f"{number:03d}.png", frame)
-    (clip,) = scores_of(tmp_path / "ours", tmp_path / "theirs", asked=Asked(metrics=("tpsnr",))).scored[0].clips
+    (clip,) = scores_of(tmp_path / "ours", tmp_path / "theirs", scoring=ScoringOptions(metrics=("tpsnr",))).scored[0].clips
     assert clip.name == "theirs"
     assert [frame.index for frame in clip.frames if "tpsnr" in frame.values] == [1, 2, 3]
     for folder in ("ours", "theirs"):
@@ -186,16 +186,16 @@ def test_holes_count_alone_where_maps_mark_them(tmp_path: Path) -> None:
     marks = np.zeros((64, 96), np.uint8)
     marks[:, 48:] = 255
     save(tmp_path / "holes" / "a.png", marks)
-    asked = Asked(metrics=("psnr_rgb",), mode="hole")
-    evaluation = scores_of(ours, theirs, asked=asked, holes=str(tmp_path / "holes"))
+    asked = ScoringOptions(metrics=("psnr_rgb",), mode="hole")
+    evaluation = scores_of(ours, theirs, scoring=asked, holes=str(tmp_path / "holes"))
     assert result_of(evaluation)["psnr_rgb"] == float("inf")
     with pytest.raises(InputError, match="--holes"):
-        scores_of(ours, theirs, asked=asked)
+        scores_of(ours, theirs, scoring=asked)
     save(tmp_path / "ours" / "b.png", spoilt)
     save(tmp_path / "theirs" / "b.png", wanted)
     save(tmp_path / "holes" / "c.png", marks)
     with pytest.raises(InputError, match="no map of holes for b"):
-        scores_of(tmp_path / "ours", tmp_path / "theirs", asked=asked, holes=str(tmp_path / "holes"))
+        scores_of(tmp_path / "ours", tmp_path / "theirs", scoring=asked, holes=str(tmp_path / "holes"))
 
 
 def test_edges_count_alone_when_asked(tmp_path: Path) -> None:
@@ -205,13 +205,15 @@ def test_edges_count_alone_when_asked(tmp_path: Path) -> None:
     spoilt[:8, :8] = 90
     ours, theirs = save(tmp_path / "a.png", spoilt), save(tmp_path / "b.png", flat)
     assert result_of(scores_of(ours, theirs))["psnr_rgb"] < 60
-    assert result_of(scores_of(ours, theirs, asked=Asked(metrics=("psnr_rgb",), mode="edge")))["psnr_rgb"] == float("inf")
+    assert result_of(scores_of(ours, theirs, scoring=ScoringOptions(metrics=("psnr_rgb",), mode="edge")))["psnr_rgb"] == float(
+        "inf"
+    )
 
 
 def test_a_metric_that_has_no_value_is_no_result(tmp_path: Path) -> None:
     image = save(tmp_path / "a.png", scene())
     with pytest.raises(InputError, match=r"tpsnr: .*clips of at least two frames"):
-        scores_of(image, image, asked=Asked(metrics=("tpsnr",)))
+        scores_of(image, image, scoring=ScoringOptions(metrics=("tpsnr",)))
 
 
 def test_lpips_without_weights_is_refused_when_asked_for_and_left_out_of_a_protocol(
@@ -220,20 +222,20 @@ def test_lpips_without_weights_is_refused_when_asked_for_and_left_out_of_a_proto
     monkeypatch.delenv("UPFRAME_LPIPS", raising=False)
     image = save(tmp_path / "a.png", scene(96, 128))
     with pytest.raises(CheckpointError, match="LPIPS needs its weights"):
-        scores_of(image, image, asked=Asked(metrics=("lpips",)))
+        scores_of(image, image, scoring=ScoringOptions(metrics=("lpips",)))
     notes: list[str] = []
-    evaluation = scores_of(image, image, asked=Asked(protocol="stssnet"), notes=notes)
+    evaluation = scores_of(image, image, scoring=ScoringOptions(protocol="stssnet"), notes=notes)
     assert evaluation.metrics == ("psnr_y", "ssim_y")
     assert "without LPIPS" in notes[0]
     with pytest.raises(CheckpointError, match=r"none\.pth"):
-        scores_of(image, image, asked=Asked(protocol="stssnet", lpips_files=(tmp_path / "none.pth",)))
+        scores_of(image, image, scoring=ScoringOptions(protocol="stssnet", lpips_files=(tmp_path / "none.pth",)))
 
 
 def test_lpips_of_another_network_shows_in_the_name_of_the_protocol(tmp_path: Path, shared: Path) -> None:
     weights = shared / "reference" / "lpips" / "lpips_squeeze_v0.1.safetensors"
     image = save(tmp_path / "a.png", scene(96, 128))
     notes: list[str] = []
-    evaluation = scores_of(image, image, asked=Asked(protocol="stssnet", lpips_files=(weights,)), notes=notes)
+    evaluation = scores_of(image, image, scoring=ScoringOptions(protocol="stssnet", lpips_files=(weights,)), notes=notes)
     assert result_of(evaluation)["lpips"] == pytest.approx(0, abs=1e-6)
     assert evaluation.protocol.name == "stssnet+lpips-squeeze"
     assert "another network" in notes[0]
@@ -242,7 +244,7 @@ def test_lpips_of_another_network_shows_in_the_name_of_the_protocol(tmp_path: Pa
 def test_the_reference_values_come_back(shared: Path) -> None:
     folder = shared / "reference" / "metrics"
     values = json.loads((folder / "values_more.json").read_text())
-    for crop, options in ((0, {"asked": Asked("rt4ksr-y")}), (2, {"asked": Asked("set-y"), "scale": 2})):
+    for crop, options in ((0, {"asked": ScoringOptions("rt4ksr-y")}), (2, {"asked": ScoringOptions("set-y"), "scale": 2})):
         result = result_of(scores_of(folder / "result.png", folder / "reference.png", **options))
         assert result["psnr_y"] == pytest.approx(values[f"rt4ksr.crop{crop}"]["psnr_y"], abs=1e-4)
         assert result["ssim_y"] == pytest.approx(values[f"rt4ksr.crop{crop}"]["ssim_y"], abs=1e-4)
@@ -250,7 +252,7 @@ def test_the_reference_values_come_back(shared: Path) -> None:
 
 def test_progress_counts_every_frame(tmp_path: Path) -> None:
     video = save_video(tmp_path / "video.mkv", moving(5))
-    steps: list[Step] = []
+    steps: list[EvaluationProgress] = []
     compare(Comparison(str(video), str(video), device="cpu"), on_step=steps.append, on_note=ignored)
     assert [step.done for step in steps] == [1, 2, 3, 4, 5]
 
@@ -271,7 +273,7 @@ def test_light_of_an_exr_is_compared_as_it_is_seen(tmp_path: Path) -> None:
 def test_memory_does_not_grow_with_the_length_of_the_videos(tmp_path: Path) -> None:
     code = (
         "import sys; from upframe.evaluation import Comparison, compare\n"
-        "wanted = Comparison(sys.argv[1], sys.argv[1], device='cpu', exhibits=True)\n"
+        "wanted = Comparison(sys.argv[1], sys.argv[1], device='cpu', panels=True)\n"
         "compare(wanted)\n"
         "print(next(line.split()[1] for line in open('/proc/self/status') if line.startswith('VmHWM')))"
     )

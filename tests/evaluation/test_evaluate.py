@@ -8,16 +8,16 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import PIL.Image
 import pytest
 import torch
-import PIL.Image
-from tests.evaluation.samples import moving, save, save_video, save_model, scene
+from tests.evaluation.samples import moving, save, save_model, save_video, scene
 
 from upframe.datasets.degradation import DEGRADATIONS
 from upframe.datasets.evaluation_set import open_set
 from upframe.engine.upscaler import Upscaler
 from upframe.errors import CheckpointError, InputError
-from upframe.evaluation import Asked, Evaluation, Exhibit, Step, Wish, evaluate
+from upframe.evaluation import Evaluation, EvaluationOptions, EvaluationProgress, Panel, ScoringOptions, evaluate
 from upframe.evaluation.runs import on_bare_frames
 from upframe.metrics import frame_tensor, psnr
 from upframe.models.catalog import Model, load
@@ -31,12 +31,17 @@ def ignored(_: object) -> None:
 
 
 def run(
-    models: object, place: object, *, notes: list[str] | None = None, steps: list[Step] | None = None, **options: Any
-) -> tuple[Evaluation, tuple[Exhibit, ...]]:
+    models: object,
+    place: object,
+    *,
+    notes: list[str] | None = None,
+    steps: list[EvaluationProgress] | None = None,
+    **options: Any,
+) -> tuple[Evaluation, tuple[Panel, ...]]:
     named = tuple(map(str, models)) if isinstance(models, list | tuple) else (str(models),)
-    wish = Wish(named, str(place), **{"device": "cpu", **options})
+    request = EvaluationOptions(named, str(place), **{"device": "cpu", **options})
     on_note = ignored if notes is None else notes.append
-    return evaluate(wish, on_step=ignored if steps is None else steps.append, on_note=on_note)
+    return evaluate(request, on_step=ignored if steps is None else steps.append, on_note=on_note)
 
 
 def results_of(evaluation: Evaluation) -> dict[str, dict[str, float]]:
@@ -76,7 +81,8 @@ def test_published_rt4ksr_weights_give_their_official_numbers_on_set5(shared: Pa
     low = reference / "set5_lr_matlab" / f"x{scale}" if source == "matlab" else None
     options: dict[str, Any] = {"scale": scale, "low": low}
     usual, _ = run(reference / "rt4ksr" / f"rt4ksr_x{scale}.pth", reference / "set5", **options)
-    whole, _ = run(reference / "rt4ksr" / f"rt4ksr_x{scale}.pth", reference / "set5", asked=Asked("rt4ksr"), **options)
+    options["scoring"] = ScoringOptions("rt4ksr")
+    whole, _ = run(reference / "rt4ksr" / f"rt4ksr_x{scale}.pth", reference / "set5", **options)
     assert usual.about["low resolution"] == ("files" if low else "BI, MATLAB bicubic, rounded once")
     for name, ours in ((f"rt4ksr_x{scale}", "rt4ksr"), (f"bicubic-x{scale}", "bicubic")):
         right = measured[f"{ours}|lr={source}|crop={scale}"]
@@ -97,9 +103,9 @@ def test_published_rt4ksr_weights_give_their_official_numbers_on_set5(shared: Pa
 
 def test_bicubic_is_always_among_the_models(images: Path, tmp_path: Path) -> None:
     model = save_model(tmp_path / "mine.pth")
-    evaluation, exhibits = run(model, images)
+    evaluation, panels = run(model, images)
     assert [one.subject.name for one in evaluation.scored] == ["mine", "bicubic-x2"]
-    assert exhibits == ()
+    assert panels == ()
     assert [one.subject.name for one in run("bicubic", images, scale=3)[0].scored] == ["bicubic-x3"]
     assert evaluation.title == "mine on set"
     assert all(len(one.subject.milliseconds) == 3 and min(one.subject.milliseconds) > 0 for one in evaluation.scored)
@@ -107,7 +113,7 @@ def test_bicubic_is_always_among_the_models(images: Path, tmp_path: Path) -> Non
 
 def test_scores_are_those_of_the_network_on_frames_as_they_are(images: Path, tmp_path: Path) -> None:
     model = save_model(tmp_path / "mine.pth")
-    evaluation, _ = run(model, images, asked=Asked("rt4ksr"), keep=tmp_path / "kept", multiple=1)
+    evaluation, _ = run(model, images, scoring=ScoringOptions("rt4ksr"), keep=tmp_path / "kept", multiple=1)
     upscaler = Upscaler(on_bare_frames(load(model)), device="cpu")
     for clip in evaluation.scored[0].clips:
         with (
@@ -144,7 +150,7 @@ def test_two_files_of_one_name_are_told_apart(images: Path, tmp_path: Path) -> N
 
 def test_a_model_for_video_sees_a_clip_in_order_and_each_frame_is_timed(clips: Path, tmp_path: Path) -> None:
     model = save_frvsr(tmp_path / "recurrent.safetensors")
-    evaluation, _ = run(model, clips, degradation="bd", asked=Asked("vid4-y"), keep=tmp_path / "kept")
+    evaluation, _ = run(model, clips, degradation="bd", scoring=ScoringOptions("vid4-y"), keep=tmp_path / "kept")
     scored = evaluation.scored[0]
     assert [(clip.name, [frame.index for frame in clip.frames]) for clip in scored.clips] == [
         ("calm", list(range(9))),
@@ -161,15 +167,15 @@ def test_a_model_for_video_sees_a_clip_in_order_and_each_frame_is_timed(clips: P
 def test_the_protocol_follows_the_set_and_the_degradation(images: Path, clips: Path, tmp_path: Path) -> None:
     assert run("bicubic", images, scale=2)[0].protocol.name == "set-y"
     assert run("bicubic", clips, scale=2)[0].protocol.name == "vid4-y"
-    evaluation, _ = run("bicubic", clips, scale=2, degradation="bd", asked=Asked(metrics=("psnr", "ssim")))
+    evaluation, _ = run("bicubic", clips, scale=2, degradation="bd", scoring=ScoringOptions(metrics=("psnr", "ssim")))
     assert evaluation.protocol.name == "tecogan+metrics"
     assert evaluation.scored[0].frames == 10, "two left out at each end of nine, twice"
 
 
 def test_bicubic_lies_where_bd_has_its_samples(images: Path) -> None:
-    asked = Asked(metrics=("psnr",))
+    asked = ScoringOptions(metrics=("psnr",))
     corner, centre = (
-        run("bicubic", images, scale=4, degradation=name, asked=asked)[0].scored[0].averages.result["psnr_y"]
+        run("bicubic", images, scale=4, degradation=name, scoring=asked)[0].scored[0].averages.result["psnr_y"]
         for name in ("bd", "bd-centred")
     )
     assert corner == pytest.approx(centre, abs=1.0), "files of the two kinds lie 1.5 pixels apart"
@@ -179,12 +185,12 @@ def test_a_model_trained_for_another_degradation_is_warned_about(clips: Path, tm
     model = save_frvsr(tmp_path / "recurrent.safetensors")
     info = load(str(model)).info
     assert info.degradation == "BD"
-    asked = Asked("vid4-y")
+    asked = ScoringOptions("vid4-y")
     notes: list[str] = []
-    evaluation, _ = run(model, clips, notes=notes, asked=asked)
+    evaluation, _ = run(model, clips, notes=notes, scoring=asked)
     assert str(evaluation.about["low resolution"]).startswith("BD"), "made as the model was trained"
     assert notes == []
-    evaluation, _ = run(model, clips, notes=notes, asked=asked, degradation="bi")
+    evaluation, _ = run(model, clips, notes=notes, scoring=asked, degradation="bi")
     assert notes == ["recurrent was trained for BD, and low resolution is BI here: it does worse than it can"]
     assert evaluation.notes == tuple(notes)
 
@@ -206,10 +212,10 @@ def test_published_weights_of_ttvsr_are_given_low_resolution_sampled_at_the_midd
 
 def test_a_video_is_a_set_of_one_clip(tmp_path: Path) -> None:
     video = save_video(tmp_path / "video.mkv", moving(5))
-    evaluation, exhibits = run("bicubic", video, scale=2, exhibits=True)
+    evaluation, panels = run("bicubic", video, scale=2, panels=True)
     (clip,) = evaluation.scored[0].clips
     assert (clip.name, len(clip.frames)) == ("video", 5)
-    assert {exhibit.kind for exhibit in exhibits} == {"window", "profile"}, "too small for a block"
+    assert {panel.kind for panel in panels} == {"window", "profile"}, "too small for a block"
 
 
 def test_what_is_wrong_is_said(images: Path, tmp_path: Path) -> None:
@@ -219,7 +225,7 @@ def test_what_is_wrong_is_said(images: Path, tmp_path: Path) -> None:
     with pytest.raises(InputError, match="no such folder or file"):
         run("bicubic", tmp_path / "nowhere", scale=2)
     with pytest.raises(InputError, match="is not one of the protocols"):
-        run("bicubic", images, scale=2, asked=Asked("no-such"))
+        run("bicubic", images, scale=2, scoring=ScoringOptions("no-such"))
     with pytest.raises(InputError, match="no degradation"):
         run("bicubic", images, scale=2, degradation="blur")
 
@@ -239,16 +245,18 @@ def test_stored_frames_of_stssnet_are_scored_by_even_and_odd(shared: Path, tmp_p
         stored[:4, :4, :9] = -1
         np.save(frames / f"compressed.{number:04d}.{'Warp' if number % 2 else 'NoWarp'}.npy", stored)
         np.save(targets / f"compressedHR.{number:04d}.npy", random.random((72, 80, 3)).astype(np.float16))
-    asked = Asked("stssnet", metrics=("psnr_y", "ssim_y"))
-    evaluation, exhibits = run(shared / "reference" / "stssnet" / "Arena.pkl", tmp_path / "Arena", asked=asked, exhibits=True)
+    asked = ScoringOptions("stssnet", metrics=("psnr_y", "ssim_y"))
+    evaluation, panels = run(shared / "reference" / "stssnet" / "Arena.pkl", tmp_path / "Arena", scoring=asked, panels=True)
     scored = evaluation.scored[0]
     assert [frame.index for frame in scored.clips[0].frames] == [500, 501, 502, 503]
     averages = scored.averages
     assert averages.result["psnr_y"] == pytest.approx((averages.even["psnr_y"] + averages.odd["psnr_y"]) / 2)
     assert math.isfinite(averages.result["psnr_y"])
-    assert [exhibit.kind for exhibit in exhibits] == ["window", "profile"]
+    assert [panel.kind for panel in panels] == ["window", "profile"]
     holes, _ = run(
-        shared / "reference" / "stssnet" / "Arena.pkl", tmp_path / "Arena", asked=Asked("stssnet-hole", metrics=("psnr_y",))
+        shared / "reference" / "stssnet" / "Arena.pkl",
+        tmp_path / "Arena",
+        scoring=ScoringOptions("stssnet-hole", metrics=("psnr_y",)),
     )
     assert results_of(holes)["Arena"]["psnr_y"] != pytest.approx(averages.result["psnr_y"])
 
@@ -259,22 +267,22 @@ def test_stored_frames_of_stssnet_are_scored_by_even_and_odd(shared: Path, tmp_p
 def test_an_evaluation_goes_on_where_it_was(images: Path, tmp_path: Path) -> None:
     model, journal = save_model(tmp_path / "mine.pth"), tmp_path / "journal"
 
-    def stop(step: Step) -> None:
+    def stop(step: EvaluationProgress) -> None:
         if step.done == 4:
             raise KeyboardInterrupt
 
-    wish = Wish((str(model),), str(images), device="cpu", journal=journal, exhibits=True)
+    request = EvaluationOptions((str(model),), str(images), device="cpu", journal=journal, panels=True)
     with pytest.raises(KeyboardInterrupt):
-        evaluate(wish, on_step=stop, on_note=ignored)
+        evaluate(request, on_step=stop, on_note=ignored)
     kept = {path.name: path.stat().st_mtime_ns for path in journal.glob("*.json")}
     assert len(kept) == 3
-    finished, exhibits = evaluate(wish, on_step=ignored, on_note=ignored)
+    finished, panels = evaluate(request, on_step=ignored, on_note=ignored)
     after = {path.name: path.stat().st_mtime_ns for path in journal.glob("*.json")}
     assert len(after) == 6
     assert kept.items() <= after.items(), "what was finished is not done again"
-    again, same_exhibits = evaluate(wish, on_step=ignored, on_note=ignored)
+    again, same_panels = evaluate(request, on_step=ignored, on_note=ignored)
     assert again.scored == finished.scored, "times included"
-    assert same_exhibits == exhibits
+    assert same_panels == panels
     afresh, _ = run(model, images)
     assert results_of(afresh) == results_of(finished)
 
@@ -282,7 +290,7 @@ def test_an_evaluation_goes_on_where_it_was(images: Path, tmp_path: Path) -> Non
 def test_another_protocol_or_model_is_not_taken_for_the_same(images: Path, tmp_path: Path) -> None:
     journal = tmp_path / "journal"
     first, _ = run("bicubic", images, scale=2, journal=journal)
-    second, _ = run("bicubic", images, scale=2, journal=journal, asked=Asked("rt4ksr"))
+    second, _ = run("bicubic", images, scale=2, journal=journal, scoring=ScoringOptions("rt4ksr"))
     third, _ = run("bicubic", images, scale=3, journal=journal)
     assert len(list(journal.glob("*.json"))) == 9
     assert results_of(first) != results_of(second)
@@ -303,9 +311,9 @@ def test_a_damaged_item_is_done_again(images: Path, tmp_path: Path) -> None:
 
 def test_images_are_gathered_anew_when_another_model_comes_first(images: Path, tmp_path: Path) -> None:
     journal, model = tmp_path / "journal", save_model(tmp_path / "mine.pth")
-    run("bicubic", images, scale=2, journal=journal, exhibits=True)
-    _, exhibits = run(model, images, journal=journal, exhibits=True)
-    blocks = [exhibit for exhibit in exhibits if exhibit.kind in ("worst", "best")]
+    run("bicubic", images, scale=2, journal=journal, panels=True)
+    _, panels = run(model, images, journal=journal, panels=True)
+    blocks = [panel for panel in panels if panel.kind in ("worst", "best")]
     assert blocks
-    for exhibit in exhibits:
-        assert list(exhibit.layers) == ["low resolution", "bicubic-x2", "mine", "reference"]
+    for panel in panels:
+        assert list(panel.layers) == ["low resolution", "bicubic-x2", "mine", "reference"]

@@ -14,25 +14,25 @@ from tests.evaluation.samples import save_model
 
 import upframe
 from upframe.errors import InputError
-from upframe.evaluation import Asked, Evaluation, Exhibit, Wish, evaluate
-from upframe.reports.evaluation import page
+from upframe.evaluation import Evaluation, EvaluationOptions, Panel, ScoringOptions, evaluate
 from upframe.metrics import frame_tensor, psnr
 from upframe.metrics.frames import sampled
 from upframe.models.catalog import Model, save
 from upframe.models.frvsr import FRVSR
 from upframe.ops.transfer import encode_linear
 from upframe.rendered.clip import RenderedClip
+from upframe.reports.evaluation import page
 
 pytest.importorskip("OpenEXR")
 
-PSNR_Y, PSNR_RGB = Asked("stssnet", metrics=("psnr_y",)), Asked("nsrr", metrics=("psnr",))
+PSNR_Y, PSNR_RGB = ScoringOptions("stssnet", metrics=("psnr_y",)), ScoringOptions("nsrr", metrics=("psnr",))
 
 
 def run(
     models: list[Path | str], place: Path, notes: list[str] | None = None, **options: Any
-) -> tuple[Evaluation, tuple[Exhibit, ...]]:
-    wish = Wish(tuple(map(str, models)), str(place), **{"device": "cpu", **options})
-    return evaluate(wish, on_note=(notes if notes is not None else []).append)
+) -> tuple[Evaluation, tuple[Panel, ...]]:
+    request = EvaluationOptions(tuple(map(str, models)), str(place), **{"device": "cpu", **options})
+    return evaluate(request, on_note=(notes if notes is not None else []).append)
 
 
 def by_frame(evaluation: Evaluation, subject: int = 0) -> dict[int, float]:
@@ -45,7 +45,7 @@ def by_frame(evaluation: Evaluation, subject: int = 0) -> dict[int, float]:
 def test_scores_are_those_of_what_the_supersampler_makes(tmp_path: Path, family: str) -> None:
     folder = write_clip(tmp_path / "walk", 4)
     weights = (save_stssnet if family == "stssnet" else save_nsrr)(tmp_path / "mine.safetensors")
-    evaluation, _ = run([weights], folder, asked=PSNR_RGB)
+    evaluation, _ = run([weights], folder, scoring=PSNR_RGB)
     assert [one.subject.name for one in evaluation.scored] == ["mine", "bicubic-x2"]
     assert len(evaluation.scored[0].subject.milliseconds) == 4
     clip, supersampler = RenderedClip(folder), upframe.Supersampler(weights, device="cpu")
@@ -57,7 +57,7 @@ def test_scores_are_those_of_what_the_supersampler_makes(tmp_path: Path, family:
 
 
 def test_even_frames_and_odd_ones_have_means_of_their_own(tmp_path: Path) -> None:
-    evaluation, _ = run([save_stssnet(tmp_path / "mine.safetensors")], write_clip(tmp_path / "walk", 5), asked=PSNR_Y)
+    evaluation, _ = run([save_stssnet(tmp_path / "mine.safetensors")], write_clip(tmp_path / "walk", 5), scoring=PSNR_Y)
     values, parts = by_frame(evaluation), evaluation.parts(evaluation.scored[0])
     assert parts["even, SF"]["psnr_y"] == pytest.approx((values[0] + values[2] + values[4]) / 3)
     assert parts["odd, IF"]["psnr_y"] == pytest.approx((values[1] + values[3]) / 2)
@@ -69,30 +69,30 @@ def test_even_frames_and_odd_ones_have_means_of_their_own(tmp_path: Path) -> Non
 
 def test_holes_alone_can_be_counted_and_only_frames_made_of_the_past_have_any(tmp_path: Path) -> None:
     model, folder = save_stssnet(tmp_path / "mine.safetensors"), write_clip(tmp_path / "walk", 6, cut=3)
-    holes, _ = run([model], folder, asked=Asked("stssnet-hole", metrics=("psnr_y",)))
-    whole, _ = run([model], folder, asked=PSNR_Y)
+    holes, _ = run([model], folder, scoring=ScoringOptions("stssnet-hole", metrics=("psnr_y",)))
+    whole, _ = run([model], folder, scoring=PSNR_Y)
     for subject in (0, 1):
         assert list(by_frame(holes, subject)) == [1, 5], "3 begins a shot, and has no past"
         assert by_frame(holes, subject)[1] != pytest.approx(by_frame(whole, subject)[1], abs=0.05)
     assert holes.scored[0].frames == 2
-    edges, _ = run([model], folder, asked=Asked("stssnet-edge", metrics=("psnr_y",)))
+    edges, _ = run([model], folder, scoring=ScoringOptions("stssnet-edge", metrics=("psnr_y",)))
     assert list(by_frame(edges)) == list(range(6))
 
 
 def test_where_nothing_counts_there_is_no_table_of_dashes(tmp_path: Path) -> None:
     with pytest.raises(InputError, match="walk: psnr_y: no frame has a value"):
-        run(["bicubic"], write_clip(tmp_path / "walk", 1), scale=2, asked=Asked("stssnet-hole", metrics=("psnr_y",)))
+        run(["bicubic"], write_clip(tmp_path / "walk", 1), scale=2, scoring=ScoringOptions("stssnet-hole", metrics=("psnr_y",)))
 
 
 def test_images_models_are_scored_on_the_frames_that_have_a_colour(tmp_path: Path) -> None:
     folder, notes = write_clip(tmp_path / "walk", 4, without_colour=(1, 3)), list[str]()
     models: list[Path | str] = [save_stssnet(tmp_path / "mine.safetensors"), save_model(tmp_path / "still.pth")]
-    evaluation, exhibits = run(models, folder, notes, asked=PSNR_Y, exhibits=True, keep=tmp_path / "kept")
+    evaluation, panels = run(models, folder, notes, scoring=PSNR_Y, panels=True, keep=tmp_path / "kept")
     assert [list(by_frame(evaluation, subject)) for subject in range(3)] == [[0, 1, 2, 3], [0, 2], [0, 2]]
     assert "bicubic-x2: 2 of 4 frames have no colour and are not among its scores" in notes
     assert list(evaluation.notes) == notes
     assert len(list((tmp_path / "kept").rglob("*.png"))) == 8
-    (window,) = [exhibit for exhibit in exhibits if exhibit.kind == "window"]
+    (window,) = [panel for panel in panels if panel.kind == "window"]
     assert list(window.layers) == ["low resolution", "bicubic-x2", "mine", "still", "reference"]
 
 
@@ -127,17 +127,17 @@ def test_the_protocol_follows_the_models(tmp_path: Path) -> None:
 def test_published_weights_of_stssnet_beat_chance(tmp_path: Path, shared: Path) -> None:
     folder = write_clip(tmp_path / "walk", 4)
     models: list[Path | str] = [shared / "reference/stssnet/Arena.pkl", save_stssnet(tmp_path / "chance.safetensors")]
-    evaluation, _ = run(models, folder, asked=PSNR_Y)
+    evaluation, _ = run(models, folder, scoring=PSNR_Y)
     trained, chance, _ = (one.averages.result["psnr_y"] for one in evaluation.scored)
     assert trained > chance + 1
 
 
 def test_a_journal_brings_rendered_items_back_and_tells_depths_apart(tmp_path: Path) -> None:
     model, folder, journal = save_stssnet(tmp_path / "mine.safetensors"), write_clip(tmp_path / "walk", 2), tmp_path / "journal"
-    first, _ = run([model], folder, asked=PSNR_Y, journal=journal)
-    again, _ = run([model], folder, asked=PSNR_Y, journal=journal)
+    first, _ = run([model], folder, scoring=PSNR_Y, journal=journal)
+    again, _ = run([model], folder, scoring=PSNR_Y, journal=journal)
     assert again.scored == first.scored
-    other, _ = run([model], folder, asked=PSNR_Y, journal=journal, far=20.0)
+    other, _ = run([model], folder, scoring=PSNR_Y, journal=journal, far=20.0)
     assert by_frame(other) != by_frame(first)
 
 
@@ -145,7 +145,7 @@ def test_what_a_rendered_clip_lacks_is_said(tmp_path: Path) -> None:
     model = save_stssnet(tmp_path / "mine.safetensors")
     bare = write_clip(tmp_path / "bare", 2, without=("albedo", "metallic"))
     with pytest.raises(InputError, match=r"00000\.exr: .*needs metallic, albedo"):
-        run([model], bare, asked=PSNR_Y)
+        run([model], bare, scoring=PSNR_Y)
     walk = write_clip(tmp_path / "walk", 2, without_colour=(1,))
     with pytest.raises(InputError, match=r"00001\.exr: .*needs colour"):
         run([save_nsrr(tmp_path / "past.safetensors")], walk)

@@ -5,16 +5,16 @@ from __future__ import annotations
 from pathlib import Path
 
 import numpy as np
+import PIL.Image
 import pytest
 import torch
-import PIL.Image
 from tests.evaluation.samples import moving, save, scene
 
 from upframe import Upscaler
 from upframe.datasets.degradation import DEGRADATIONS
 from upframe.datasets.evaluation_set import open_set
 from upframe.engine.arrays import to_tensor
-from upframe.evaluation import Asked, Comparison, Wish, compare, evaluate
+from upframe.evaluation import Comparison, EvaluationOptions, ScoringOptions, compare, evaluate
 from upframe.evaluation.sampling import sampling_in
 from upframe.models.catalog import Model
 from upframe.models.catalog import save as save_weights
@@ -70,8 +70,10 @@ def test_a_network_for_bd_is_scored_in_place_on_every_low_resolution(tmp_path: P
         save(tmp_path / "clip" / f"{number}.png", frame)
     scores = {}
     for name in ("bd", "bd-centred", "bi"):
-        wish = Wish((str(recurrent),), str(tmp_path / "clip"), Asked("vid4-y"), degradation=name, layout="clip", device="cpu")
-        ours, bicubic = (one.averages.result["psnr_y"] for one in evaluate(wish)[0].scored)
+        options = EvaluationOptions(
+            (str(recurrent),), str(tmp_path / "clip"), ScoringOptions("vid4-y"), degradation=name, layout="clip", device="cpu"
+        )
+        ours, bicubic = (one.averages.result["psnr_y"] for one in evaluate(options)[0].scored)
         scores[name] = ours - bicubic
     assert all(gain == pytest.approx(scores["bd"], abs=0.7) for gain in scores.values()), "1.5 pixels cost several decibels"
 
@@ -80,16 +82,16 @@ def test_bd_is_scored_as_the_network_itself_leaves_it(tmp_path: Path, recurrent:
     frames = moving(3)
     for number, frame in enumerate(frames):
         save(tmp_path / "clip" / f"{number}.png", frame)
-    wish = Wish(
+    options = EvaluationOptions(
         (str(recurrent),),
         str(tmp_path / "clip"),
-        Asked("vid4-y"),
+        ScoringOptions("vid4-y"),
         degradation="bd",
         layout="clip",
         device="cpu",
         keep=tmp_path / "kept",
     )
-    evaluation, _ = evaluate(wish)
+    evaluation, _ = evaluate(options)
     assert evaluation.about["samples"] == "at the corner of their cells"
     upscaler = Upscaler(recurrent, device="cpu", sampling="corner")
     state, network = None, upscaler.network

@@ -20,11 +20,11 @@ import pytest
 import torch
 from torch import Tensor, nn
 
-from upframe.export import open_exported
-from upframe.export.archive import Archive, read_archive
-from upframe.export.graph import Graph
-from upframe.export.exporting import export_model
 from upframe.errors import CheckpointError
+from upframe.export import open_exported
+from upframe.export.archive import ExportedProgram, read_archive
+from upframe.export.exporting import export_model
+from upframe.export.graph import Graph
 from upframe.models.catalog import Model
 from upframe.models.rt4ksr import RT4KSR
 
@@ -317,7 +317,7 @@ def test_a_graph_computes_what_its_module_does(tmp_path: Path) -> None:
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
         torch.export.save(torch.export.export(module, (torch.rand(1, 3, 20, 26),), dynamic_shapes=[sides]), tmp_path / "m.pt2")
-    archive: Archive = read_archive(tmp_path / "m.pt2")
+    archive: ExportedProgram = read_archive(tmp_path / "m.pt2")
     graph = Graph(archive)
     for height, width in ((20, 26), (9, 31)):
         image = torch.rand(1, 3, height, width)

@@ -10,9 +10,9 @@ import pytest
 import torch
 
 from upframe import Upscaler
+from upframe.errors import CheckpointError, DeviceError, InputError, MissingExtra, ShapeError
 from upframe.export import Backend
 from upframe.export.exporting import export_model
-from upframe.errors import CheckpointError, DeviceError, InputError, MissingExtra, ShapeError
 from upframe.models.catalog import Model
 from upframe.models.frvsr import FRVSR
 from upframe.models.rt4ksr import RT4KSR

@@ -11,9 +11,9 @@ import pytest
 import torch
 from torch import Tensor, nn
 
+from upframe.errors import InputError, MissingExtra, OutputError, ShapeError
 from upframe.export import open_exported
 from upframe.export.exporting import Exported, export_model
-from upframe.errors import InputError, MissingExtra, OutputError, ShapeError
 from upframe.models.catalog import Model, load
 from upframe.models.frvsr import FRVSR
 from upframe.models.nsrr import NSRR, disparity

@@ -12,9 +12,9 @@ import pytest
 import torch
 
 from upframe import Upscaler
+from upframe.errors import CheckpointError
 from upframe.export import Backend
 from upframe.export.exporting import export_model
-from upframe.errors import CheckpointError
 from upframe.models.catalog import Model
 from upframe.models.rt4ksr import RT4KSR
 

@@ -13,16 +13,16 @@ from typing import Any
 
 import lmdb
 import numpy as np
-import torch
 import PIL.Image
+import torch
 from PIL import features
 from safetensors.torch import save_file
-from tests.media.video_fixtures import CLOCK, Video, Sound
+from tests.media.video_fixtures import CLOCK, Sound, Video
 from tests.models.test_mindspore_files import written
 
 from upframe.datasets.lmdb_clips import LmdbClips
-from upframe.export import open_exported
 from upframe.engine.cuts import choose_cuts
+from upframe.export import open_exported
 from upframe.export.exporting import export_model
 from upframe.media import Image, read_image, write_image
 from upframe.media.video.reader import VideoReader

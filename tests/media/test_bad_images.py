@@ -12,14 +12,14 @@ from typing import Any
 
 import numpy as np
 import OpenEXR
+import PIL.Image
 import pytest
 import tifffile
-import PIL.Image
 
 from upframe.errors import InputError, MissingExtra
 from upframe.media import Image, find_inputs, read_image, write_image
 from upframe.media.image.file import MAX_PIXELS
-from upframe.media.image.formats.tiff_directory import Layout, read_directory
+from upframe.media.image.formats.tiff_directory import DirectoryLayout, read_directory
 from upframe.media.image.image import Samples
 
 SHAPE = (64, 48, 3)
@@ -128,7 +128,7 @@ def test_a_directory_whose_values_lie_at_one_place_a_thousand_times_is_left_out(
     with (tmp_path / "a").open("ab") as file:
         file.write(struct.pack("<H", values) + entries + bytes(4))
     with (tmp_path / "a").open("rb") as file:
-        assert len(read_directory(file, Layout("<"), start)) == 8
+        assert len(read_directory(file, DirectoryLayout("<"), start)) == 8
 
 
 def test_a_image_that_is_larger_than_the_memory_is_refused_whatever_the_limit(tmp_path: Path) -> None:

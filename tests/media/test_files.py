@@ -11,11 +11,11 @@ from pathlib import Path
 
 import av
 import numpy as np
-import pytest
 import PIL.Image
+import pytest
 
 from upframe.errors import InputError, OutputError
-from upframe.media import Found, Input, Image, atomic_output, find_inputs, search_inputs, write_image
+from upframe.media import FoundInputs, Image, Input, atomic_output, find_inputs, search_inputs, write_image
 
 DOT = Image(np.full((2, 2, 3), 9, np.uint8))
 
@@ -139,7 +139,7 @@ def test_an_argument_that_names_nothing_gets_one_line(tmp_path: Path, argument: 
     assert "\n" not in str(refused.value)
 
 
-def reasons(found: Found, folder: Path) -> dict[str, str]:
+def reasons(found: FoundInputs, folder: Path) -> dict[str, str]:
     return {entry.path.relative_to(folder).as_posix(): entry.reason for entry in found.passed_over}
 
 
@@ -208,7 +208,7 @@ def test_results_of_an_earlier_run_are_no_inputs(tmp_path: Path) -> None:
     assert names_of(search_inputs([str(tmp_path / "a-x2.png")]).without_results("x2").inputs) == ["a-x2.png"], "named itself"
 
 
-def find_all(folder: Path) -> Found:
+def find_all(folder: Path) -> FoundInputs:
     return search_inputs([str(folder)])
 
 

@@ -8,9 +8,9 @@ from typing import Any, Literal
 
 import numpy as np
 import OpenEXR
+import PIL.Image
 import pytest
 import tifffile
-import PIL.Image
 from PIL import ImageCms, ImageOps, PngImagePlugin
 
 from upframe.media import Image, ImageMetadata, read_image, write_image

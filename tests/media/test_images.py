@@ -10,8 +10,8 @@ from pathlib import Path
 
 import av
 import numpy as np
-import pytest
 import PIL.Image
+import pytest
 from PIL import ImageCms
 from tests.media.image_samples import HEIGHT, WIDTH, assert_same_samples, image_of, samples, smooth
 

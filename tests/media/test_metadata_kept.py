@@ -9,9 +9,9 @@ from hashlib import md5
 from pathlib import Path
 
 import numpy as np
+import PIL.Image
 import pytest
 import tifffile
-import PIL.Image
 from PIL import IptcImagePlugin
 from PIL.PngImagePlugin import PngInfo
 

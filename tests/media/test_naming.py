@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from upframe.errors import OutputError
-from upframe.media import Found, Input, Image, find_inputs, output_path, plan_outputs, write_image
+from upframe.media import FoundInputs, Image, Input, find_inputs, output_path, plan_outputs, write_image
 from upframe.media.files import Kind
 from upframe.media.naming import may_be_several, results_folder
 from upframe.media.numbered import FrameNames, frame_names
@@ -94,7 +94,7 @@ def test_frames_get_numbered_names(out: str, name: str) -> None:
 
 
 def test_frames_of_several_videos_go_to_a_folder_each() -> None:
-    plans = plan_outputs(Found([video_at("a.mp4"), video_at("b.mp4")]), None, label="x2", frames=Path("out"))
+    plans = plan_outputs(FoundInputs([video_at("a.mp4"), video_at("b.mp4")]), None, label="x2", frames=Path("out"))
     assert [str(plan.target) for plan in plans] == ["out/a/%06d.png", "out/b/%06d.png"]
 
 
@@ -106,7 +106,7 @@ def test_images_that_cannot_be_written_as_they_were_become_png() -> None:
 @pytest.mark.parametrize("stem", ["a" * 251, "é" * 125, "名" * 83, "x" * 249])
 def test_a_name_that_would_be_too_long_is_shortened_and_said(tmp_path: Path, stem: str) -> None:
     item = image_at(tmp_path / f"{stem}.png")
-    (plan,) = plan_outputs(Found([item]), None, label="x2")
+    (plan,) = plan_outputs(FoundInputs([item]), None, label="x2")
     assert isinstance(plan.target, Path)
     assert 250 < len(os.fsencode(plan.target.name)) <= 255
     assert plan.target.name.endswith("-x2.png")
@@ -133,17 +133,17 @@ def test_a_name_that_is_asked_for_and_too_long_is_refused(tmp_path: Path) -> Non
     ],
 )
 def test_a_result_that_can_go_nowhere_is_refused_by_itself(inputs: list[Input], out: str, line: str) -> None:
-    (plan,) = plan_outputs(Found(inputs), out, label="x2")
+    (plan,) = plan_outputs(FoundInputs(inputs), out, label="x2")
     assert line in str(plan.refusal)
 
 
 def test_one_name_for_several_inputs_is_refused() -> None:
     with pytest.raises(OutputError, match="several inputs"):
-        plan_outputs(Found([image_at("a.png"), image_at("b.png")]), "c.png", label="x2")
+        plan_outputs(FoundInputs([image_at("a.png"), image_at("b.png")]), "c.png", label="x2")
 
 
 def test_one_refused_name_leaves_the_others_alone() -> None:
-    plans = plan_outputs(Found([image_at("in/a.png", "a.png"), image_at("b.png")]), "in/", label="x2")
+    plans = plan_outputs(FoundInputs([image_at("in/a.png", "a.png"), image_at("b.png")]), "in/", label="x2")
     assert [plan.refusal is None for plan in plans] == [False, True]
 
 
@@ -158,13 +158,13 @@ def test_one_refused_name_leaves_the_others_alone() -> None:
     ],
 )
 def test_results_that_would_share_a_name_get_their_own(inputs: list[str], out: str | None, targets: list[str]) -> None:
-    plans = plan_outputs(Found([*map(image_at, inputs)]), out, label="x2")
+    plans = plan_outputs(FoundInputs([*map(image_at, inputs)]), out, label="x2")
     assert [str(plan.target) for plan in plans] == targets
     assert all(plan.refusal is None for plan in plans)
 
 
 def test_two_clips_of_one_name_go_to_two_folders() -> None:
-    plans = plan_outputs(Found([sequence_at("x/%03d.png"), sequence_at("y/%03d.png")]), "out/", label="x2")
+    plans = plan_outputs(FoundInputs([sequence_at("x/%03d.png"), sequence_at("y/%03d.png")]), "out/", label="x2")
     assert [str(plan.target) for plan in plans] == ["out/%03d.png", "out-2/%03d.png"]
     assert "is the result of" in plans[1].note
 
@@ -172,5 +172,5 @@ def test_two_clips_of_one_name_go_to_two_folders() -> None:
 def test_a_link_to_an_input_is_that_input(tmp_path: Path) -> None:
     write_image(tmp_path / "a.png", Image(np.zeros((2, 2, 3), np.uint8)))
     (tmp_path / "link.png").symlink_to(tmp_path / "a.png")
-    (plan,) = plan_outputs(Found(find_inputs([tmp_path / "a.png"])), tmp_path / "link.png", label="x2")
+    (plan,) = plan_outputs(FoundInputs(find_inputs([tmp_path / "a.png"])), tmp_path / "link.png", label="x2")
     assert "never written over" in str(plan.refusal)

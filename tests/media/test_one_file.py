@@ -20,9 +20,9 @@ from tests.media.video_fixtures import Video
 from upframe.errors import InputError, OutputError
 from upframe.media.atomic import atomic_output
 from upframe.media.files import find_inputs
-from upframe.media.video.reader import VideoReader, probe
 from upframe.media.image.file import read_image, write_image
 from upframe.media.image.image import Image
+from upframe.media.video.reader import VideoReader, probe
 from upframe.regular import irregular
 
 _IN_OPEN = 0x20  # of Linux's inotify(7)

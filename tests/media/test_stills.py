@@ -7,10 +7,10 @@ from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
+import PIL.Image
 import pillow_heif
 import pytest
 import tifffile
-import PIL.Image
 
 from upframe.errors import InputError, MissingExtra
 from upframe.media import find_inputs, read_image

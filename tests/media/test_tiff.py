@@ -8,9 +8,9 @@ from typing import Any
 
 import av
 import numpy as np
+import PIL.Image
 import pytest
 import tifffile
-import PIL.Image
 from tests.media.image_samples import assert_same_samples, samples, smooth
 
 from upframe.media import Image, read_image, write_image

@@ -9,24 +9,24 @@ from typing import Any
 
 import av
 import numpy as np
+import PIL.Image
 import pytest
 from av.bitstream import BitStreamFilterContext
 from av.filter import Graph
 from av.video.frame import VideoFrame
 from av.video.stream import VideoStream
 from numpy.typing import NDArray
-import PIL.Image
-from tests.media.video_fixtures import HEIGHT, WIDTH, Video, Sound, describe, steady
+from tests.media.video_fixtures import HEIGHT, WIDTH, Sound, Video, describe, steady
 
 from upframe.engine.events import Failed, Note
 from upframe.engine.job import Settings, upscale_files
 from upframe.engine.size import Target
+from upframe.media.image.file import read_image
 from upframe.media.video.encoders import EncoderSettings
 from upframe.media.video.fields import FieldOrder
-from upframe.media.video.info import RawFrame
 from upframe.media.video.headers import SequenceHeaders
+from upframe.media.video.info import RawFrame
 from upframe.media.video.reader import VideoReader
-from upframe.media.image.file import read_image
 
 _LOSSLESS = EncoderSettings(codec="ffv1", threads=1)
 _STEP = 3600

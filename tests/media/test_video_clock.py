@@ -7,7 +7,7 @@ from itertools import pairwise
 from pathlib import Path
 
 import pytest
-from tests.media.video_fixtures import CLOCK, Video, Found, Sound, describe, upscale, steady
+from tests.media.video_fixtures import CLOCK, Found, Sound, Video, describe, steady, upscale
 
 from upframe.errors import InputError
 from upframe.media.video.clock import ClockMode

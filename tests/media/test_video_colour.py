@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 import pytest
 from av.sidedata.sidedata import Type as SideDataType
-from tests.media.video_fixtures import Video, describe, upscale, pattern, steady
+from tests.media.video_fixtures import Video, describe, pattern, steady, upscale
 
 from upframe.errors import OutputError
 from upframe.media.video.colour import ColourCodes, Matrix, read_tags

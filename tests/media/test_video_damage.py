@@ -8,12 +8,12 @@ from pathlib import Path
 
 import av
 import numpy as np
-import pytest
 import PIL.Image
-from tests.media.video_fixtures import Video, Sound, describe, upscale, jpeg, steady, uneven
+import pytest
+from tests.media.video_fixtures import Sound, Video, describe, jpeg, steady, uneven, upscale
 
 from upframe.errors import InputError, OutputError
-from upframe.media.video.info import VideoDamaged, RawFrame
+from upframe.media.video.info import RawFrame, VideoDamaged
 from upframe.media.video.reader import VideoReader, probe
 from upframe.media.video.writer import EncoderSettings
 

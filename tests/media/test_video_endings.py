@@ -7,12 +7,12 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from tests.media.video_fixtures import Video, Sound, steady
+from tests.media.video_fixtures import Sound, Video, steady
 from tests.media.video_zoo import FRAMES, zoo
 
 from upframe.errors import InputError
 from upframe.media.video.endings import find_cut
-from upframe.media.video.info import VideoDamaged, RawFrame
+from upframe.media.video.info import RawFrame, VideoDamaged
 from upframe.media.video.reader import VideoReader, probe
 
 _COUNTED: dict[str, Any] = {"time_base": Fraction(1, 25), "times": range(24)}

@@ -5,14 +5,14 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
-from tests.media.video_fixtures import Video, describe, upscale, steady
+from tests.media.video_fixtures import Video, describe, steady, upscale
 
 from upframe.errors import OutputError
 from upframe.media.video import encoders
 from upframe.media.video.containers import VideoContainer, container_for
 from upframe.media.video.encoders import EncoderSettings, Encoding, choose_encoding
-from upframe.media.video.info import no_notes
 from upframe.media.video.hardware import refusal
+from upframe.media.video.info import no_notes
 from upframe.media.video.reader import probe
 
 WORDS = {"h264-nvenc": "h264_nvenc", "hevc-nvenc": "hevc_nvenc"}

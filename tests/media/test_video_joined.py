@@ -6,7 +6,7 @@ from fractions import Fraction
 from pathlib import Path
 
 import pytest
-from tests.media.video_fixtures import Video, Sound, steady
+from tests.media.video_fixtures import Sound, Video, steady
 
 from upframe.media.video.info import CopiedPacket, RawFrame
 from upframe.media.video.reader import VideoReader

@@ -6,7 +6,7 @@ from itertools import zip_longest
 from pathlib import Path
 
 import pytest
-from tests.media.video_fixtures import Video, Sound, describe, upscale, steady
+from tests.media.video_fixtures import Sound, Video, describe, steady, upscale
 
 from upframe.media.video.programmes import Programme, find_programmes
 

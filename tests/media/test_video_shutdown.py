@@ -15,7 +15,7 @@ from pathlib import Path
 
 import pytest
 from av.video.frame import VideoFrame
-from tests.media.video_fixtures import Video, Sound, steady
+from tests.media.video_fixtures import Sound, Video, steady
 
 from upframe.media.video.info import RawFrame
 from upframe.media.video.reader import VideoReader, probe

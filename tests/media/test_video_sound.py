@@ -8,7 +8,7 @@ from pathlib import Path
 import av
 import numpy as np
 import pytest
-from tests.media.video_fixtures import Video, Sound, describe, upscale, samples, steady
+from tests.media.video_fixtures import Sound, Video, describe, samples, steady, upscale
 
 from upframe.errors import OutputError
 from upframe.media.video.choice import suitable_suffix

@@ -8,7 +8,7 @@ from pathlib import Path
 import av
 import pytest
 from av.stream import Disposition
-from tests.media.video_fixtures import FONT, Video, Found, FoundStream, Sound, describe, upscale, steady
+from tests.media.video_fixtures import FONT, Found, FoundStream, Sound, Video, describe, steady, upscale
 
 from upframe.media.video.encoders import EncoderSettings
 from upframe.media.video.reader import VideoReader, probe

@@ -7,7 +7,7 @@ from itertools import pairwise
 from pathlib import Path
 
 import pytest
-from tests.media.video_fixtures import CLOCK, Video, Sound, describe, upscale, steady, uneven
+from tests.media.video_fixtures import CLOCK, Sound, Video, describe, steady, uneven, upscale
 
 from upframe.media.video.encoders import EncoderSettings
 from upframe.media.video.info import CopiedPacket, RawFrame

@@ -14,6 +14,7 @@ from typing import Any
 
 import av
 import numpy as np
+import PIL.Image
 from av.audio.frame import AudioFrame
 from av.audio.stream import AudioStream
 from av.container import InputContainer, OutputContainer
@@ -24,7 +25,6 @@ from av.subtitles.stream import SubtitleStream
 from av.video.frame import VideoFrame
 from av.video.stream import VideoStream
 from numpy.typing import NDArray
-import PIL.Image
 
 from upframe.media.video.info import CopiedPacket, Plane, RawFrame
 from upframe.media.video.planes import layout_of, make_frame, nearest_layout

@@ -9,7 +9,7 @@ from functools import cache
 from pathlib import Path
 
 import numpy as np
-from tests.media.video_fixtures import Video, Sound, steady, uneven
+from tests.media.video_fixtures import Sound, Video, steady, uneven
 
 from upframe.media.video.info import Plane
 from upframe.media.video.planes import nearest_layout

@@ -11,7 +11,7 @@ from torch import Tensor
 
 from upframe.errors import CheckpointError, ShapeError
 from upframe.models import rt4ksr
-from upframe.models.frvsr import FRVSR, State, build, recognises
+from upframe.models.frvsr import FRVSR, FRVSRState, build, recognises
 from upframe.models.info import from_metadata, to_metadata
 from upframe.ops.interpolate import Degradation, interpolate
 from upframe.ops.warp import warp
@@ -77,7 +77,7 @@ def test_a_clip_and_a_running_video_are_the_same(degradation: Degradation) -> No
     for index in range(3):
         output, state = network.step(frames[:, index], state)
         torch.testing.assert_close(output, clip.output[:, index])
-    assert isinstance(state, State)
+    assert isinstance(state, FRVSRState)
     assert torch.equal(state.frame, frames[:, 2])
     assert state.output is output
 

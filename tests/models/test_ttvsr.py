@@ -13,7 +13,7 @@ from safetensors.torch import load_file, save_file
 from torch import Tensor
 
 from upframe.errors import CheckpointError, ShapeError
-from upframe.models.ttvsr import TTVSR, State, TrajectoryAttention, build, recognises, tokens
+from upframe.models.ttvsr import TTVSR, TrajectoryAttention, TTVSRState, build, recognises, tokens
 
 
 @pytest.fixture(scope="module")
@@ -225,7 +225,7 @@ def test_frames_that_are_only_looked_at_change_nothing_of_the_rest(network: TTVS
 
 
 def streamed(network: TTVSR, frames: Tensor, keep: int, look_ahead: int, remember: int) -> Tensor:
-    state: State | None = None
+    state: TTVSRState | None = None
     outputs = []
     for start in range(0, frames.shape[1], keep):
         chunk = frames[:, start : start + keep + look_ahead]
@@ -268,7 +268,7 @@ def test_a_state_can_be_gone_on_from_twice(network: TTVSR) -> None:
 
 
 def test_the_state_does_not_grow(network: TTVSR) -> None:
-    state: State | None = None
+    state: TTVSRState | None = None
     for _ in range(4):
         _, state = network.chunk(clip(6), state, remember=3)
         held = (state.frame, state.memory.feature, state.memory.keys, state.memory.values, state.memory.location)

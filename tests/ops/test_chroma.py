@@ -9,7 +9,7 @@ import torch
 from torch import Tensor
 
 from upframe.errors import ShapeError
-from upframe.ops.chroma import ChromaLocation, upscale_chroma, reduce_chroma, subsampled_size
+from upframe.ops.chroma import ChromaLocation, reduce_chroma, subsampled_size, upscale_chroma
 
 LOCATIONS = get_args(ChromaLocation)
 OFFSETS = {  # of a chroma sample from the first luma sample of its pair, (y, x), in luma samples

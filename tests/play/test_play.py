@@ -13,13 +13,13 @@ import torch
 from numpy.typing import NDArray
 
 from upframe.engine.events import Event, Started
-from upframe.play.session import Played, PlaySettings, Shown, play, summary
-from upframe.play.canvas import COMPOSE, FRAME, LABEL, Canvas, Tile, View, display_referred, nice_limit
 from upframe.engine.supersampler import Supersampler
 from upframe.errors import DeviceError, InputError, ShapeError
 from upframe.models.catalog import Model
 from upframe.models.nsrr import NSRR
 from upframe.models.stssnet import STSSNet
+from upframe.play.canvas import COMPOSE, FRAME, LABEL, PaneImage, PlayCanvas, View, display_referred, nice_limit
+from upframe.play.session import Played, PlaySettings, Shown, play, summary
 from upframe.renderers.scene import Scene
 from upframe.renderers.scenes import generate
 
@@ -163,8 +163,8 @@ def test_all_tiles_show_the_same_place() -> None:
 
 @pytest.mark.parametrize("count", [2, 3, 4])
 def test_every_image_is_on_the_canvas_with_its_name_and_the_graphs(count: int) -> None:
-    canvas = Canvas([COMPOSE, FRAME])
-    tiles = [Tile("name", np.full((101, 321, 3), 40 * (number + 1), np.uint8)) for number in range(count)]
+    canvas = PlayCanvas([COMPOSE, FRAME])
+    tiles = [PaneImage("name", np.full((101, 321, 3), 40 * (number + 1), np.uint8)) for number in range(count)]
     before = canvas.compose(tiles)
     canvas.remember({"compose": 3.0, "frame": 4.0})
     after = canvas.compose(tiles)

@@ -11,10 +11,10 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import PIL.Image
 import pytest
 import torch
 from numpy.typing import NDArray
-import PIL.Image
 from tests.rendered import planes
 from tests.rendered.planes import FAR, HEIGHT, NEAR, WIDTH, of, single
 

@@ -12,12 +12,12 @@ import pytest
 from numpy.typing import NDArray
 
 from upframe.errors import DeviceError, InputError, MissingExtra
-from upframe.renderers.blender.blender import Blender, find_blender
 from upframe.rendered.check.checker import check_frames
 from upframe.rendered.check.depth import CameraMatrices
 from upframe.rendered.clip import RenderedClip
 from upframe.rendered.frame import RenderedFrame
-from upframe.renderers.job import Settings, render_clip
+from upframe.renderers.blender.blender import Blender, find_blender
+from upframe.renderers.job import RenderSettings, render_clip
 from upframe.renderers.raster.rasteriser import Rasteriser
 from upframe.renderers.scene import Camera, Instance, Material, Matrix, PointLight, Scene, Shot, Sun, Surface
 from upframe.renderers.scenes import geometry, textures
@@ -264,7 +264,7 @@ def test_a_clip_goes_on_where_it_stopped(
     video: Path, blender_program: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("UPFRAME_BLENDER", str(blender_program))
-    settings = Settings(size=(16, 24), frames=60, samples=4)
+    settings = RenderSettings(size=(16, 24), frames=60, samples=4)
     running = render_clip(str(video), 0, tmp_path / "clip", settings, "blender")
     assert (next(running).done, next(running).done) == (0, 1)
     running.close()
@@ -298,7 +298,7 @@ def test_a_blend_file_that_is_not_there_is_told_before_blender_starts(tmp_path: 
 
 def test_the_rasteriser_names_the_maker_of_blend_files(tmp_path: Path) -> None:
     with pytest.raises(InputError, match=r"only Blender renders a \.blend file; add --maker blender"):
-        next(render_clip(str(tmp_path / "video.blend"), 0, tmp_path / "clip", Settings()))
+        next(render_clip(str(tmp_path / "video.blend"), 0, tmp_path / "clip", RenderSettings()))
 
 
 def test_a_named_program_that_is_missing_is_told(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -5,13 +5,13 @@ from __future__ import annotations
 from pathlib import Path
 
 import numpy as np
+import PIL.Image
 import pytest
 from numpy.typing import NDArray
-import PIL.Image
 
 from upframe.errors import InputError
-from upframe.renderers.environment import environment_file, harmonics, irradiance_harmonics, mean_radiance, prefiltered
 from upframe.rendered.jitter import halton
+from upframe.renderers.environment import environment_file, harmonics, irradiance_harmonics, mean_radiance, prefiltered
 from upframe.renderers.scene import Camera, Instance, Material, Mesh, Scene, Shot, projection_matrix, view_matrix
 from upframe.renderers.scenes import THEMES, drawn, generate, geometry, textures
 from upframe.renderers.scenes.clearance import CLEARANCE, Surroundings, kept_clear

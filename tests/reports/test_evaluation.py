@@ -10,13 +10,13 @@ from html.parser import HTMLParser
 from pathlib import Path
 
 import numpy as np
-import pytest
 import PIL.Image
+import pytest
 from tests.evaluation.samples import blemished, moving, save, scene
 
 from upframe.errors import OutputError
-from upframe.evaluation import Comparison, Evaluation, Exhibit, Wish, compare, evaluate, write_page
-from upframe.reports.evaluation import page
+from upframe.evaluation import Comparison, Evaluation, EvaluationOptions, Panel, compare, evaluate
+from upframe.reports.evaluation import page, write_page
 from upframe.reports.plots import Dot, Series, line_plot, scatter_plot
 
 EVIL = "<img src=x onerror=alert(1)>&\"'"
@@ -26,8 +26,8 @@ def ignored(_: object) -> None:
     pass
 
 
-def compared(result: Path, reference: Path) -> tuple[Evaluation, tuple[Exhibit, ...]]:
-    wanted = Comparison(str(result), str(reference), device="cpu", exhibits=True)
+def compared(result: Path, reference: Path) -> tuple[Evaluation, tuple[Panel, ...]]:
+    wanted = Comparison(str(result), str(reference), device="cpu", panels=True)
     return compare(wanted, on_step=ignored, on_note=ignored)
 
 
@@ -36,8 +36,8 @@ def of_images(tmp_path: Path) -> str:
     """The page of an evaluation of two images."""
     for name, seed in (("apple", 1), ("berry", 2)):
         save(tmp_path / "set" / f"{name}.png", scene(256, 320, seed))
-    wish = Wish(("lanczos",), str(tmp_path / "set"), scale=2, device="cpu", exhibits=True)
-    return page(*evaluate(wish, on_step=ignored, on_note=ignored))
+    request = EvaluationOptions(("lanczos",), str(tmp_path / "set"), scale=2, device="cpu", panels=True)
+    return page(*evaluate(request, on_step=ignored, on_note=ignored))
 
 
 @pytest.fixture
@@ -116,8 +116,8 @@ def test_names_are_text_and_never_markup(tmp_path: Path) -> None:
     for folder, pixels in (("ours", blemished(scene(128, 128))), ("theirs", scene(128, 128))):
         for label in (name, f"{name} again"):
             save(tmp_path / folder / f"{label}.png", pixels)
-    evaluation, exhibits = compared(tmp_path / "ours", tmp_path / "theirs")
-    text = page(evaluation, exhibits)
+    evaluation, panels = compared(tmp_path / "ours", tmp_path / "theirs")
+    text = page(evaluation, panels)
     assert all("onerror" not in attributes for _, attributes in Tags(text).found)
     assert "<img src=x" not in text
     assert "&lt;img src=x" in text
@@ -126,20 +126,20 @@ def test_names_are_text_and_never_markup(tmp_path: Path) -> None:
 def test_a_page_of_many_large_images_stays_small(tmp_path: Path) -> None:
     for number in range(12):
         save(tmp_path / "set" / f"{'abcdefghijkl'[number]}.png", scene(540, 960, number))
-    wish = Wish(("lanczos",), str(tmp_path / "set"), scale=2, device="cpu", exhibits=True)
-    evaluation, exhibits = evaluate(wish, on_step=ignored, on_note=ignored)
-    assert len(page(evaluation, exhibits)) < 8_000_000
-    assert len([exhibit for exhibit in exhibits if exhibit.kind == "worst"]) == 3
+    request = EvaluationOptions(("lanczos",), str(tmp_path / "set"), scale=2, device="cpu", panels=True)
+    evaluation, panels = evaluate(request, on_step=ignored, on_note=ignored)
+    assert len(page(evaluation, panels)) < 8_000_000
+    assert len([panel for panel in panels if panel.kind == "worst"]) == 3
 
 
 def test_a_page_is_not_written_over_unless_asked(tmp_path: Path) -> None:
     image = save(tmp_path / "a.png", scene())
-    evaluation, exhibits = compared(image, image)
-    path = write_page(tmp_path / "report", evaluation, exhibits)
+    evaluation, panels = compared(image, image)
+    path = write_page(tmp_path / "report", evaluation, panels)
     assert path == tmp_path / "report" / "report.html"
     with pytest.raises(OutputError, match="exists already"):
-        write_page(tmp_path / "report", evaluation, exhibits)
-    write_page(tmp_path / "report", evaluation, exhibits, overwrite=True)
+        write_page(tmp_path / "report", evaluation, panels)
+    write_page(tmp_path / "report", evaluation, panels, overwrite=True)
     assert [entry.name for entry in (tmp_path / "report").iterdir()] == ["report.html"]
 
 

@@ -7,8 +7,8 @@ import re
 from pathlib import Path
 
 import numpy as np
-import pytest
 import PIL.Image
+import pytest
 from tests.reports.test_evaluation import EVIL, Browser, Tags
 
 from upframe.errors import InputError, OutputError

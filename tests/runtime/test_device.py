@@ -7,8 +7,8 @@ import pytest
 import torch
 
 from upframe import Upscaler
-from upframe.runtime.device import Precision, choose_dtype, has_bfloat16
 from upframe.errors import DeviceError
+from upframe.runtime.device import Precision, choose_dtype, has_bfloat16
 
 CPU = torch.device("cpu")
 

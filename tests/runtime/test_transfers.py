@@ -14,12 +14,12 @@ from torch import Tensor
 
 from upframe import Upscaler
 from upframe.engine.cuts import no_cuts
-from upframe.engine.videos import FrameUpscaler
 from upframe.engine.size import Target
-from upframe.runtime.transfers import Arrival, OverlappingTransfers, PlainTransfers, behind, transfers
+from upframe.engine.videos import FrameUpscaler
 from upframe.media.video.colour import ColourTags
 from upframe.media.video.info import RawFrame
 from upframe.media.video.planes import nearest_layout
+from upframe.runtime.transfers import Arrival, OverlappingTransfers, PlainTransfers, behind, transfers
 
 BT709 = ColourTags("bt709", False, "left", 1, 1, 1, 1)
 CPU = torch.device("cpu")

@@ -7,14 +7,14 @@ from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
-import pytest
 import PIL.Image
+import pytest
 
-from upframe.training.events import Event
+from upframe.training.events import TrainingEvent
 from upframe.training.loop import train
 from upframe.training.recipe import Recipe, read_recipe
 
-Trained = Callable[..., list[Event]]
+Trained = Callable[..., list[TrainingEvent]]
 
 TINY = {
     "frvsr-small": [
@@ -50,8 +50,8 @@ def tiny(name: str, *changes: str) -> Recipe:
 def trained(tmp_path: Path) -> Trained:
     """Carry out a recipe into a folder of the test's; its events."""
 
-    def run(recipe: Recipe, folder: str = "run", *, resume: bool = False) -> list[Event]:
-        events: list[Event] = []
+    def run(recipe: Recipe, folder: str = "run", *, resume: bool = False) -> list[TrainingEvent]:
+        events: list[TrainingEvent] = []
         train(recipe, tmp_path / folder, events.append, resume=resume)
         return events
 

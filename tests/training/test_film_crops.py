@@ -5,17 +5,17 @@ from __future__ import annotations
 from pathlib import Path
 
 import numpy as np
-import pytest
 import PIL.Image
+import pytest
 from tests.training.conftest import Trained, noise, rows
 
+from upframe.errors import InputError
+from upframe.models.catalog import load
+from upframe.ops.resize import downscale
 from upframe.training.data.degraded import in_store
 from upframe.training.data.film_crops import FilmCrops, degradation_of, stored_clips
 from upframe.training.data.frames import open_clips
 from upframe.training.data.settings import FilmData
-from upframe.errors import InputError
-from upframe.models.catalog import load
-from upframe.ops.resize import downscale
 from upframe.training.recipe import Recipe, read_recipe
 
 

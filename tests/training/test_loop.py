@@ -7,14 +7,14 @@ import shutil
 from pathlib import Path
 from typing import Any
 
+import PIL.Image
 import pytest
 import torch
-import PIL.Image
 from tests.training.conftest import Trained, noise, rows, tiny
 
 from upframe.errors import CheckpointError, InputError, OutputError
 from upframe.models import load
-from upframe.training.events import Event, Finished, Note, Saved, Started, Stepped, Validated
+from upframe.training.events import Saved, Stepped, TrainingEvent, TrainingFinished, TrainingNote, TrainingStarted, Validated
 from upframe.training.logs import Table
 from upframe.training.module import TrainingBroke
 
@@ -25,12 +25,12 @@ KINDS = {"frvsr": "BD", "tecogan": "BD", "rt4ksr": "BI", "ttvsr": "BI", "nsrr": 
 def test_a_recipe_becomes_weights_that_load(tmp_path: Path, trained: Trained, system: str) -> None:
     recipe = tiny(f"{system}-small")
     events = trained(recipe)
-    assert isinstance(events[0], Started)
+    assert isinstance(events[0], TrainingStarted)
     total = recipe.iterations or 0
     assert [event.step for event in events if isinstance(event, Stepped)] == list(range(1, total + 1))
     assert [event.step for event in events if isinstance(event, Saved)] == list(range(2, total + 1, 2))
     last = events[-1]
-    assert isinstance(last, Finished)
+    assert isinstance(last, TrainingFinished)
     model = load(last.weights)
     assert (model.info.name, model.info.degradation) == (recipe.name, KINDS[system])
     assert recipe.name in model.info.summary
@@ -59,8 +59,8 @@ def test_the_average_of_the_weights_is_what_is_saved(tmp_path: Path, trained: Tr
     assert torch.equal(checkpoint[f"average.module.{name}"], averaged[name])
 
 
-def trained_file(events: list[Event]) -> str:
-    assert isinstance(events[-1], Finished)
+def trained_file(events: list[TrainingEvent]) -> str:
+    assert isinstance(events[-1], TrainingFinished)
     return events[-1].weights
 
 
@@ -110,8 +110,8 @@ def test_a_checkpoint_of_another_training_is_refused_by_what_differs(tmp_path: P
 
 def test_to_resume_what_never_saved_is_to_begin(trained: Trained) -> None:
     events = trained(tiny("frvsr-small"), resume=True)
-    assert any(isinstance(event, Note) and "no checkpoint yet" in event.text for event in events)
-    assert isinstance(events[-1], Finished)
+    assert any(isinstance(event, TrainingNote) and "no checkpoint yet" in event.text for event in events)
+    assert isinstance(events[-1], TrainingFinished)
     assert events[-1].step == 6
 
 
@@ -133,7 +133,7 @@ def test_a_damaged_file_is_named_and_left_out_only_when_asked(tmp_path: Path, tr
     with pytest.raises(InputError, match=r"1\.png.*data.skip_damaged=true"):
         trained(tiny("rt4ksr-small", *changes))
     events = trained(tiny("rt4ksr-small", *changes, "data.skip_damaged=true"), "skipping")
-    notes = [event.text for event in events if isinstance(event, Note)]
+    notes = [event.text for event in events if isinstance(event, TrainingNote)]
     assert len(notes) == 1
     assert "1.png" in notes[0]
 
@@ -199,9 +199,9 @@ def test_a_training_whose_time_is_over_goes_on_exactly(tmp_path: Path, trained: 
     trained(tiny("frvsr-small", "iterations=3"), "whole")
     for step in (1, 2, 3):
         events = trained(tiny("frvsr-small", "iterations=3", "run.minutes=1e-9"), "pieces", resume=True)
-        assert isinstance(events[-1], Finished)
+        assert isinstance(events[-1], TrainingFinished)
         assert (events[-1].step, events[-1].interrupted) == (step, False)
-        notes = [event.text for event in events if isinstance(event, Note)]
+        notes = [event.text for event in events if isinstance(event, TrainingNote)]
         assert any("run.minutes=1e-09 are over" in note for note in notes) == (step < 3)
     assert rows(tmp_path / "pieces") == rows(tmp_path / "whole")
     one, other = (load(tmp_path / folder / "frvsr-small.safetensors").network.state_dict() for folder in ("whole", "pieces"))
@@ -212,7 +212,7 @@ def test_bfloat16_where_it_is_slow_is_told(trained: Trained, monkeypatch: pytest
     recipe = tiny("rt4ksr-small", "iterations=1", "run.precision=bf16")
     for fast in (True, False):
         monkeypatch.setattr("upframe.training.loop.has_bfloat16", lambda fast=fast: fast)
-        notes = [event.text for event in trained(recipe, f"run{fast}") if isinstance(event, Note)]
+        notes = [event.text for event in trained(recipe, f"run{fast}") if isinstance(event, TrainingNote)]
         assert any("10 to 100 times slower" in note for note in notes) != fast
 
 

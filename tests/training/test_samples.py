@@ -5,31 +5,31 @@ from __future__ import annotations
 from pathlib import Path
 
 import numpy as np
+import PIL.Image
 import pytest
 import torch
-import PIL.Image
 from tests.media.video_fixtures import Video, steady
 from tests.training.conftest import noise
 
 from upframe.datasets.lmdb_clips import ClipShape, LmdbWriter
-from upframe.training.data.camera import video_image
-from upframe.training.data.chance import for_sample, item_of
-from upframe.training.data.clips import ClipCrops, mirrored
-from upframe.training.data.drawing import draw_image
-from upframe.training.data.frames import FrameCache, open_clips, open_images
-from upframe.training.data.layers import LayeredClip
-from upframe.training.data.pairs import border, pair
-from upframe.training.data.images import ImageCrops
-from upframe.training.data.rendered import RenderedCrops, with_rectangle
-from upframe.training.data.sets import Steps
-from upframe.training.data.settings import ClipData, ImageData, RenderedData
-from upframe.training.data.stssnet_scenes import STSSNetScenes
 from upframe.errors import InputError
 from upframe.ops.blur import downscale_bd
 from upframe.ops.resize import downscale
 from upframe.ops.warp import warp
 from upframe.rendered.clip import ClipFrame, ClipInfo, ClipWriter
+from upframe.training.data.camera import video_image
+from upframe.training.data.chance import for_sample, item_of
+from upframe.training.data.clips import ClipCrops, mirrored
+from upframe.training.data.drawing import draw_image
+from upframe.training.data.frames import FrameCache, open_clips, open_images
+from upframe.training.data.images import ImageCrops
+from upframe.training.data.layers import LayeredClip
+from upframe.training.data.pairs import border, pair
+from upframe.training.data.rendered import RenderedCrops, with_rectangle
 from upframe.training.data.rendered_clips import NSRRClips, STSSNetClips
+from upframe.training.data.sets import Steps
+from upframe.training.data.settings import ClipData, ImageData, RenderedData
+from upframe.training.data.stssnet_scenes import STSSNetScenes
 
 
 @pytest.fixture

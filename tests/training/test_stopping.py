@@ -8,7 +8,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from upframe.training.events import Event, Note
+from upframe.training.events import TrainingEvent, TrainingNote
 from upframe.training.loop import _while_heard
 from upframe.training.stopping import Stop
 
@@ -45,12 +45,12 @@ def test_nohup_keeps_a_training_from_the_end_of_its_terminal(before: object) -> 
 
 
 def test_a_terminal_that_is_gone_does_not_keep_a_training_from_saving() -> None:
-    def to_nowhere(_event: Event) -> None:
+    def to_nowhere(_event: TrainingEvent) -> None:
         raise OSError(5, "Input/output error")
 
     stop = Stop(None)
     report = _while_heard(to_nowhere, stop)
     with pytest.raises(OSError, match="Input/output"):
-        report(Note("to a terminal that should be there"))
+        report(TrainingNote("to a terminal that should be there"))
     stop.hung_up = True
-    report(Note("to one that is gone"))
+    report(TrainingNote("to one that is gone"))

@@ -10,8 +10,8 @@ import pytest
 from tests.media.video_fixtures import Video, steady, uneven
 
 from upframe.datasets.videos import VideoFrames
-from upframe.training.data.videos import OPEN_AT_MOST, SoughtVideo
 from upframe.errors import InputError
+from upframe.training.data.videos import OPEN_AT_MOST, SoughtVideo
 
 GROUPS = {"g": "12", "bf": "3", "keyint_min": "12", "sc_threshold": "0"}
 ORDER = (30, 31, 32, 5, 39, 0, 12, 11, 13, 38, 6, 7, 24)

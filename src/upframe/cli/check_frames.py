@@ -16,8 +16,8 @@ from upframe.errors import OutputError
 
 if TYPE_CHECKING:
     from upframe.engine.supersampler import Supersampler
-    from upframe.rendered.check.checker import Finding, Report
     from upframe.rendered.check.captures import Capture
+    from upframe.rendered.check.checker import Finding, Report
 
 
 def check_frames(
@@ -56,8 +56,8 @@ def check_frames(
     with one_line(debug=debug):
         if show is not None and show.resolve().is_relative_to(folder.resolve()):
             raise OutputError(f"{show}: lies in the capture, which stays as it is; write elsewhere")
-        from upframe.rendered.check.checker import check_frames as check
         from upframe.rendered.check.captures import open_captures
+        from upframe.rendered.check.checker import check_frames as check
 
         captures = open_captures(folder)
         for capture in captures:

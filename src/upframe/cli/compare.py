@@ -90,21 +90,21 @@ def compare(
     Files of two folders are matched by name. Videos are compared frame by frame, in the memory of a frame of each.
     """
     with one_line(debug=debug):
-        from upframe.evaluation import Asked, Comparison
+        from upframe.evaluation import Comparison, ScoringOptions
         from upframe.evaluation import compare as score
 
         refuse_existing(report, csv, overwrite=overwrite)
         wanted = Comparison(
             result,
             reference,
-            Asked(protocol, split_metrics(metrics), mode, tuple(lpips_weights or ())),
+            ScoringOptions(protocol, split_metrics(metrics), mode, tuple(lpips_weights or ())),
             scale=scale,
             sampling=sampling,
             align=align,
             holes=holes,
             device=device,
-            exhibits=report is not None,
+            panels=report is not None,
         )
         with telling(quiet=quiet or as_json) as (on_step, on_note):
-            evaluation, exhibits = score(wanted, on_step=on_step, on_note=on_note)
-        deliver(evaluation, exhibits, report=report, csv=csv, overwrite=overwrite, as_json=as_json)
+            evaluation, panels = score(wanted, on_step=on_step, on_note=on_note)
+        deliver(evaluation, panels, report=report, csv=csv, overwrite=overwrite, as_json=as_json)

@@ -13,7 +13,7 @@ from upframe.cli.options import AsJson, Debug, Inputs, Overwrite, Quiet
 if TYPE_CHECKING:
     from upframe.cli.report import Report
     from upframe.datasets.degrading import Degrader
-    from upframe.media.naming import Planned
+    from upframe.media.naming import PlannedOutput
 
 
 CORNER = (
@@ -101,15 +101,15 @@ def degrade(
         raise typer.Exit(FAILED)
 
 
-def _run(degrader: Degrader, task: Planned, report: Report) -> None:
+def _run(degrader: Degrader, task: PlannedOutput, report: Report) -> None:
     """One input, told as it goes on."""
-    from upframe.datasets.degrading import Begun
+    from upframe.datasets.degrading import InputOpened
     from upframe.engine.events import Meter, Started
 
     name, target, meter = str(task.item.path), str(task.target), Meter(str(task.item.path), None)
     with closing(degrader.run(task)) as steps:
         for step in steps:
-            if isinstance(step, Begun):
+            if isinstance(step, InputOpened):
                 method = f"{degrader.degradation.name} x{degrader.scale}"
                 report(Started(name, target, task.item.kind, method, "cpu", step.size, step.small, step.frames))
                 meter.frames = step.frames

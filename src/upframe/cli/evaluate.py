@@ -35,7 +35,7 @@ from upframe.cli.start import INTERRUPTED
 from upframe.errors import OutputError
 
 if TYPE_CHECKING:
-    from upframe.evaluation.journal import Journal
+    from upframe.evaluation.journal import EvaluationJournal
 
 
 def evaluate(
@@ -147,23 +147,23 @@ def evaluate(
     if resume and (overwrite or report is None):
         raise typer.BadParameter("goes with --report, and not with --overwrite", param_hint="--resume")
     with one_line(debug=debug):
-        from upframe.evaluation import Asked, Wish
+        from upframe.evaluation import EvaluationOptions, ScoringOptions
         from upframe.evaluation import evaluate as score
-        from upframe.evaluation.journal import Journal
+        from upframe.evaluation.journal import EvaluationJournal
 
         anew = resume or overwrite
         refuse_existing(report, csv, overwrite=anew)
-        journal = Journal(report / "journal" if report else None)
+        journal = EvaluationJournal(report / "journal" if report else None)
         if keep_results is not None and keep_results.is_dir() and any(keep_results.iterdir()) and not anew:
             raise OutputError(
                 f"{keep_results}: the folder is not empty; keep results elsewhere, or add --overwrite or --resume"
             )
         if not resume:
             journal.clear(overwrite=overwrite)
-        wish = Wish(
+        request = EvaluationOptions(
             models=tuple(models),
             place=dataset,
-            asked=Asked(protocol, split_metrics(metrics), mode, tuple(lpips_weights or ())),
+            scoring=ScoringOptions(protocol, split_metrics(metrics), mode, tuple(lpips_weights or ())),
             scale=scale,
             degradation=degradation,
             layout=layout,
@@ -175,15 +175,15 @@ def evaluate(
             far=far,
             journal=journal.folder,
             keep=keep_results,
-            exhibits=report is not None,
+            panels=report is not None,
         )
         with _resumable(journal), telling(quiet=quiet or as_json) as (on_step, on_note):
-            evaluation, exhibits = score(wish, on_step=on_step, on_note=on_note)
-        deliver(evaluation, exhibits, report=report, csv=csv, overwrite=anew, as_json=as_json)
+            evaluation, panels = score(request, on_step=on_step, on_note=on_note)
+        deliver(evaluation, panels, report=report, csv=csv, overwrite=anew, as_json=as_json)
 
 
 @contextmanager
-def _resumable(journal: Journal) -> Iterator[None]:
+def _resumable(journal: EvaluationJournal) -> Iterator[None]:
     """Say of an evaluation that is interrupted how it goes on, where anything of it was kept."""
     try:
         yield

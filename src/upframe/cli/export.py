@@ -41,8 +41,8 @@ def export(
     before it gets its name. docs/integration.md describes every tensor.
     """
     with one_line(debug=debug):
-        from upframe.export.exporting import export_model
         from upframe.engine.size import parse_size
+        from upframe.export.exporting import export_model
         from upframe.models import load
 
         exported = export_model(

@@ -28,8 +28,8 @@ from upframe.cli.printing import console, printable
 
 if TYPE_CHECKING:
     from upframe.cli.report import Report
-    from upframe.play.session import Played, PlaySettings, Show
     from upframe.engine.supersampler import Supersampler
+    from upframe.play.session import Played, PlaySettings, Show
 
 STAGES = {
     "frame": "from frame to frame",
@@ -101,9 +101,9 @@ def play(
     """
     with one_line(debug=debug):
         from upframe.cli.report import reporter
-        from upframe.play.session import PlaySettings
         from upframe.engine.size import parse_size
         from upframe.engine.supersampler import Supersampler
+        from upframe.play.session import PlaySettings
 
         name = model or SHIPPED.get(scale or 2, "none")
         supersampler = None if name == "none" else Supersampler(name, device=device, precision=precision, far=far)
@@ -158,9 +158,9 @@ def _play(
     from functools import partial
 
     from upframe.engine import events
-    from upframe.runtime.memory import keep_freed_memory
     from upframe.play.session import Played, Shown, play
     from upframe.renderers.scenes import generate
+    from upframe.runtime.memory import keep_freed_memory
 
     keep_freed_memory()
     name = f"{theme} {seed}"

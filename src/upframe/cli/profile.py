@@ -38,11 +38,11 @@ def profile(
     network that takes a clip is measured on one, and multiply-adds and times are those of one of its frames.
     """
     with one_line(debug=debug):
-        from upframe.runtime.memory import keep_freed_memory
         from upframe.engine.profile import profile as measure
         from upframe.engine.profile import published
         from upframe.engine.size import parse_size
         from upframe.models import load
+        from upframe.runtime.memory import keep_freed_memory
 
         height, width = parse_size(size)
         loaded = published(model) if random else load(model)

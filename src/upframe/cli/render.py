@@ -14,7 +14,7 @@ from upframe.cli.options import IMAGES, AsJson, Debug, FramesPerSecond, Jitter, 
 
 if TYPE_CHECKING:
     from upframe.cli.report import Report
-    from upframe.renderers.job import ClipName, Settings
+    from upframe.renderers.job import ClipName, RenderSettings
     from upframe.renderers.makers import MakerName
 
 LIGHT = "Scene"
@@ -127,21 +127,21 @@ def render(
                 _render(clip, folder, settings, maker, report)
 
 
-def _wanted(arguments: list[str], named_set: str | None, seed: int) -> tuple[list[tuple[ClipName, Path]], Settings]:
+def _wanted(arguments: list[str], named_set: str | None, seed: int) -> tuple[list[tuple[ClipName, Path]], RenderSettings]:
     """The clips, each with its folder, and the settings to begin with."""
     from upframe.errors import InputError
-    from upframe.renderers.job import SETS, ClipName, Settings
+    from upframe.renderers.job import SETS, ClipName, RenderSettings
 
     folder = Path(arguments[-1])
     if named_set is None:
-        return [(ClipName(arguments[0], seed, ""), folder)], Settings()
+        return [(ClipName(arguments[0], seed, ""), folder)], RenderSettings()
     if named_set not in SETS:
         raise InputError(f"{named_set}: no such set; there are {', '.join(SETS)}")
     settings, clips = SETS[named_set]
     return [(clip, folder / clip.folder) for clip in clips], settings
 
 
-def _render(clip: ClipName, folder: Path, settings: Settings, maker: MakerName, report: Report) -> None:
+def _render(clip: ClipName, folder: Path, settings: RenderSettings, maker: MakerName, report: Report) -> None:
     """One clip, with its events."""
     from upframe.engine import events
     from upframe.renderers.job import render_clip

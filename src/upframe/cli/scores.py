@@ -12,7 +12,7 @@ from upframe.cli.printing import cell, console, printable, write_line
 from upframe.errors import InputError, OutputError
 
 if TYPE_CHECKING:
-    from upframe.evaluation import Evaluation, Exhibit, Step
+    from upframe.evaluation import Evaluation, EvaluationProgress, Panel
 
 
 def split_metrics(text: str | None) -> tuple[str, ...]:
@@ -39,7 +39,7 @@ def refuse_existing(report: Path | None, csv: Path | None, *, overwrite: bool) -
 
 
 @contextmanager
-def telling(*, quiet: bool) -> Iterator[tuple[Callable[[Step], None], Callable[[str], None]]]:
+def telling(*, quiet: bool) -> Iterator[tuple[Callable[[EvaluationProgress], None], Callable[[str], None]]]:
     """Where progress and notes go: a bar and lines on standard error; nowhere if ``quiet``."""
     from rich.markup import escape
 
@@ -47,7 +47,7 @@ def telling(*, quiet: bool) -> Iterator[tuple[Callable[[Step], None], Callable[[
 
     with terminal(counted(), quiet=quiet) as screen:
 
-        def on_step(step: Step) -> None:
+        def on_step(step: EvaluationProgress) -> None:
             screen.move(step.done, step.frames, description=f"{escape(step.subject)}  [dim]{escape(step.clip)}[/]")
 
         yield on_step, lambda text: screen.say(f"[yellow]note[/] {escape(text)}")
@@ -55,7 +55,7 @@ def telling(*, quiet: bool) -> Iterator[tuple[Callable[[Step], None], Callable[[
 
 def deliver(
     evaluation: Evaluation,
-    exhibits: tuple[Exhibit, ...],
+    panels: tuple[Panel, ...],
     *,
     report: Path | None,
     csv: Path | None,
@@ -74,7 +74,7 @@ def deliver(
     if report is not None:
         from upframe.reports.evaluation import write_page
 
-        written["report"] = str(write_page(report, evaluation, exhibits, overwrite=overwrite))
+        written["report"] = str(write_page(report, evaluation, panels, overwrite=overwrite))
     if as_json:
         print(json.dumps(evaluation.as_json() | written))
         return

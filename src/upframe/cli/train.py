@@ -18,7 +18,7 @@ from upframe.cli.start import HUNG_UP, INTERRUPTED
 
 if TYPE_CHECKING:
     from upframe.cli.terminal import Terminal
-    from upframe.training.events import Event, Report
+    from upframe.training.events import Report, TrainingEvent
 
 
 def train(
@@ -79,14 +79,14 @@ def _reporter(*, as_json: bool) -> Iterator[Report]:
             yield lambda event: _show(screen, event)
 
 
-def _show(screen: Terminal, event: Event) -> None:
+def _show(screen: Terminal, event: TrainingEvent) -> None:
     """A line for each event, and a bar of steps."""
     from rich.markup import escape
 
     from upframe.training import events
 
     match event:
-        case events.Started():
+        case events.TrainingStarted():
             where = f"{event.device}" if event.processes == 1 else f"{event.processes} x {event.device}"
             screen.say(f"[bold]{escape(event.recipe)}[/]  {event.parameters:,} parameters, {escape(where)}, "
                        f"{event.epoch:,} steps an epoch, into {escape(event.output)}")  # fmt: skip
@@ -98,8 +98,8 @@ def _show(screen: Terminal, event: Event) -> None:
         case events.Validated():
             scores = "  ".join(f"{name} {value:.3f}" for name, value in event.scores.items())
             screen.say(f"{event.step:>8}  [green]{escape(event.protocol)}[/]  {scores}")
-        case events.Note():
+        case events.TrainingNote():
             screen.say(f"  [yellow]note[/] {escape(event.text)}")
-        case events.Finished():
+        case events.TrainingFinished():
             what = "done" if event.step == event.total else "saved"
             screen.say(f"[green]{what}[/] {escape(event.weights)}, step {event.step:,} of {event.total:,}")

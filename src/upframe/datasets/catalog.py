@@ -12,7 +12,7 @@ Preparation = Literal["", "subimages", "regroup-reds"]
 
 
 @dataclass(frozen=True, slots=True)
-class Archive:
+class DownloadArchive:
     """A file to download: a .zip or a .tar, compressed or not.
 
     size, md5: in bytes, None where they are not known. inside: the folder in it that is the set's own; what is beside that
@@ -44,7 +44,7 @@ class Entry:
     page: str
     layout: str
     folders: tuple[str, ...]
-    archives: tuple[Archive, ...] = ()
+    archives: tuple[DownloadArchive, ...] = ()
     steps: tuple[str, ...] = ()
     prepare: Preparation = ""
     clips: tuple[str, ...] = ()

@@ -6,7 +6,7 @@ supersampling, EDSR-PyTorch, BasicSR, PFNL, SelfExSR and VRT; MD5 digests from T
 
 from __future__ import annotations
 
-from upframe.datasets.catalog import Archive, Entry
+from upframe.datasets.catalog import DownloadArchive, Entry
 
 _DIV2K = "https://data.vision.ee.ethz.ch/cvl/DIV2K/"
 _EDSR = "https://cv.snu.ac.kr/research/EDSR/"
@@ -18,10 +18,10 @@ REDS4 = ("000", "011", "015", "020")
 """Clips of REDS' training part that are held out for testing."""
 
 
-def _drive(identifier: str, file: str, md5: str) -> Archive:
+def _drive(identifier: str, file: str, md5: str) -> DownloadArchive:
     """A file on Google Drive; ``confirm`` passes the page that warns of files too large to be searched for viruses."""
     address = f"https://drive.usercontent.google.com/download?id={identifier}&export=download&confirm=t"
-    return Archive(address, file, md5=md5)
+    return DownloadArchive(address, file, md5=md5)
 
 
 def _benchmark(name: str, title: str, folder: str, also: tuple[str, ...], images: str, licence: str, page: str) -> Entry:
@@ -35,11 +35,11 @@ def _benchmark(name: str, title: str, folder: str, also: tuple[str, ...], images
         page=page,
         layout=f"{folder}/HR/NAME.png\n{folder}/LR_bicubic/X2/NAMEx2.png   (made by itself where it is missing; also X3, X4)",
         folders=(folder, *also),
-        archives=(Archive(f"{_EDSR}benchmark.tar", "benchmark.tar", inside=f"benchmark/{folder}"),),
+        archives=(DownloadArchive(f"{_EDSR}benchmark.tar", "benchmark.tar", inside=f"benchmark/{folder}"),),
     )
 
 
-def _two_resolutions(name: str, title: str, folder: str, archives: tuple[Archive, ...], clips: str, page: str) -> Entry:
+def _two_resolutions(name: str, title: str, folder: str, archives: tuple[DownloadArchive, ...], clips: str, page: str) -> Entry:
     """A set of test clips as TecoGAN's PyTorch edition distributes it."""
     return Entry(
         name=name,
@@ -68,7 +68,7 @@ ENTRIES = (
         "DIV2K/DIV2K_valid_LR_bicubic/X2/0801x2.png",
         folders=("DIV2K",),
         archives=tuple(
-            Archive(f"{_DIV2K}DIV2K_{name}.zip", f"DIV2K_{name}.zip")
+            DownloadArchive(f"{_DIV2K}DIV2K_{name}.zip", f"DIV2K_{name}.zip")
             for name in ("train_HR", "valid_HR", "valid_LR_bicubic_X2", "valid_LR_bicubic_X3", "valid_LR_bicubic_X4")
         ),
         prepare="subimages",
@@ -82,7 +82,7 @@ ENTRIES = (
         page="https://github.com/LimBee/NTIRE2017",
         layout="Flickr2K/Flickr2K_HR/000001.png",
         folders=("Flickr2K",),
-        archives=(Archive(f"{_EDSR}Flickr2K.tar", "Flickr2K.tar", inside="Flickr2K"),),
+        archives=(DownloadArchive(f"{_EDSR}Flickr2K.tar", "Flickr2K.tar", inside="Flickr2K"),),
         prepare="subimages",
     ),
     Entry(
@@ -106,7 +106,7 @@ ENTRIES = (
         page=_GTA5,
         layout="GTA5/images/00001.png",
         folders=("GTA5",),
-        archives=(Archive(f"{_GTA5}data/01_images.zip", "01_images.zip"),),
+        archives=(DownloadArchive(f"{_GTA5}data/01_images.zip", "01_images.zip"),),
         prepare="subimages",
     ),
     _benchmark(

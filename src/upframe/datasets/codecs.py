@@ -9,12 +9,12 @@ from typing import Literal, cast
 
 import av
 import numpy as np
+import PIL.Image
 import torch
 from av.container import InputContainer
 from av.video.frame import VideoFrame
 from av.video.stream import VideoStream
 from numpy.typing import NDArray
-import PIL.Image
 
 from upframe.errors import OutputError
 from upframe.media.video.planes import layout_of, make_frame, view_plane

@@ -12,23 +12,23 @@ import torch
 
 from upframe.datasets.degradation import Degradation, Pixels
 from upframe.datasets.film_degradation import FilmDegradation
-from upframe.datasets.videos import rgb_depth, rgb_of
 from upframe.datasets.images import eight_bits, read_rgb
+from upframe.datasets.videos import rgb_depth, rgb_of
 from upframe.errors import InputError, OutputError, ShapeError
 from upframe.media.atomic import atomic_output
 from upframe.media.files import Input
+from upframe.media.image.file import read_image, write_image
+from upframe.media.image.image import Image
+from upframe.media.naming import PlannedOutput
+from upframe.media.numbered import FrameNames
 from upframe.media.video.encoders import EncoderSettings
 from upframe.media.video.info import Notes, RawFrame
 from upframe.media.video.reader import VideoReader
 from upframe.media.video.writer import VideoWriter
-from upframe.media.naming import Planned
-from upframe.media.numbered import FrameNames
-from upframe.media.image.file import read_image, write_image
-from upframe.media.image.image import Image
 from upframe.ops.colour import rgb_to_planes
 
 
-class Begun(NamedTuple):
+class InputOpened(NamedTuple):
     """Told when an input is open. Sizes: (width, height); ``frames`` is None where a video does not say how many it has."""
 
     size: tuple[int, int]
@@ -44,8 +44,8 @@ class Degrader:
         self.overwrite = overwrite
         self._note = on_note
 
-    def run(self, task: Planned) -> Generator[Begun | int, None, None]:
-        """``Begun``, then the number of each frame that is done; at the end the result is whole and has its name.
+    def run(self, task: PlannedOutput) -> Generator[InputOpened | int, None, None]:
+        """``InputOpened``, then the number of each frame that is done; at the end the result is whole and has its name.
 
         Raises InputError for what cannot be read or is too small, OutputError for what is there already or cannot be written.
         """
@@ -62,7 +62,7 @@ class Degrader:
             raise OutputError(f"{target}: one name for {len(item.numbers)} frames; give a numbered one")
         return self._images(item, (target,))
 
-    def _images(self, item: Input, targets: Sequence[Path]) -> Generator[Begun | int, None, None]:
+    def _images(self, item: Input, targets: Sequence[Path]) -> Generator[InputOpened | int, None, None]:
         """Each by itself; by a film degradation numbered ones are a clip, whose frames are compressed together."""
         for target in targets:
             if target.exists() and not self.overwrite:
@@ -77,19 +77,19 @@ class Degrader:
             image = read_image(path, on_note=self._note)
             small = _smaller(degradation, image, self.scale, path)
             if number == 0:
-                yield Begun((image.width, image.height), (small.width, small.height), len(targets))
+                yield InputOpened((image.width, image.height), (small.width, small.height), len(targets))
             write_image(target, small, overwrite=self.overwrite, on_note=self._note)
             yield number
 
-    def _clip_of_images(self, item: Input, targets: Sequence[Path]) -> Iterator[Begun | int]:
+    def _clip_of_images(self, item: Input, targets: Sequence[Path]) -> Iterator[InputOpened | int]:
         height, width = read_rgb(item.frames[0]).shape[:2]
-        yield Begun((width, height), (width // self.scale, height // self.scale), len(targets))
+        yield InputOpened((width, height), (width // self.scale, height // self.scale), len(targets))
         frames = (read_rgb(path) for path in item.frames)
         for number, (pixels, target) in enumerate(zip(self._clip(frames, item.path), targets, strict=True)):
             write_image(target, Image(pixels), overwrite=self.overwrite, on_note=self._note)
             yield number
 
-    def _video(self, path: Path, target: Path | FrameNames) -> Generator[Begun | int, None, None]:
+    def _video(self, path: Path, target: Path | FrameNames) -> Generator[InputOpened | int, None, None]:
         with VideoReader(path, on_note=self._note) as reader:
             info = reader.info
             small = info.width // self.scale, info.height // self.scale
@@ -97,7 +97,7 @@ class Degrader:
                 self._note("transparency is left out")
             if not all(small):
                 raise InputError(f"{path}: {info.width}x{info.height} is too small to be degraded by {self.scale}")
-            yield Begun((info.width, info.height), small, info.frames)
+            yield InputOpened((info.width, info.height), small, info.frames)
             yield from (
                 self._video_to_video(reader, target, small)
                 if isinstance(target, Path)

@@ -8,9 +8,9 @@ from pathlib import Path
 
 from upframe.datasets.clips import EvaluationClip, EvaluationSet
 from upframe.datasets.degradation import DEGRADATIONS, Degradation
-from upframe.datasets.layouts import Wanted, open_clips, open_videos, open_one_clip, open_images, open_vimeo
+from upframe.datasets.layouts import SetOptions, open_clips, open_images, open_one_clip, open_videos, open_vimeo
 from upframe.datasets.places import locate
-from upframe.datasets.published_folders import child, videos_in, high_folder, images_in, subfolders
+from upframe.datasets.published_folders import child, high_folder, images_in, subfolders, videos_in
 from upframe.datasets.rendered_clips import clips_in, open_rendered
 from upframe.datasets.stssnet_files import open_stssnet, scenes_in
 from upframe.errors import InputError
@@ -18,7 +18,7 @@ from upframe.media.files import VIDEO_SUFFIXES
 
 __all__ = ["LAYOUTS", "EvaluationClip", "EvaluationSet", "open_set"]
 
-_READERS: dict[str, Callable[[Path, Wanted], EvaluationSet]] = {
+_READERS: dict[str, Callable[[Path, SetOptions], EvaluationSet]] = {
     "images": open_images,
     "clip": open_one_clip,
     "clips": open_clips,
@@ -53,7 +53,7 @@ def open_set(
     if scale < 1:
         raise InputError(f"a scale is a whole number of at least 1, not {scale}")
     root, entry = locate(place)
-    wanted = Wanted(
+    wanted = SetOptions(
         scale=scale,
         making=degradation or DEGRADATIONS["bi"],
         asked=degradation is not None,
@@ -71,7 +71,7 @@ def open_set(
     return replace(found, name=entry.name) if entry else found
 
 
-def _read(root: Path, wanted: Wanted, layout: str) -> EvaluationSet:
+def _read(root: Path, wanted: SetOptions, layout: str) -> EvaluationSet:
     found = _READERS[_layout_of(root, wanted) if layout == "auto" else layout](root, wanted)
     if not found.clips:
         raise InputError(f"{root}: no images, clips or videos in this folder")
@@ -81,7 +81,7 @@ def _read(root: Path, wanted: Wanted, layout: str) -> EvaluationSet:
     return found
 
 
-def _layout_of(root: Path, wanted: Wanted) -> str:
+def _layout_of(root: Path, wanted: SetOptions) -> str:
     """Which layout lies there. Raises InputError for a folder that has none."""
     if root.is_file():
         return "videos" if root.suffix.lower() in VIDEO_SUFFIXES else "images"

@@ -6,7 +6,7 @@ from collections.abc import Callable
 from contextlib import suppress
 from pathlib import Path
 
-from upframe.datasets.catalog import Archive, Entry
+from upframe.datasets.catalog import DownloadArchive, Entry
 from upframe.datasets.unpacking import unpack
 from upframe.download import download
 from upframe.errors import InputError
@@ -47,7 +47,7 @@ def _downloads(root: Path) -> Path:
     return root / "downloads"
 
 
-def _download(archive: Archive, entry: Entry, root: Path, on_progress: Progress) -> Path:
+def _download(archive: DownloadArchive, entry: Entry, root: Path, on_progress: Progress) -> Path:
     target = _downloads(root) / f"{entry.folders[0]}-{archive.file}"
     try:
         return download(

@@ -10,19 +10,19 @@ from typing import Literal
 
 from upframe.datasets.clips import EvaluationClip, EvaluationSet, make_clip
 from upframe.datasets.degradation import Degradation, Kind
-from upframe.datasets.videos import VideoFrames
 from upframe.datasets.frames import DegradedFrames, Frames, ImageFrames
 from upframe.datasets.published_folders import (
     LowFolder,
     child,
-    videos_in,
     high_folder,
+    images_in,
     low_folder,
     low_names,
     named_low,
-    images_in,
     subfolders,
+    videos_in,
 )
+from upframe.datasets.videos import VideoFrames
 from upframe.errors import InputError
 from upframe.regular import refuse_irregular
 
@@ -35,7 +35,7 @@ _SRF = re.compile(r"(.+?)_SRF_(\d+)_HR", re.IGNORECASE)
 
 
 @dataclass(frozen=True, slots=True)
-class Wanted:
+class SetOptions:
     """What a set is opened with: ``making`` is the degradation for what has no files, ``asked`` whether a user named it.
 
     low: a folder or file of low resolution that a user names. only: the clips that belong to the set; empty for all.
@@ -58,7 +58,7 @@ class Wanted:
         return DegradedFrames(high, self.making, self.scale) if low is None else ImageFrames(paths)
 
 
-def open_images(root: Path, wanted: Wanted) -> EvaluationSet:
+def open_images(root: Path, wanted: SetOptions) -> EvaluationSet:
     """An image, or a flat folder of them: Set5, Set14, BSD100, Urban100, DIV2K, or anybody's."""
     if root.is_file():
         folder, paths, low = root.parent, [root], named_low(wanted.low) if wanted.low else None
@@ -76,7 +76,7 @@ def open_images(root: Path, wanted: Wanted) -> EvaluationSet:
     return _set(root, "image", wanted, low, clips)
 
 
-def _open_together(root: Path, folder: Path, wanted: Wanted) -> EvaluationSet:
+def _open_together(root: Path, folder: Path, wanted: SetOptions) -> EvaluationSet:
     """Both resolutions in one folder, ``img_001_SRF_2_HR.png`` and ``..._LR.png``, as SelfExSR distributes them."""
     low = None if wanted.asked and wanted.making.kind != "BI" else LowFolder(folder, "BI")
     clips = []
@@ -107,7 +107,7 @@ def _paired(paths: Sequence[Path], folder: Path, low: Path, scale: int) -> list[
     return pairs
 
 
-def open_clips(root: Path, wanted: Wanted) -> EvaluationSet:
+def open_clips(root: Path, wanted: SetOptions) -> EvaluationSet:
     """A folder for each clip: REDS4, Vid4, ToS3, UDM10; both resolutions side by side, or within each clip's folder."""
     folder = high_folder(root, wanted.only)
     names = wanted.only or tuple(sub.name for sub in subfolders(folder) if _images_of(sub))
@@ -129,7 +129,7 @@ def _images_of(clip: Path) -> Path | None:
     return high if high != clip and images_in(high) else None
 
 
-def _places(clip: Path, low: LowFolder | None, wanted: Wanted) -> tuple[Path, LowFolder | None]:
+def _places(clip: Path, low: LowFolder | None, wanted: SetOptions) -> tuple[Path, LowFolder | None]:
     """Where the images of a clip lie, high and low."""
     high = _images_of(clip) if clip.is_dir() else None
     if high is None:
@@ -139,14 +139,14 @@ def _places(clip: Path, low: LowFolder | None, wanted: Wanted) -> tuple[Path, Lo
     return high, None if high == clip else wanted.find_low(high, clip)
 
 
-def open_one_clip(root: Path, wanted: Wanted) -> EvaluationSet:
+def open_one_clip(root: Path, wanted: SetOptions) -> EvaluationSet:
     """A folder of frames that are one clip."""
     folder = high_folder(root)
     low = wanted.find_low(folder, root)
     return _set(root, "video", wanted, low, [_open_clip(root.name, folder, low, wanted)])
 
 
-def _open_clip(name: str, folder: Path, low: LowFolder | None, wanted: Wanted) -> EvaluationClip:
+def _open_clip(name: str, folder: Path, low: LowFolder | None, wanted: SetOptions) -> EvaluationClip:
     paths = images_in(folder)
     if not paths:
         raise InputError(f"{folder}: no images in this folder")
@@ -168,7 +168,7 @@ def _frames_beside(paths: Sequence[Path], folder: Path, low: Path, scale: int) -
         return stored
 
 
-def open_vimeo(root: Path, wanted: Wanted) -> EvaluationSet:
+def open_vimeo(root: Path, wanted: SetOptions) -> EvaluationSet:
     """Vimeo-90K's test set: ``sequences/00001/0266/im1.png`` to ``im7.png``, listed in ``sep_testlist.txt``.
 
     Models see all seven frames; the published scores are of the middle one (``SRVimeo90KDataset`` of TTVSR's code).
@@ -189,7 +189,7 @@ def open_vimeo(root: Path, wanted: Wanted) -> EvaluationSet:
     return _set(root, "video", wanted, low, clips)
 
 
-def _vimeo_low(root: Path, wanted: Wanted) -> LowFolder | None:
+def _vimeo_low(root: Path, wanted: SetOptions) -> LowFolder | None:
     for kind, patterns in _VIMEO_LOW.items():
         for pattern in patterns if not wanted.asked or wanted.making.kind == kind else ():
             folder = root / pattern.format(s=wanted.scale)
@@ -206,7 +206,7 @@ def _lines(path: Path) -> list[str]:
         raise InputError(f"{path}: cannot be read: {error}") from error
 
 
-def open_videos(root: Path, wanted: Wanted) -> EvaluationSet:
+def open_videos(root: Path, wanted: SetOptions) -> EvaluationSet:
     """A video, or a folder of videos, each a clip."""
     folder = root if root.is_file() else high_folder(root)
     paths = [root] if root.is_file() else videos_in(folder)
@@ -233,7 +233,7 @@ def _video_beside(path: Path, low: Path) -> Frames:
 
 
 def _set(
-    root: Path, kind: Literal["image", "video"], wanted: Wanted, low: LowFolder | None, clips: list[EvaluationClip]
+    root: Path, kind: Literal["image", "video"], wanted: SetOptions, low: LowFolder | None, clips: list[EvaluationClip]
 ) -> EvaluationSet:
     source, made = ("files", low.kind) if low else (str(wanted.making), wanted.making.kind)
     name = root.stem if root.is_file() else root.resolve().name

@@ -18,7 +18,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from upframe.datasets.lmdb_file import Value, values_of
+from upframe.datasets.lmdb_file import ValueRange, values_of
 from upframe.errors import InputError, MissingExtra, OutputError
 
 _KEY = re.compile(r"(.+)_(\d+)x(\d+)x(\d+)_(\d+)")
@@ -53,7 +53,7 @@ class LmdbClips:
     def __init__(self, path: Path | str) -> None:
         self.path = Path(path)
         self.clips: Mapping[str, ClipShape] = {}
-        self._places: dict[str, dict[int, Value]] = {}
+        self._places: dict[str, dict[int, ValueRange]] = {}
         self._read_clips()
 
     def frame(self, clip: str, index: int) -> NDArray[np.uint8]:

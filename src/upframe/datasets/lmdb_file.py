@@ -24,7 +24,7 @@ _NONE = 2**64 - 1  # the root of an empty tree
 _DEEPEST = 32  # levels; LMDB's own limit
 
 
-class Value(NamedTuple):
+class ValueRange(NamedTuple):
     """Where a value lies: in bytes, from the start of the file."""
 
     start: int
@@ -39,7 +39,7 @@ class _State(NamedTuple):
     last: int
 
 
-def values_of(folder: Path) -> Iterator[tuple[bytes, Value]]:
+def values_of(folder: Path) -> Iterator[tuple[bytes, ValueRange]]:
     """Every key of ``folder/data.mdb`` in order, and where its value lies. Raises InputError, naming the file."""
     path = folder / "data.mdb"
     refuse_irregular(path)
@@ -59,7 +59,7 @@ class _Tree:
         if (needed := (self._state.last + 1) * self._state.page) > self._size:
             raise self._damaged(f"the file is cut short: it has {self._size:,} bytes, and its pages need {needed:,}")
 
-    def values(self) -> Iterator[tuple[bytes, Value]]:
+    def values(self) -> Iterator[tuple[bytes, ValueRange]]:
         return iter(()) if self._state.root == _NONE else self._below(self._state.root, 0)
 
     def _newest(self) -> _State:
@@ -83,7 +83,7 @@ class _Tree:
             raise InputError(f"{self._path}: cannot be opened as an LMDB: it has no head page of one (of a 64-bit machine)")
         return found[max(found)]
 
-    def _below(self, number: int, level: int) -> Iterator[tuple[bytes, Value]]:
+    def _below(self, number: int, level: int) -> Iterator[tuple[bytes, ValueRange]]:
         """The keys and values under a page."""
         if number in self._seen or level > _DEEPEST:
             raise self._damaged(f"page {number} is linked to twice")
@@ -119,7 +119,7 @@ class _Tree:
             raise self._damaged(f"page {number}: a node lies outside of it")
         return places
 
-    def _value(self, number: int, page: bytes, after: int, size: int, flags: int) -> Value:
+    def _value(self, number: int, page: bytes, after: int, size: int, flags: int) -> ValueRange:
         if flags & (_SUBDATABASE | _DUPLICATES):
             raise InputError(f"{self._path}: holds databases within it, and frames by key are expected")
         start = number * self._state.page + after
@@ -131,7 +131,7 @@ class _Tree:
             limit = self._size
         if not 0 <= start <= start + size <= limit:
             raise self._damaged(f"page {number}: a value of {size:,} bytes reaches beyond its pages")
-        return Value(start, size)
+        return ValueRange(start, size)
 
     def _damaged(self, what: str) -> InputError:
         return InputError(f"{self._path}: cannot be opened as an LMDB: it is damaged ({what}); pack the clips anew")

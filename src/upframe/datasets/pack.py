@@ -10,8 +10,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from upframe.datasets.lmdb_clips import ClipShape, LmdbWriter
 from upframe.datasets.images import read_rgb
+from upframe.datasets.lmdb_clips import ClipShape, LmdbWriter
 from upframe.datasets.published_folders import images_in, subfolders
 from upframe.errors import InputError, OutputError
 from upframe.media.atomic import atomic_output

@@ -7,15 +7,15 @@ from dataclasses import replace
 from pathlib import Path
 
 from upframe.errors import OutputError
-from upframe.media.files import Found, Input, search_inputs
-from upframe.media.naming import Planned, is_folder_name, may_be_several, plan_outputs
-from upframe.media.numbered import frame_names
+from upframe.media.files import FoundInputs, Input, search_inputs
 from upframe.media.image.image import IMAGE_SUFFIXES
+from upframe.media.naming import PlannedOutput, is_folder_name, may_be_several, plan_outputs
+from upframe.media.numbered import frame_names
 
 LOSSLESS = IMAGE_SUFFIXES - {".jpg", ".jpeg", ".jpe", ".jfif", ".webp"}
 
 
-def plan(arguments: Sequence[str], output: str) -> tuple[Found, list[Planned]]:
+def plan(arguments: Sequence[str], output: str) -> tuple[FoundInputs, list[PlannedOutput]]:
     """What the arguments name, and where each goes. ``output`` is a folder unless it has a suffix or a number such as %05d.
 
     Nothing is written with loss: a JPEG becomes a PNG, a video an .mkv in FFV1. An input whose result would be written with
@@ -32,7 +32,7 @@ def plan(arguments: Sequence[str], output: str) -> tuple[Found, list[Planned]]:
     return found, [_checked(planned) for planned in plan_outputs(found, output, label="", several=several)]
 
 
-def _checked(planned: Planned) -> Planned:
+def _checked(planned: PlannedOutput) -> PlannedOutput:
     """With the refusal of a name that would be written with loss."""
     target = planned.target
     if planned.refusal is not None:

@@ -14,8 +14,8 @@ from numpy.typing import NDArray
 
 from upframe.datasets.clips import EvaluationClip, EvaluationSet
 from upframe.datasets.degradation import Pixels
-from upframe.datasets.layouts import Wanted
 from upframe.datasets.images import check_numbers
+from upframe.datasets.layouts import SetOptions
 from upframe.datasets.published_folders import child, subfolders
 from upframe.errors import InputError
 from upframe.ops.transfer import encode_linear
@@ -83,7 +83,7 @@ class RenderedEvaluationClip(EvaluationClip):
         return encode_linear(light * frame.exposure) if frame.linear else light
 
 
-def open_rendered(root: Path, wanted: Wanted) -> EvaluationSet:
+def open_rendered(root: Path, wanted: SetOptions) -> EvaluationSet:
     """A rendered clip, a folder of such, or the test part of a set that ``upframe render --set`` made.
 
     Raises InputError for a clip that is unfinished, has no targets, or has them at another scale.

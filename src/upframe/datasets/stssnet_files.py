@@ -17,7 +17,7 @@ import numpy as np
 from upframe.datasets.clips import EvaluationClip, EvaluationSet
 from upframe.datasets.degradation import Pixels
 from upframe.datasets.frames import CutFrames
-from upframe.datasets.layouts import Wanted
+from upframe.datasets.layouts import SetOptions
 from upframe.datasets.published_folders import child, subfolders
 from upframe.errors import InputError
 from upframe.rendered.layouts.stssnet import SCALE, Depth, NetworkInputs, read_stssnet_frame, read_stssnet_target
@@ -88,7 +88,7 @@ def _scene_name(folder: Path) -> str:
     return folder.parent.name if folder.name.lower() == "test" else folder.name
 
 
-def open_stssnet(root: Path, wanted: Wanted) -> EvaluationSet:
+def open_stssnet(root: Path, wanted: SetOptions) -> EvaluationSet:
     """The scenes of STSSNet's data set, the frames of each that the published scores are of. Raises InputError unless x2."""
     if wanted.scale != SCALE:
         raise InputError(f"{root}: STSSNet's frames are stored for x{SCALE}, not x{wanted.scale}")

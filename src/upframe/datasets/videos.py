@@ -10,7 +10,7 @@ import torch
 
 from upframe.datasets.degradation import Pixels
 from upframe.errors import InputError
-from upframe.media.video.info import VideoInfo, RawFrame
+from upframe.media.video.info import RawFrame, VideoInfo
 from upframe.media.video.reader import VideoReader
 from upframe.ops.colour import planes_to_rgb, rgb_to_planes
 

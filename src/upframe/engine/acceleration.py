@@ -17,9 +17,9 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from upframe.runtime.device import out_of_memory
 from upframe.errors import DeviceError
 from upframe.models.ttvsr import TTVSR
+from upframe.runtime.device import out_of_memory
 
 KEPT = 16  # recordings of one network: an image in tiles has nine sizes of them
 WARM_UP = 2  # runs before a recording: libraries choose their algorithms and take their memory

@@ -19,7 +19,7 @@ Floats = NDArray[np.float32]
 _NEAR = 5  # pixels: the side of the neighbourhood that interpolation reaches
 
 
-class Parts(NamedTuple):
+class AssociatedParts(NamedTuple):
     """(h, w, c) colour as if alpha were 1, (h, w, 1) alpha or None where nothing covers, and light or None, float32."""
 
     colour: Floats
@@ -27,18 +27,18 @@ class Parts(NamedTuple):
     light: Floats | None
 
 
-def take_apart(pixels: Pixels, alpha: Pixels) -> Parts:
+def take_apart(pixels: Pixels, alpha: Pixels) -> AssociatedParts:
     """Colour multiplied by alpha -> its parts. Whole numbers become floats with white at 1."""
     colour, cover = _unit(pixels), _unit(alpha)
     covered = cover > 0
     if not covered.any():  # a renderer that writes no alpha, or nothing but light
-        return Parts(colour, None, None)
+        return AssociatedParts(colour, None, None)
     straight: Floats = np.divide(colour, cover, out=np.zeros_like(colour), where=covered)
     # A little alpha beside much light would be colours without measure: what is above white stays light.
     straight = np.minimum(straight, np.maximum(colour, np.float32(1)), out=straight, where=cover < 1)
     light: Floats = colour - straight * cover
     light[np.abs(light) <= 1e-6 * np.abs(colour)] = 0  # rounding
-    return Parts(straight, cover, light if light.any() else None)
+    return AssociatedParts(straight, cover, light if light.any() else None)
 
 
 def put_together(colour: Floats, alpha: Floats, light: Floats | None, given: Pixels) -> Pixels:

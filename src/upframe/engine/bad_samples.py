@@ -38,7 +38,7 @@ def repaired(name: str, buffer: Tensor) -> Tensor:
     return buffer.nan_to_num(0.0, 0.0, 0.0)
 
 
-class Watch:
+class BadSampleMonitor:
     """Tells once that samples were bad, or refuses them where ``strict``.
 
     On a GPU a frame's answer is looked at when it has come, with a later frame, so that none waits.

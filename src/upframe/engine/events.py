@@ -9,7 +9,7 @@ from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from upframe.media.files import Found
+    from upframe.media.files import FoundInputs
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,7 +82,7 @@ class Summary(Event):
     passed_over: tuple[tuple[str, str], ...]
 
 
-def summary_of(count: int, failures: Sequence[Failed], found: Found) -> Iterator[Summary]:
+def summary_of(count: int, failures: Sequence[Failed], found: FoundInputs) -> Iterator[Summary]:
     """The end of a job of ``count`` inputs; nothing where there was one alone."""
     if count > 1 or found.passed_over:
         passed_over = tuple((str(entry.path), entry.reason) for entry in found.passed_over)

@@ -12,7 +12,7 @@ import torch
 from torch import Tensor
 
 from upframe.engine.arrays import Pixels
-from upframe.engine.associated import Parts, as_kind, put_together, take_apart, where_lit
+from upframe.engine.associated import AssociatedParts, as_kind, put_together, take_apart, where_lit
 from upframe.engine.clips import upscale_in_order
 from upframe.engine.cuts import Cuts
 from upframe.engine.finite import finite
@@ -77,10 +77,10 @@ def _upscale_clip(
     yield from upscale_in_order(pairs, clip, layers, result)
 
 
-def _parts(image: Image) -> Parts:
+def _parts(image: Image) -> AssociatedParts:
     """Colour and alpha as networks see them."""
     if image.alpha is None or not image.associated:
-        return Parts(image.pixels, image.alpha, None)
+        return AssociatedParts(image.pixels, image.alpha, None)
     return take_apart(image.pixels, image.alpha)
 
 

@@ -11,35 +11,35 @@ from typing import Literal
 import torch
 
 from upframe.engine import events
-from upframe.export import Backend
 from upframe.engine.cuts import choose_cuts
-from upframe.runtime.device import Precision
 from upframe.engine.events import Event
-from upframe.engine.videos import Canvas, FrameUpscaler
-from upframe.runtime.memory import keep_freed_memory
 from upframe.engine.images import upscale_image, upscale_images
 from upframe.engine.pipeline import in_background, overlap
 from upframe.engine.size import Target
 from upframe.engine.timeline import Timeline
 from upframe.engine.upscaler import Upscaler
+from upframe.engine.videos import FrameUpscaler, VideoCanvas
 from upframe.errors import OutputError, UpframeError, as_upframe_error
+from upframe.export import Backend
 from upframe.media.atomic import atomic_output
-from upframe.media.files import Found, Input, search_inputs
+from upframe.media.files import FoundInputs, Input, search_inputs
+from upframe.media.image.file import MAX_PIXELS, read_image, write_image
+from upframe.media.image.image import Image
+from upframe.media.memory import require_memory
+from upframe.media.naming import PlannedOutput, may_be_several, plan_outputs, results_folder
+from upframe.media.naming import Target as OutputTarget
+from upframe.media.numbered import FrameNames
 from upframe.media.video.clock import ClockMode
 from upframe.media.video.encoders import EncoderSettings
-from upframe.media.video.info import CopiedPacket, RawFrame
 from upframe.media.video.frame_folder import FrameFolder
+from upframe.media.video.info import CopiedPacket, RawFrame
 from upframe.media.video.probe import MAX_PIXELS as MAX_FRAME_PIXELS
 from upframe.media.video.reader import VideoReader
 from upframe.media.video.writer import VideoWriter
-from upframe.media.memory import require_memory
-from upframe.media.naming import Planned, may_be_several, plan_outputs, results_folder
-from upframe.media.naming import Target as OutputTarget
-from upframe.media.numbered import FrameNames
-from upframe.media.image.file import MAX_PIXELS, read_image, write_image
-from upframe.media.image.image import Image
 from upframe.models.cards import default_model
 from upframe.ops.sampling import Sampling
+from upframe.runtime.device import Precision
+from upframe.runtime.memory import keep_freed_memory
 
 QUEUE = 6  # frames and packets that wait between two threads: enough for an encoder's uneven pace
 
@@ -93,7 +93,7 @@ def upscale_files(arguments: Sequence[str], output: str | None, settings: Settin
         yield from (events.Failed(name, str(error)) for name, error in found.refused)
 
 
-def _upscale_all(found: Found, arguments: Sequence[str], output: str | None, settings: Settings) -> Iterator[Event]:
+def _upscale_all(found: FoundInputs, arguments: Sequence[str], output: str | None, settings: Settings) -> Iterator[Event]:
     job = _Job(settings)
     label = job.label()
     found = found.without_results(label)
@@ -165,7 +165,7 @@ class _Job:
         """Whether the model named remembers what came before, so that numbered images are a clip to it."""
         return self._upscaler(1, 1).info.kind == "video"
 
-    def run(self, plan: Planned) -> Iterator[Event]:
+    def run(self, plan: PlannedOutput) -> Iterator[Event]:
         """Raises UpframeError for an input that fails."""
         item, target = plan.item, plan.target
         if plan.refusal is not None:
@@ -232,13 +232,15 @@ class _Job:
             yield self._started(item, target, upscaler, shown, info.frames)
             meter = events.Meter(str(item.path), info.frames)
             size = self.settings.target.of(*shown, upscaler.info.scale)
-            for _ in self._upscaled(reader, target, upscaler, Canvas(size, info.kind, upright=upright)):
+            for _ in self._upscaled(reader, target, upscaler, VideoCanvas(size, info.kind, upright=upright)):
                 yield from self.told(item)
                 yield meter.tick()
             yield from self.told(item)
             yield meter.finished(str(target))
 
-    def _upscaled(self, reader: VideoReader, target: OutputTarget, upscaler: Upscaler, canvas: Canvas) -> Iterator[RawFrame]:
+    def _upscaled(
+        self, reader: VideoReader, target: OutputTarget, upscaler: Upscaler, canvas: VideoCanvas
+    ) -> Iterator[RawFrame]:
         """The frames, each once it is written: to a video as they lie, or to images, upright."""
         info, settings = reader.info, self.settings
         open_sink = (

@@ -21,8 +21,6 @@ from torch.utils._python_dispatch import TorchDispatchMode
 from torch.utils._pytree import tree_leaves
 from torch.utils.flop_counter import FlopCounterMode
 
-from upframe.runtime.device import Precision, choose_device, choose_dtype, memory_format, out_of_memory
-from upframe.runtime.rates import measure_rates, wait
 from upframe.errors import CheckpointError, DeviceError, ShapeError
 from upframe.models.catalog import Model
 from upframe.models.frvsr import FRVSR
@@ -30,6 +28,8 @@ from upframe.models.nsrr import NSRR
 from upframe.models.rt4ksr import RT4KSR
 from upframe.models.stssnet import STSSNet
 from upframe.models.ttvsr import TTVSR
+from upframe.runtime.device import Precision, choose_device, choose_dtype, memory_format, out_of_memory
+from upframe.runtime.rates import measure_rates, wait
 
 WARM_UP = 2  # runs that are not timed
 PROBE_SIDE = 64  # of the images an unstated receptive field is looked for in

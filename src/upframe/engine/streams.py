@@ -12,16 +12,15 @@ from typing import Protocol
 import torch
 from torch import Tensor, nn
 
-from upframe.runtime.device import out_of_memory
 from upframe.engine.fitting import cut_back, extend
 from upframe.engine.size import Target
 from upframe.errors import DeviceError
-from upframe.models.frvsr import FRVSR, State
+from upframe.models.frvsr import FRVSR, FRVSRState
 from upframe.models.info import ModelInfo
-from upframe.models.ttvsr import LOOK_AHEAD, TTVSR
-from upframe.models.ttvsr import State as Trajectories
+from upframe.models.ttvsr import LOOK_AHEAD, TTVSR, TTVSRState
 from upframe.ops.resize import resize
 from upframe.ops.shift import centred
+from upframe.runtime.device import out_of_memory
 
 WARM_UP = 5  # frames, reflected, that the published evaluation of FRVSR runs before the first
 CHUNK = 20  # results of TTVSR at a time
@@ -53,7 +52,7 @@ class ImageStream:
 class Recurrent(Protocol):
     """FRVSR, as a module or exported."""
 
-    def step(self, frame: Tensor, state: State | None) -> tuple[Tensor, State]:
+    def step(self, frame: Tensor, state: FRVSRState | None) -> tuple[Tensor, FRVSRState]:
         """The next frame of a running video and what to remember; ``state=None`` begins one."""
 
 
@@ -66,7 +65,7 @@ class RecurrentStream:
 
     def __init__(self, network: Recurrent, warm_up: int = WARM_UP) -> None:
         self._network, self._warm_up = network, warm_up
-        self._state: State | None = None
+        self._state: FRVSRState | None = None
         self._first: list[Tensor] = []
 
     def feed(self, frame: Tensor) -> list[Tensor]:
@@ -100,7 +99,7 @@ class ChunkStream:
 
     def __init__(self, network: TTVSR, *, chunk: int = CHUNK, ahead: int = LOOK_AHEAD) -> None:
         self._network, self._chunk, self._ahead = network, chunk, ahead
-        self._state: Trajectories | None = None
+        self._state: TTVSRState | None = None
         self._frames: list[Tensor] = []
 
     def feed(self, frame: Tensor) -> list[Tensor]:

@@ -11,8 +11,7 @@ import torch
 from torch import Tensor, nn
 
 from upframe.engine.acceleration import accelerate
-from upframe.engine.bad_samples import BRIGHTEST, Watch, upscaled_excess, repaired, usual_brightest
-from upframe.runtime.device import Precision, choose_device, choose_dtype, memory_format, out_of_memory
+from upframe.engine.bad_samples import BRIGHTEST, BadSampleMonitor, repaired, upscaled_excess, usual_brightest
 from upframe.engine.fitting import fit
 from upframe.errors import DeviceError, InputError
 from upframe.models.catalog import Model, load
@@ -22,9 +21,10 @@ from upframe.ops.shift import centred
 from upframe.ops.transfer import decode_linear, encode_linear
 from upframe.rendered.frame import Buffer, RenderedFrame
 from upframe.rendered.history import NSRRHistory, STSSNetHistory, normalised_depth
+from upframe.runtime.device import Precision, choose_device, choose_dtype, memory_format, out_of_memory
 
 
-class Run(Protocol):
+class NetworkCall(Protocol):
     """The network on its device, for tensors of any size: float32 in and out, whatever it computes in."""
 
     def __call__(self, *images: Tensor, positions: Sequence[Tensor] = ()) -> Tensor:
@@ -73,7 +73,7 @@ class Supersampler:
         self.network.to(memory_format=memory_format(self.device))  # type: ignore[call-overload]  # torch's stub lacks it
         accelerate(self.network, self.device, compiled=compile, graphs=graphs, on_note=on_note)
         self._last: _Last | None = None
-        self._watch = Watch(strict=strict, on_note=on_note)
+        self._watch = BadSampleMonitor(strict=strict, on_note=on_note)
 
     def reset(self) -> None:
         """Forget all frames: the next one is the first."""
@@ -179,7 +179,7 @@ class _Stream(Protocol):
 
     def recolour(self, change: Callable[[Tensor], Tensor]) -> None: ...
 
-    def upscale(self, run: Run, frame: dict[str, Tensor]) -> tuple[Tensor, Tensor, Tensor]:
+    def upscale(self, run: NetworkCall, frame: dict[str, Tensor]) -> tuple[Tensor, Tensor, Tensor]:
         """The next frame through the network: the result, not clamped; the brightest colour it saw, or 1; what is beyond."""
 
 
@@ -190,7 +190,7 @@ class _NSRRStream(NSRRHistory):
         super().__init__(length)
         self._scale = scale
 
-    def upscale(self, run: Run, frame: dict[str, Tensor]) -> tuple[Tensor, Tensor, Tensor]:
+    def upscale(self, run: NetworkCall, frame: dict[str, Tensor]) -> tuple[Tensor, Tensor, Tensor]:
         # All five frames go in anew. Kept features would save 2 % of the network, and be wrong once the exposure changed.
         colour, depth, motion = self.step(frame["colour"], disparity(frame["depth"]), frame["motion"])
         brightest = usual_brightest(colour.flatten(0, 1))
@@ -206,7 +206,7 @@ class _STSSNetStream(STSSNetHistory):
         super().__init__(length)
         self._far = far
 
-    def upscale(self, run: Run, frame: dict[str, Tensor]) -> tuple[Tensor, Tensor, Tensor]:
+    def upscale(self, run: NetworkCall, frame: dict[str, Tensor]) -> tuple[Tensor, Tensor, Tensor]:
         colour, mask, history = self.step(frame.get("colour"), frame["depth"], frame["motion"])
         shown = frame | {"depth": normalised_depth(frame["depth"], self._far)}
         features = torch.cat([shown[name] for name in FEATURES], dim=1)

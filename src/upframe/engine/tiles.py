@@ -13,16 +13,16 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from upframe.runtime.device import out_of_memory, release_memory
 from upframe.engine.fitting import cut_back, extend
 from upframe.errors import DeviceError
 from upframe.models.info import ModelInfo
+from upframe.runtime.device import out_of_memory, release_memory
 
 SMALLEST_TILE = 32
 
 
 @dataclass(frozen=True, slots=True)
-class Span:
+class TileSpan:
     """A stretch of one axis: the tile itself, and the stretch with its halo that is given to the network."""
 
     start: int
@@ -31,11 +31,11 @@ class Span:
     halo_stop: int
 
 
-def spans(length: int, tile: int, halo: int) -> Iterator[Span]:
+def spans(length: int, tile: int, halo: int) -> Iterator[TileSpan]:
     """Cut an axis into tiles of at most ``tile``, each with ``halo`` on both sides where the image goes on."""
     for start in range(0, length, tile):
         stop = min(start + tile, length)
-        yield Span(start, stop, max(start - halo, 0), min(stop + halo, length))
+        yield TileSpan(start, stop, max(start - halo, 0), min(stop + halo, length))
 
 
 class Tiler:

@@ -21,7 +21,7 @@ Stage = Literal["read", "convert", "network", "convert back", "write"]
 
 
 @dataclass(frozen=True, slots=True)
-class Span:
+class StageSpan:
     """A stage at work on an item, or on what it still owes at the end: seconds of ``time.perf_counter``."""
 
     stage: Stage
@@ -33,7 +33,7 @@ class Timeline:
     """The spans of all stages, each stage's in order. Stages of several threads may write to it at once."""
 
     def __init__(self) -> None:
-        self.spans: list[Span] = []
+        self.spans: list[StageSpan] = []
 
     def timed(self, stage: Stage, work: Callable[Arguments, Result]) -> Callable[Arguments, Result]:
         """The same function, whose calls are spans of ``stage``."""
@@ -43,7 +43,7 @@ class Timeline:
             try:
                 return work(*arguments, **options)
             finally:
-                self.spans.append(Span(stage, begun, time.perf_counter()))
+                self.spans.append(StageSpan(stage, begun, time.perf_counter()))
 
         return watched
 

@@ -8,24 +8,23 @@ from pathlib import Path
 from typing import Any, Literal, TypeVar, cast, overload
 
 import numpy as np
-import torch
 import PIL.Image
+import torch
 from torch import Tensor, nn
 
 from upframe.engine.acceleration import accelerate
+from upframe.engine.array_kinds import as_array, as_given
 from upframe.engine.arrays import Pixels, to_pixels, to_tensor
 from upframe.engine.associated import within_neighbours
-from upframe.export import Backend, ExportedFile, ExportedImage, ExportedRecurrent, is_exported, open_exported
 from upframe.engine.clips import ClipStream, upscale_in_order
 from upframe.engine.cuts import Cuts, choose_cuts, no_cuts
-from upframe.runtime.device import Precision, choose_device, choose_dtype, memory_format
 from upframe.engine.finite import beyond, finite, usual_range, with_excess
-from upframe.engine.array_kinds import as_array, as_given
 from upframe.engine.layers import from_layers, join_channels, peek, split_channels, to_layers
 from upframe.engine.size import Target
 from upframe.engine.streams import FittedStream, ImageStream, RecurrentStream, Stream, video_stream
 from upframe.engine.tiles import Tiler, automatic_tile, spans
 from upframe.errors import DeviceError, InputError
+from upframe.export import Backend, ExportedFile, ExportedImage, ExportedRecurrent, is_exported, open_exported
 from upframe.models.catalog import Model, load
 from upframe.models.interpolation import Interpolation
 from upframe.ops.alpha import bleed
@@ -33,6 +32,7 @@ from upframe.ops.resize import resize
 from upframe.ops.sampling import Sampling, sample_offset
 from upframe.ops.shift import centred, shift
 from upframe.ops.transfer import decode_linear, encode_linear
+from upframe.runtime.device import Precision, choose_device, choose_dtype, memory_format
 
 Given = TypeVar("Given", Pixels, PIL.Image.Image)
 

@@ -16,19 +16,19 @@ from upframe.engine.clips import upscale_in_order
 from upframe.engine.cuts import Cuts
 from upframe.engine.size import Target
 from upframe.engine.timeline import Timeline
-from upframe.runtime.transfers import behind, transfers
 from upframe.engine.upscaler import Upscaler
 from upframe.media.video.colour import ColourTags
 from upframe.media.video.info import CopiedPacket, FrameKind, PixelLayout, RawFrame
-from upframe.media.video.turning import Turn
+from upframe.media.video.turning import QuarterTurn
 from upframe.ops.colorimetry import Colorimetry, conversion
 from upframe.ops.colour import planes_to_rgb, rgb_to_planes
+from upframe.runtime.transfers import behind, transfers
 
 Item = RawFrame | CopiedPacket
 
 
 @dataclass(frozen=True, slots=True)
-class Canvas:
+class VideoCanvas:
     """What all frames of a video are fitted into: the size (height, width) of the result, and the kind of its first frame.
 
     upright: frames are turned as a player would; else only those that are to be turned otherwise than the first.
@@ -38,7 +38,7 @@ class Canvas:
     first: FrameKind
     upright: bool = False
 
-    def turn(self, kind: FrameKind) -> Turn:
+    def turn(self, kind: FrameKind) -> QuarterTurn:
         """How a frame is turned."""
         return kind.turn if self.upright else self.first.turn.undone().after(kind.turn)
 
@@ -72,7 +72,7 @@ class FrameUpscaler:
         source: tuple[PixelLayout, ColourTags],
         result: tuple[PixelLayout, ColourTags],
         timeline: Timeline | None = None,
-        canvas: Canvas | None = None,
+        canvas: VideoCanvas | None = None,
     ) -> None:
         self.upscaler, self.target, self._timeline = upscaler, target, timeline
         self._source, self._result, self._canvas = source, result, canvas
@@ -116,8 +116,8 @@ class FrameUpscaler:
 class _Shape:
     """Where frames of a kind lie in the result."""
 
-    def __init__(self, canvas: Canvas | None, kind: FrameKind | None, target: Target) -> None:
-        self._turn, self._margins, self.target = Turn(), (0, 0, 0, 0), target
+    def __init__(self, canvas: VideoCanvas | None, kind: FrameKind | None, target: Target) -> None:
+        self._turn, self._margins, self.target = QuarterTurn(), (0, 0, 0, 0), target
         if canvas is None or kind is None:
             return
         self._turn = canvas.turn(kind)

@@ -5,21 +5,21 @@
 """
 
 from upframe.evaluation.compare import Comparison, compare
-from upframe.evaluation.evaluate import Step, Wish, evaluate
-from upframe.evaluation.exhibits import Exhibit
-from upframe.evaluation.protocols import PLAIN, Asked
-from upframe.evaluation.results import Evaluation, Scored, Subject, as_csv
+from upframe.evaluation.evaluate import EvaluationOptions, EvaluationProgress, evaluate
+from upframe.evaluation.panels import Panel
+from upframe.evaluation.protocols import PLAIN, ScoringOptions
+from upframe.evaluation.results import Evaluation, Subject, SubjectScores, as_csv
 
 __all__ = [
     "PLAIN",
-    "Asked",
     "Comparison",
     "Evaluation",
-    "Exhibit",
-    "Scored",
-    "Step",
+    "EvaluationOptions",
+    "EvaluationProgress",
+    "Panel",
+    "ScoringOptions",
     "Subject",
-    "Wish",
+    "SubjectScores",
     "as_csv",
     "compare",
     "evaluate",

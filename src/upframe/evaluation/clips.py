@@ -15,7 +15,7 @@ from upframe.models.info import ModelInfo
 LARGEST_CUT = 8  # low-resolution pixels; networks that want larger multiples pad
 
 
-class Clip(Protocol):
+class ScoredClip(Protocol):
     """What of an :class:`upframe.datasets.clips.EvaluationClip` is used here."""
 
     @property
@@ -37,7 +37,7 @@ class CutClip:
     As RT4KSR's script does it: low resolution is made, or read, first. Raises InputError, on reading, where nothing is left.
     """
 
-    whole: Clip
+    whole: ScoredClip
     scale: int
     multiple: int
 

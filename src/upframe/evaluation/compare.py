@@ -10,19 +10,19 @@ from pathlib import Path
 import torch
 from torch import Tensor
 
-from upframe.runtime.device import choose_device
 from upframe.errors import InputError
-from upframe.evaluation.evaluate import Step
-from upframe.evaluation.exhibits import Exhibit, Showing, crops_told, gather
-from upframe.evaluation.gallery import LOOKED_AT, RESULT, WINDOWS, Plan, Watcher
-from upframe.evaluation.pairs import Pair, PairedClip, pair_up
-from upframe.evaluation.protocols import PLAIN, Asked, choose_protocol
+from upframe.evaluation.evaluate import EvaluationProgress
+from upframe.evaluation.images import LOOKED_AT, RESULT, WINDOWS, ImageCollector, ImagePlan
+from upframe.evaluation.pairs import FramePair, PairedClip, pair_up
+from upframe.evaluation.panels import ClipImages, Panel, crops_told, gather
+from upframe.evaluation.protocols import PLAIN, ScoringOptions, choose_protocol
 from upframe.evaluation.provenance import provenance
 from upframe.evaluation.results import Evaluation, Subject, scored
 from upframe.metrics import LPIPS, TEMPORAL, ClipScorer, ClipScores, Protocol, frame_tensor
 from upframe.metrics.frames import sampled, unit
 from upframe.ops.sampling import Sampling, sample_offset
 from upframe.ops.shift import centred
+from upframe.runtime.device import choose_device
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,24 +31,27 @@ class Comparison:
 
     scale: that of the result, for protocols that cut as many pixels as the scale. sampling: where the samples lay that the
     result was made of, by something that puts them in the middle of their cells: of ``corner`` it is moved to where they were.
-    align: leave out what one side has alone. holes: images that are white where a pixel counts. exhibits: whether images
+    align: leave out what one side has alone. holes: images that are white where a pixel counts. panels: whether images
     are gathered for a page.
     """
 
     result: str
     reference: str
-    asked: Asked = field(default_factory=Asked)
+    scoring: ScoringOptions = field(default_factory=ScoringOptions)
     scale: int = 1
     sampling: Sampling = "centre"
     align: bool = False
     holes: str | None = None
     device: str = "auto"
-    exhibits: bool = False
+    panels: bool = False
 
 
 def compare(
-    wanted: Comparison, *, on_step: Callable[[Step], None] = lambda _: None, on_note: Callable[[str], None] = lambda _: None
-) -> tuple[Evaluation, tuple[Exhibit, ...]]:
+    wanted: Comparison,
+    *,
+    on_step: Callable[[EvaluationProgress], None] = lambda _: None,
+    on_note: Callable[[str], None] = lambda _: None,
+) -> tuple[Evaluation, tuple[Panel, ...]]:
     """Score a result against its reference, frame by frame, holding no more than a frame of each.
 
     Returns the scores and, where asked for, the images of a page. Raises UpframeError: for a side that is missing or cannot
@@ -64,7 +67,7 @@ def compare(
     if wanted.sampling == "corner" and wanted.scale == 1:
         raise InputError("samples at the corner of their cells: say how many times the result was upscaled, with --scale")
     device = choose_device(wanted.device)
-    protocol, lpips = choose_protocol(wanted.asked, PLAIN, device, note)
+    protocol, lpips = choose_protocol(wanted.scoring, PLAIN, device, note)
     if protocol.mask == "hole" and wanted.holes is None:
         raise InputError(f"protocol {protocol.name} counts holes: give their maps with --holes")
     clips = pair_up(wanted.result, wanted.reference, holes=wanted.holes, align=wanted.align, on_note=note)
@@ -82,12 +85,12 @@ def compare(
     absent = [metric for metric in protocol.metrics if metric not in evaluation.metrics]
     if absent and set(absent) <= TEMPORAL:
         raise InputError(f"{', '.join(absent)}: of clips of at least two frames, and {wanted.result} holds none")
-    return evaluation, gather([showing for _, showing in results]) if wanted.exhibits else ()
+    return evaluation, gather([clip_images for _, clip_images in results]) if wanted.panels else ()
 
 
 def _about(wanted: Comparison, clips: int, frames: int) -> dict[str, str | int]:
     about: dict[str, str | int] = {"result": wanted.result, "reference": wanted.reference, "clips": clips, "frames": frames}
-    return about | crops_told(clips if wanted.exhibits else 0)
+    return about | crops_told(clips if wanted.panels else 0)
 
 
 class _Work:
@@ -99,7 +102,7 @@ class _Work:
         protocol: Protocol,
         lpips: LPIPS | None,
         device: torch.device,
-        on_step: Callable[[Step], None],
+        on_step: Callable[[EvaluationProgress], None],
         clips: list[PairedClip],
     ) -> None:
         self._wanted, self._protocol, self._lpips = wanted, protocol, lpips
@@ -108,7 +111,7 @@ class _Work:
         self._total = None if None in counts else sum(count or 0 for count in counts)
         self.done = 0
 
-    def clip(self, number: int, clip: PairedClip) -> tuple[ClipScores, Showing]:
+    def clip(self, number: int, clip: PairedClip) -> tuple[ClipScores, ClipImages]:
         watcher, plan = self._watcher(number, clip)
         names: list[str] = []
         scorer = ClipScorer(
@@ -125,9 +128,9 @@ class _Work:
                     watcher.see(index, result, reference)
                 names.append(pair.name)
                 self.done += 1
-                self._on_step(Step(self.done, self._total, self._wanted.result, clip.name))
+                self._on_step(EvaluationProgress(self.done, self._total, self._wanted.result, clip.name))
             scores = scorer.finish()
-        return scores, Showing(clip.name, names, {RESULT: watcher.finish()})
+        return scores, ClipImages(clip.name, names, {RESULT: watcher.finish()})
 
     def _placed(self, result: Tensor) -> Tensor:
         """A frame (3, h, w) moved to where its samples were, of the same type."""
@@ -137,14 +140,14 @@ class _Work:
         moved = centred(unit(result)[None], self._wanted.scale, (offset, offset))[0]
         return sampled(moved, "round") if result.dtype is torch.uint8 else moved
 
-    def _watcher(self, number: int, clip: PairedClip) -> tuple[Watcher, Plan]:
-        few = self._wanted.exhibits and number < WINDOWS
-        plan = Plan(
-            window=(clip.frames or 1) // 2 if few else None, profile=few, blocks=self._wanted.exhibits and number < LOOKED_AT
+    def _watcher(self, number: int, clip: PairedClip) -> tuple[ImageCollector, ImagePlan]:
+        few = self._wanted.panels and number < WINDOWS
+        plan = ImagePlan(
+            window=(clip.frames or 1) // 2 if few else None, profile=few, blocks=self._wanted.panels and number < LOOKED_AT
         )
-        return Watcher(RESULT, plan), plan
+        return ImageCollector(RESULT, plan), plan
 
-    def _check_sizes(self, pair: Pair) -> None:
+    def _check_sizes(self, pair: FramePair) -> None:
         """Raise InputError for sizes that differ by as many pixels as the scale, or at all where there is none."""
         (height, width), (rows, columns) = pair.result.shape[:2], pair.reference.shape[:2]
         if max(abs(height - rows), abs(width - columns)) >= self._wanted.scale and (height, width) != (rows, columns):

@@ -15,18 +15,16 @@ from upframe.datasets.clips import EvaluationSet
 from upframe.datasets.degradation import named
 from upframe.datasets.evaluation_set import open_set
 from upframe.engine.arrays import to_pixels
-from upframe.runtime.device import Precision, choose_device
-from upframe.runtime.memory import keep_freed_memory
 from upframe.errors import InputError
-from upframe.evaluation.clips import Clip, CutClip, common_multiple
-from upframe.evaluation.exhibits import PLAIN_FAMILY, Exhibit, Showing, crops_told, gather
-from upframe.evaluation.gallery import LOOKED_AT, WINDOWS, Place, Plan, Watcher
-from upframe.evaluation.journal import Item, Journal
+from upframe.evaluation.clips import CutClip, ScoredClip, common_multiple
+from upframe.evaluation.images import LOOKED_AT, WINDOWS, BlockPlace, ImageCollector, ImagePlan
+from upframe.evaluation.journal import EvaluationJournal, JournalItem
 from upframe.evaluation.models import listed, load_models, usual_degradation, warn
-from upframe.evaluation.protocols import Asked, choose_protocol, default_protocol
+from upframe.evaluation.panels import PLAIN_FAMILY, ClipImages, Panel, crops_told, gather
+from upframe.evaluation.protocols import ScoringOptions, choose_protocol, default_protocol
 from upframe.evaluation.provenance import provenance
 from upframe.evaluation.results import Evaluation, Subject, scored
-from upframe.evaluation.runs import Upscaled, Run, RunSettings, make_run
+from upframe.evaluation.runs import ModelRun, RunSettings, UpscaledFrame, make_run
 from upframe.evaluation.sampling import sampling_in
 from upframe.media.image.file import write_image
 from upframe.media.image.image import Image
@@ -35,9 +33,11 @@ from upframe.models.info import ModelInfo
 from upframe.ops.resize import upscale
 from upframe.ops.sampling import Sampling
 from upframe.ops.shift import centred
+from upframe.runtime.device import Precision, choose_device
+from upframe.runtime.memory import keep_freed_memory
 
 
-class Step(NamedTuple):
+class EvaluationProgress(NamedTuple):
     """Where an evaluation is: frames done of all, and what is at work."""
 
     done: int
@@ -47,19 +47,19 @@ class Step(NamedTuple):
 
 
 @dataclass(frozen=True, slots=True)
-class Wish:
+class EvaluationOptions:
     """What is to be evaluated, and how.
 
     models: names or files. place: the data set, by name or path. scale: of the models where None. degradation: by name; where
     None, the files of low resolution that are there, else what the models were trained for. low: where low resolution lies.
     multiple: what low resolution is cut to; where None, what all models take without padding.
     cuts: as for :func:`upframe.engine.cuts.choose_cuts`. far: as for :class:`upframe.Supersampler`. journal: the folder of
-    finished items, which are not done again. keep: a folder for the results. exhibits: whether to gather images for a page.
+    finished items, which are not done again. keep: a folder for the results. panels: whether to gather images for a page.
     """
 
     models: tuple[str, ...]
     place: str
-    asked: Asked = field(default_factory=Asked)
+    scoring: ScoringOptions = field(default_factory=ScoringOptions)
     scale: int | None = None
     degradation: str | None = None
     layout: str = "auto"
@@ -71,15 +71,18 @@ class Wish:
     far: float | None = None
     journal: Path | None = None
     keep: Path | None = None
-    exhibits: bool = False
+    panels: bool = False
 
 
 def evaluate(
-    wish: Wish, *, on_step: Callable[[Step], None] = lambda _: None, on_note: Callable[[str], None] = lambda _: None
-) -> tuple[Evaluation, tuple[Exhibit, ...]]:
+    options: EvaluationOptions,
+    *,
+    on_step: Callable[[EvaluationProgress], None] = lambda _: None,
+    on_note: Callable[[str], None] = lambda _: None,
+) -> tuple[Evaluation, tuple[Panel, ...]]:
     """Run every model, and bicubic, over a set; score and time each frame.
 
-    Returns the scores and, where ``wish.exhibits``, the images of a page. Memory holds a frame at a time, and what a model
+    Returns the scores and, where ``options.panels``, the images of a page. Memory holds a frame at a time, and what a model
     looks ahead. Raises UpframeError: for models of different scales, a set or weights that are not there, frames that do not
     fit, and whatever metrics raise.
     """
@@ -91,19 +94,21 @@ def evaluate(
             on_note(text)
 
     keep_freed_memory()
-    models = load_models(wish.models, wish.scale)
+    models = load_models(options.models, options.scale)
     infos = [model.info for model in models]
-    device = choose_device(wish.device)
-    dataset = _open(wish, infos)
-    protocol, lpips = choose_protocol(wish.asked, default_protocol(dataset, infos), device, note)
+    device = choose_device(options.device)
+    dataset = _open(options, infos)
+    protocol, lpips = choose_protocol(options.scoring, default_protocol(dataset, infos), device, note)
     warn(infos, dataset, note)
     sampling = sampling_in(dataset)
-    settings = RunSettings(wish.device, wish.precision, wish.cuts, wish.far, sampling)
+    settings = RunSettings(options.device, options.precision, options.cuts, options.far, sampling)
     runs = [make_run(model, dataset.clips, settings) for model in models]
-    multiple = 1 if dataset.kind == "rendered" else wish.multiple or common_multiple(infos)
-    clips: Sequence[Clip] = dataset.clips if multiple == 1 else [CutClip(c, dataset.scale, multiple) for c in dataset.clips]
+    multiple = 1 if dataset.kind == "rendered" else options.multiple or common_multiple(infos)
+    clips: Sequence[ScoredClip] = (
+        dataset.clips if multiple == 1 else [CutClip(c, dataset.scale, multiple) for c in dataset.clips]
+    )
     total = dataset.frames * len(runs)
-    work = _Work(wish, dataset, protocol, lpips, on_step, sampling=sampling, multiple=multiple, total=total)
+    work = _Work(options, dataset, protocol, lpips, on_step, sampling=sampling, multiple=multiple, total=total)
     items = [work.clip(number, clip, runs) for number, clip in enumerate(clips)]
     subjects = [_subject(run.info, [row[column] for row in items]) for column, run in enumerate(runs)]
     for subject in subjects:
@@ -115,35 +120,35 @@ def evaluate(
         scored=tuple(
             scored(subject, tuple(row[column].scores for row in items), protocol) for column, subject in enumerate(subjects)
         ),
-        about=_about(dataset, sampling, multiple) | crops_told(len(clips) if wish.exhibits else 0),
+        about=_about(dataset, sampling, multiple) | crops_told(len(clips) if options.panels else 0),
         notes=tuple(notes),
         made=provenance(device),
     )
     if not evaluation.metrics:
         raise InputError(f"{dataset.name}: {', '.join(protocol.metrics)}: no frame has a value. {protocol}")
-    return evaluation, _exhibits(clips, runs, items) if wish.exhibits else ()
+    return evaluation, _panels(clips, runs, items) if options.panels else ()
 
 
-def _exhibits(clips: Sequence[Clip], runs: Sequence[Run], items: Sequence[Sequence[Item]]) -> tuple[Exhibit, ...]:
+def _panels(clips: Sequence[ScoredClip], runs: Sequence[ModelRun], items: Sequence[Sequence[JournalItem]]) -> tuple[Panel, ...]:
     """What is shown of ``items``, by clip and model."""
     return gather(
         [
-            Showing(clip.name, clip.frame_names, {run.info.name: item.images for run, item in zip(runs, row, strict=True)})
+            ClipImages(clip.name, clip.frame_names, {run.info.name: item.images for run, item in zip(runs, row, strict=True)})
             for clip, row in zip(clips, items, strict=True)
         ]
     )
 
 
-def _open(wish: Wish, infos: Sequence[ModelInfo]) -> EvaluationSet:
+def _open(options: EvaluationOptions, infos: Sequence[ModelInfo]) -> EvaluationSet:
     """The set, its low resolution made as is named, else as the models were trained."""
-    if wish.far is not None and not wish.far > 0:
-        raise InputError(f"the largest depth of STSSNet (far) must be above 0, not {wish.far}")
-    degradation = None if wish.degradation is None else named(wish.degradation)
-    if degradation is None and wish.low is None:
+    if options.far is not None and not options.far > 0:
+        raise InputError(f"the largest depth of STSSNet (far) must be above 0, not {options.far}")
+    degradation = None if options.degradation is None else named(options.degradation)
+    if degradation is None and options.low is None:
         degradation = usual_degradation(infos)
-    dataset = open_set(wish.place, scale=infos[0].scale, degradation=degradation, layout=wish.layout, low=wish.low)
-    if dataset.kind == "rendered" and (wish.degradation is not None or wish.low is not None or wish.multiple is not None):
-        raise InputError(f"{wish.place}: rendered frames are scored as they are: leave out --degradation, --low, --multiple")
+    dataset = open_set(options.place, scale=infos[0].scale, degradation=degradation, layout=options.layout, low=options.low)
+    if dataset.kind == "rendered" and (options.degradation, options.low, options.multiple) != (None, None, None):
+        raise InputError(f"{options.place}: rendered frames are scored as they are: leave out --degradation, --low, --multiple")
     return dataset
 
 
@@ -162,7 +167,7 @@ def _about(dataset: EvaluationSet, sampling: Sampling, multiple: int) -> dict[st
     }
 
 
-def _subject(info: ModelInfo, items: Sequence[Item]) -> Subject:
+def _subject(info: ModelInfo, items: Sequence[JournalItem]) -> Subject:
     described: dict[str, str | int] = {"family": info.family, "trained for": info.degradation, "licence": info.licence}
     if info.parameters:
         described["parameters"] = info.parameters
@@ -176,24 +181,24 @@ class _Work:
 
     def __init__(
         self,
-        wish: Wish,
+        options: EvaluationOptions,
         dataset: EvaluationSet,
         protocol: Protocol,
         lpips: LPIPS | None,
-        on_step: Callable[[Step], None],
+        on_step: Callable[[EvaluationProgress], None],
         *,
         sampling: Sampling,
         multiple: int,
         total: int,
     ) -> None:
-        self._wish, self._set, self._protocol, self._lpips = wish, dataset, protocol, lpips
-        self._sampling, self._multiple, self._journal = sampling, multiple, Journal(wish.journal)
+        self._wish, self._set, self._protocol, self._lpips = options, dataset, protocol, lpips
+        self._sampling, self._multiple, self._journal = sampling, multiple, EvaluationJournal(options.journal)
         self._on_step, self._done, self._total = on_step, 0, total
 
-    def clip(self, number: int, clip: Clip, runs: Sequence[Run]) -> list[Item]:
+    def clip(self, number: int, clip: ScoredClip, runs: Sequence[ModelRun]) -> list[JournalItem]:
         """All models on one clip. The first decides which places are shown of it."""
         plan = self._plan(number, clip)
-        places: tuple[Place, ...] | None = None
+        places: tuple[BlockPlace, ...] | None = None
         items = []
         for run in runs:
             item = self._item(clip, run, plan, places)
@@ -201,13 +206,13 @@ class _Work:
             items.append(item)
         return items
 
-    def _plan(self, number: int, clip: Clip) -> Plan:
-        if not self._wish.exhibits:
-            return Plan()
+    def _plan(self, number: int, clip: ScoredClip) -> ImagePlan:
+        if not self._wish.panels:
+            return ImagePlan()
         few = number < WINDOWS
-        return Plan(window=clip.scored[len(clip.scored) // 2] if few else None, profile=few, blocks=number < LOOKED_AT)
+        return ImagePlan(window=clip.scored[len(clip.scored) // 2] if few else None, profile=few, blocks=number < LOOKED_AT)
 
-    def _item(self, clip: Clip, run: Run, plan: Plan, places: tuple[Place, ...] | None) -> Item:
+    def _item(self, clip: ScoredClip, run: ModelRun, plan: ImagePlan, places: tuple[BlockPlace, ...] | None) -> JournalItem:
         key = self._key(clip, run)
         shown = "" if plan.empty else f"{plan} {places}"
         item = self._journal.find(key)
@@ -218,14 +223,14 @@ class _Work:
         self._journal.keep(key, item)
         return item
 
-    def _key(self, clip: Clip, run: Run) -> dict[str, Any]:
+    def _key(self, clip: ScoredClip, run: ModelRun) -> dict[str, Any]:
         """All that the scores of a model on a clip depend on."""
-        wish = self._wish
+        options = self._wish
         return {
             "model": run.info.sha256 or f"{run.info.family}-x{run.info.scale}",
             "protocol": self._protocol.digest(),
-            "set": str(Path(wish.place).resolve()) if Path(wish.place).exists() else wish.place,
-            "low": self._set.low_source if wish.low is None else str(wish.low.resolve()),
+            "set": str(Path(options.place).resolve()) if Path(options.place).exists() else options.place,
+            "low": self._set.low_source if options.low is None else str(options.low.resolve()),
             "degradation": self._set.degradation,
             "sampling": [self._sampling, run.info.sampling],
             "clip": clip.name,
@@ -233,15 +238,15 @@ class _Work:
             "scored": list(clip.scored),
             "multiple": self._multiple,
             "scale": run.info.scale,
-            "precision": wish.precision,
+            "precision": options.precision,
             "device": run.device.type,
-            "cuts": wish.cuts,
-            "far": wish.far,
+            "cuts": options.cuts,
+            "far": options.far,
         }
 
-    def _run(self, clip: Clip, run: Run, plan: Plan, places: tuple[Place, ...] | None) -> Item:
+    def _run(self, clip: ScoredClip, run: ModelRun, plan: ImagePlan, places: tuple[BlockPlace, ...] | None) -> JournalItem:
         scale, milliseconds = run.info.scale, []
-        watcher = Watcher(run.info.name, plan, scale=scale, places=places)
+        watcher = ImageCollector(run.info.name, plan, scale=scale, places=places)
         numbered = self._set.kind == "rendered"  # frames are known by their number, which tells the drawn from the made
         lpips_device = self._lpips.shift.device if self._lpips is not None else run.device
         with ClipScorer(self._protocol, scale=scale, name=clip.name, lpips=self._lpips) as scorer, torch.inference_mode():
@@ -259,9 +264,11 @@ class _Work:
                 self._tell(clip, run, 1)
             self._tell(clip, run, len(clip.frame_names) - len(milliseconds))
             scores = scorer.finish()
-        return Item(scores, tuple(milliseconds), watcher.finish())
+        return JournalItem(scores, tuple(milliseconds), watcher.finish())
 
-    def _watch(self, watcher: Watcher, upscaled: Upscaled, reference: Tensor, run: Run, *, first: bool) -> None:
+    def _watch(
+        self, watcher: ImageCollector, upscaled: UpscaledFrame, reference: Tensor, run: ModelRun, *, first: bool
+    ) -> None:
         result = upscaled.image.to(reference.device)
         if not first or upscaled.low is None:
             watcher.see(upscaled.index, result, reference)
@@ -272,25 +279,25 @@ class _Work:
             plain = centred(upscale(low[None], run.info.scale), run.info.scale, upscaled.offset)[0]
         watcher.see(upscaled.index, result, reference, low, plain)
 
-    def _result_path(self, folder: Path, clip: Clip, run: Run, index: int) -> Path:
+    def _result_path(self, folder: Path, clip: ScoredClip, run: ModelRun, index: int) -> Path:
         model = folder / run.info.name
         return (
             model / f"{clip.name}.png" if len(clip.frame_names) == 1 else model / clip.name / f"{clip.frame_names[index]}.png"
         )
 
-    def _kept(self, clip: Clip, run: Run) -> bool:
+    def _kept(self, clip: ScoredClip, run: ModelRun) -> bool:
         """Whether all results are there that are to be kept."""
         folder = self._wish.keep
         return folder is None or all(
             self._result_path(folder, clip, run, index).is_file() for index in range(len(clip.frame_names))
         )
 
-    def _write(self, clip: Clip, run: Run, upscaled: Upscaled) -> None:
+    def _write(self, clip: ScoredClip, run: ModelRun, upscaled: UpscaledFrame) -> None:
         """Keep a result as an 8-bit PNG, under the model's and the clip's name."""
         if self._wish.keep is not None:
             pixels = to_pixels(upscaled.image[None], np.dtype(np.uint8))
             write_image(self._result_path(self._wish.keep, clip, run, upscaled.index), Image(pixels), overwrite=True)
 
-    def _tell(self, clip: Clip, run: Run, frames: int) -> None:
+    def _tell(self, clip: ScoredClip, run: ModelRun, frames: int) -> None:
         self._done += frames
-        self._on_step(Step(self._done, self._total, run.info.name, clip.name))
+        self._on_step(EvaluationProgress(self._done, self._total, run.info.name, clip.name))

@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from upframe.errors import OutputError
-from upframe.evaluation.gallery import Images
+from upframe.evaluation.images import SubjectImages
 from upframe.media.atomic import atomic_output
 from upframe.metrics import METRICS, ClipScores, FrameScores
 
@@ -22,16 +22,16 @@ _NAME = re.compile(r"[0-9a-f]{24}\.json")
 
 
 @dataclass(frozen=True, slots=True)
-class Item:
+class JournalItem:
     """One model on one clip: its scores, the milliseconds of each frame, what is shown of it and by which plan."""
 
     scores: ClipScores
     milliseconds: tuple[float, ...]
-    images: Images
+    images: SubjectImages
     shown: str = ""
 
 
-class Journal:
+class EvaluationJournal:
     """A folder with a file for each item, found again by all that the item depends on.
 
     Without a folder nothing is kept. A file that cannot be read, or is of another version, counts as not there.
@@ -54,22 +54,22 @@ class Journal:
         for path in items:
             path.unlink()
 
-    def find(self, key: Mapping[str, Any]) -> Item | None:
+    def find(self, key: Mapping[str, Any]) -> JournalItem | None:
         """What was kept under a key; None where there is nothing."""
         if self.folder is None:
             return None
         with suppress(OSError, ValueError, LookupError, TypeError, AttributeError):
             content = json.loads(self._path(key).read_text(encoding="utf-8"))
             if content["format"] == FORMAT and content["key"] == json.loads(json.dumps(key)):
-                return Item(
+                return JournalItem(
                     _scores(content["scores"]),
                     tuple(float(value) for value in content["milliseconds"]),
-                    Images.from_json(content["images"]),
+                    SubjectImages.from_json(content["images"]),
                     str(content["shown"]),
                 )
         return None
 
-    def keep(self, key: Mapping[str, Any], item: Item) -> None:
+    def keep(self, key: Mapping[str, Any], item: JournalItem) -> None:
         """Write an item, whole or not at all. Raises OutputError."""
         if self.folder is None:
             return

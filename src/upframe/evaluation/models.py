@@ -9,8 +9,8 @@ from upframe.datasets.clips import EvaluationSet
 from upframe.datasets.degradation import DEGRADATIONS, Degradation
 from upframe.datasets.rendered_clips import AS_RENDERED
 from upframe.errors import InputError
-from upframe.evaluation.exhibits import PLAIN_FAMILY
-from upframe.evaluation.gallery import LOW, REFERENCE, RESULT
+from upframe.evaluation.images import LOW, REFERENCE, RESULT
+from upframe.evaluation.panels import PLAIN_FAMILY
 from upframe.evaluation.sampling import made_by
 from upframe.models.catalog import Model, load
 from upframe.models.info import ModelInfo

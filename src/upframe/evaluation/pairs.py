@@ -11,11 +11,11 @@ from itertools import pairwise
 from pathlib import Path, PurePosixPath
 from typing import Any, NamedTuple
 
-from numpy.typing import NDArray
 import PIL.Image
+from numpy.typing import NDArray
 
-from upframe.datasets.videos import rgb_of
 from upframe.datasets.images import read_rgb, read_seen
+from upframe.datasets.videos import rgb_of
 from upframe.errors import InputError
 from upframe.media.files import Input, find_inputs, natural_key
 from upframe.media.video.info import RawFrame
@@ -26,7 +26,7 @@ Pixels = NDArray[Any]
 Notes = Callable[[str], None]
 
 
-class Pair(NamedTuple):
+class FramePair(NamedTuple):
     """One frame of both sides: (h, w, 3) RGB of uint8, uint16 or float32, display-referred; ``hole`` (h, w, 3) likewise."""
 
     name: str
@@ -47,7 +47,7 @@ class PairedClip:
     name: str
     frames: int | None
     rate: float
-    open: Callable[[], Generator[Pair, None, None]]
+    open: Callable[[], Generator[FramePair, None, None]]
 
 
 @dataclass(frozen=True, slots=True)
@@ -213,11 +213,11 @@ def _image_clips(images: Sequence[_Files], reference: str, on_note: Notes) -> li
 
 
 def _image_clip(name: str, files: Sequence[_Files], on_note: Notes) -> PairedClip:
-    def read() -> Generator[Pair, None, None]:
+    def read() -> Generator[FramePair, None, None]:
         for frame, ours, theirs, hole in files:
             marks = None if hole is None else read_rgb(hole)
             result, reference = read_seen(ours, on_note), read_seen(theirs, on_note)
-            yield Pair(PurePosixPath(frame).name, result, reference, marks, f"{ours} and {theirs}")
+            yield FramePair(PurePosixPath(frame).name, result, reference, marks, f"{ours} and {theirs}")
 
     return PairedClip(name, len(files), 0.0, read)
 
@@ -296,14 +296,14 @@ def _ordered_clip(name: str, ours: _Frames, theirs: _Frames, *, align: bool, on_
         )
     counts = [count for count in (ours.count, theirs.count) if count is not None]
 
-    def read() -> Generator[Pair, None, None]:
+    def read() -> Generator[FramePair, None, None]:
         index = 0
         with closing(ours.open()) as mine, closing(theirs.open()) as others:
             while True:
                 result, reference = next(mine, None), next(others, None)
                 if result is None or reference is None:
                     break
-                yield Pair(f"{index:05d}", result, reference, None, f"{ours.path} and {theirs.path}, frame {index}")
+                yield FramePair(f"{index:05d}", result, reference, None, f"{ours.path} and {theirs.path}, frame {index}")
                 index += 1
         if result is not reference:
             short, long = (ours, theirs) if result is None else (theirs, ours)

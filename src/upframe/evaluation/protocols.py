@@ -22,7 +22,7 @@ _WITH_LPIPS = frozenset(("lpips", "tlp"))
 
 
 @dataclass(frozen=True, slots=True)
-class Asked:
+class ScoringOptions:
     """What a user says about the numbers: a protocol's name, other metrics, which pixels count, files of LPIPS weights."""
 
     protocol: str | None = None
@@ -47,7 +47,7 @@ def default_protocol(dataset: EvaluationSet, infos: Iterable[ModelInfo]) -> Prot
 
 
 def choose_protocol(
-    asked: Asked, default: Protocol, device: torch.device, on_note: Callable[[str], None]
+    scoring: ScoringOptions, default: Protocol, device: torch.device, on_note: Callable[[str], None]
 ) -> tuple[Protocol, LPIPS | None]:
     """The protocol, and LPIPS on a device where a metric needs it.
 
@@ -55,17 +55,19 @@ def choose_protocol(
     by name; weights of another network than the protocol's change its name, and that is noted, too. Raises InputError for
     names that are not known, CheckpointError for weights that are missing or cannot be read.
     """
-    protocol = default if asked.protocol is None else PLAIN if asked.protocol == PLAIN.name else find_protocol(asked.protocol)
-    if asked.metrics:
-        protocol = protocol.select(asked.metrics)
-    if asked.mode is not None:
-        protocol = protocol.masked(asked.mode)
+    protocol = default
+    if scoring.protocol is not None:
+        protocol = PLAIN if scoring.protocol == PLAIN.name else find_protocol(scoring.protocol)
+    if scoring.metrics:
+        protocol = protocol.select(scoring.metrics)
+    if scoring.mode is not None:
+        protocol = protocol.masked(scoring.mode)
     if not _WITH_LPIPS & set(protocol.metrics):
         return protocol, None
     try:
-        network = load_lpips(*asked.lpips_files)
+        network = load_lpips(*scoring.lpips_files)
     except CheckpointError as error:
-        if asked.lpips_files or _WITH_LPIPS & set(asked.metrics):
+        if scoring.lpips_files or _WITH_LPIPS & set(scoring.metrics):
             raise
         on_note(f"protocol {protocol.name} without LPIPS and tLP: {error}")
         return protocol.select(metric for metric in protocol.metrics if metric not in _WITH_LPIPS), None

@@ -62,7 +62,7 @@ class Subject:
 
 
 @dataclass(frozen=True, slots=True)
-class Scored:
+class SubjectScores:
     """A subject with its scores."""
 
     subject: Subject
@@ -85,7 +85,7 @@ class Evaluation:
 
     title: str
     protocol: Protocol
-    scored: tuple[Scored, ...]
+    scored: tuple[SubjectScores, ...]
     about: dict[str, str | int] = field(default_factory=dict)
     notes: tuple[str, ...] = ()
     made: dict[str, str] = field(default_factory=dict)
@@ -95,7 +95,7 @@ class Evaluation:
         """Those of the protocol that have a value for any subject."""
         return tuple(metric for metric in self.protocol.metrics if any(metric in one.averages.result for one in self.scored))
 
-    def parts(self, one: Scored) -> dict[str, Values]:
+    def parts(self, one: SubjectScores) -> dict[str, Values]:
         """The two means whose mean is a subject's result, where the protocol tells even frames from odd ones; else nothing."""
         if self.protocol.averaging != "parity":
             return {}
@@ -135,9 +135,9 @@ def _rounded(value: float | None) -> float | None:
     return None if value is None else round(value, 3)
 
 
-def scored(subject: Subject, clips: tuple[ClipScores, ...], protocol: Protocol) -> Scored:
+def scored(subject: Subject, clips: tuple[ClipScores, ...], protocol: Protocol) -> SubjectScores:
     """Average a subject's clips. Raises InputError without any frame."""
-    return Scored(subject, clips, average(clips, protocol))
+    return SubjectScores(subject, clips, average(clips, protocol))
 
 
 def as_csv(evaluation: Evaluation) -> str:

@@ -16,24 +16,24 @@ from torch import Tensor
 from upframe.datasets.rendered_clips import RenderedEvaluationClip
 from upframe.datasets.stssnet_files import StoredClip
 from upframe.engine.cuts import choose_cuts
-from upframe.runtime.device import Precision, choose_device, choose_dtype
 from upframe.engine.fitting import fit
 from upframe.engine.layers import to_layers
-from upframe.runtime.rates import wait
 from upframe.engine.supersampler import Supersampler
 from upframe.engine.upscaler import Upscaler
 from upframe.errors import InputError
-from upframe.evaluation.clips import Clip
+from upframe.evaluation.clips import ScoredClip
 from upframe.models.catalog import Model
 from upframe.models.info import ModelInfo
 from upframe.models.stssnet import STSSNet
 from upframe.ops.sampling import Sampling, sample_offset
 from upframe.ops.shift import centred
 from upframe.rendered.frame import RenderedFrame
+from upframe.runtime.device import Precision, choose_device, choose_dtype
+from upframe.runtime.rates import wait
 
 
 @dataclass(frozen=True, slots=True)
-class Upscaled:
+class UpscaledFrame:
     """A result (3, scale*h, scale*w), the frame at low resolution (3, h, w), and the milliseconds it took the network.
 
     Both float32, nominally in [0, 1] and not clamped, on the model's device. low: None for a frame that was not drawn.
@@ -47,13 +47,13 @@ class Upscaled:
     offset: tuple[float, float] = (0.0, 0.0)
 
 
-class Run(Protocol):
+class ModelRun(Protocol):
     """A model that is ready."""
 
     info: ModelInfo
     device: torch.device
 
-    def __call__(self, clip: Clip) -> Iterator[Upscaled]:
+    def __call__(self, clip: ScoredClip) -> Iterator[UpscaledFrame]:
         """Every frame of a clip in order."""
 
 
@@ -70,7 +70,7 @@ class RunSettings(NamedTuple):
     sampling: Sampling = "centre"
 
 
-def make_run(model: Model, clips: Sequence[Clip], settings: RunSettings) -> Run:
+def make_run(model: Model, clips: Sequence[ScoredClip], settings: RunSettings) -> ModelRun:
     """A model made ready for the clips of a set. Raises InputError where it wants frames of another kind."""
     device, precision, cuts, far, sampling = settings
     if model.info.kind != "rendered":
@@ -99,7 +99,7 @@ class UpscalerRun:
         self._cuts = choose_cuts(cuts)
         self._sizes: set[torch.Size] = set()
 
-    def __call__(self, clip: Clip) -> Iterator[Upscaled]:
+    def __call__(self, clip: ScoredClip) -> Iterator[UpscaledFrame]:
         stream = self.upscaler.open_clip(cuts=self._cuts())
         clock, waiting, drawn = _Clock(self.device), deque[tuple[int, Tensor]](), 0
         for index in (*range(len(clip.frame_names)), None):
@@ -118,7 +118,7 @@ class UpscalerRun:
                 jitter = clip.jitter(done) if isinstance(clip, RenderedEvaluationClip) else (0.0, 0.0)
                 offset = sample_offset(self.upscaler.sampling, self.info.scale)
                 offsets = offset + jitter[0], offset + jitter[1]
-                yield Upscaled(done, centred(image, self.info.scale, jitter)[0], low, share, offsets)
+                yield UpscaledFrame(done, centred(image, self.info.scale, jitter)[0], low, share, offsets)
         if not drawn:
             raise InputError(f"{clip.name}: none of its frames has a colour, which {self.info.name} upscales")
 
@@ -139,7 +139,7 @@ class StoredRun:
         self._network = model.network.to(self.device, self._dtype)
 
     @torch.inference_mode()
-    def __call__(self, clip: Clip) -> Iterator[Upscaled]:
+    def __call__(self, clip: ScoredClip) -> Iterator[UpscaledFrame]:
         if not isinstance(clip, StoredClip):
             raise InputError(f"{clip.name}: {self.info.name} needs frames that are stored with what it takes")
         clock = _Clock(self.device)
@@ -151,7 +151,7 @@ class StoredRun:
                 image = self._network(*arguments).float()
             cut = image[0, :, : height * self.info.scale, : width * self.info.scale]
             low = torch.from_numpy(stored.colour[3:]).to(self.device)
-            yield Upscaled(index, cut, low, clock.share(1))
+            yield UpscaledFrame(index, cut, low, clock.share(1))
 
     def _placed(self, array: NDArray[np.float32]) -> Tensor:
         """(c, h, w) or (t, c, h, w) as the network takes it: with a dimension of the batch, its sides fitting."""
@@ -167,7 +167,7 @@ class RenderedRun:
         self._supersampler = supersampler
         self._interleaved = isinstance(model.network, STSSNet)
 
-    def __call__(self, clip: Clip) -> Iterator[Upscaled]:
+    def __call__(self, clip: ScoredClip) -> Iterator[UpscaledFrame]:
         if not isinstance(clip, RenderedEvaluationClip):
             raise InputError(f"{clip.name}: {self.info.name} needs rendered frames")
         clock = _Clock(self.device)
@@ -180,7 +180,7 @@ class RenderedRun:
             except InputError as error:
                 raise InputError(f"{clip.label(index)}: {error}") from error
             image = clip.shown(index, torch.as_tensor(light).permute(2, 0, 1))
-            yield Upscaled(index, image, self._low(clip, index), clock.share(1), clip.jitter(index))
+            yield UpscaledFrame(index, image, self._low(clip, index), clock.share(1), clip.jitter(index))
 
     def _placed(self, frame: RenderedFrame) -> RenderedFrame:
         """The frame on the device, where a renderer would have it."""

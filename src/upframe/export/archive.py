@@ -48,7 +48,7 @@ DTYPES = {  # by torch's numbers
 
 
 @dataclass(frozen=True, slots=True)
-class Archive:
+class ExportedProgram:
     """What is read of a .pt2. ``graph``: as it stands in the JSON; ``tensors``: weights, buffers and constants by name."""
 
     graph: Mapping[str, Any]
@@ -56,7 +56,7 @@ class Archive:
     description: Mapping[str, Any]
 
 
-def read_archive(path: Path) -> Archive:
+def read_archive(path: Path) -> ExportedProgram:
     """The contents of a .pt2.
 
     Raises CheckpointError for one that holds anything but what Upframe exports, zipfile.BadZipFile for no archive, and
@@ -71,7 +71,7 @@ def read_archive(path: Path) -> Archive:
             raise CheckpointError(f"{path}: was written by another version of torch: export it again with `upframe export`")
         tensors = _tensors(path, file, members, "weight") | _tensors(path, file, members, "constant")
         description = _json(path, file, members[_DESCRIPTION]) if _DESCRIPTION in members else {}
-    return Archive(program["graph_module"], tensors, description)
+    return ExportedProgram(program["graph_module"], tensors, description)
 
 
 def _members(path: Path, file: zipfile.ZipFile) -> dict[str, zipfile.ZipInfo]:

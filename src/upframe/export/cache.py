@@ -11,14 +11,16 @@ from pathlib import Path
 from shutil import rmtree
 from tempfile import mkdtemp
 
+import upframe.export
 import upframe.models
 import upframe.ops
-from upframe.export.exported import ExportedFile, open_exported
-from upframe.export.runners import Backend
-from upframe.export.contract import describe
-from upframe.export.onnx_file import TRACED, fitting, write_onnx
-from upframe.export.steps import Step, step_of
+import upframe.rendered
 from upframe.errors import InputError
+from upframe.export.contract import describe
+from upframe.export.exported import ExportedFile, open_exported
+from upframe.export.onnx_file import TRACED, fitting, write_onnx
+from upframe.export.runners import Backend
+from upframe.export.steps import ExportStep, step_of
 from upframe.folders import is_writable
 from upframe.media.atomic import atomic_output
 from upframe.models.catalog import Model
@@ -62,16 +64,16 @@ def exported_for(model: Model, backend: Backend) -> ExportedFile:
     return open_exported(path, backend)
 
 
-def _key(step: Step) -> str:
+def _key(step: ExportStep) -> str:
     """Everything the file depends on: weights, contract, the code of the networks, the versions of what exports them."""
     digest = hashlib.sha256(step.contract.as_json().encode())
     for name, tensor in sorted(step.module.state_dict().items()):
         digest.update(f"{name} {tuple(tensor.shape)}".encode())
         digest.update(tensor.contiguous().numpy().tobytes())
     digest.update(repr(step.module).encode())
-    for package in _PACKAGES:
-        digest.update(f"{package} {version(package)}".encode())
-    for package in (upframe.models, upframe.ops, upframe.export):
-        for source in sorted(Path(package.__path__[0]).glob("*.py")):
+    for name in _PACKAGES:
+        digest.update(f"{name} {version(name)}".encode())
+    for package in (upframe.models, upframe.ops, upframe.rendered, upframe.export):
+        for source in sorted(Path(package.__path__[0]).rglob("*.py")):
             digest.update(source.read_bytes())
     return digest.hexdigest()[:32]

@@ -8,10 +8,10 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from upframe.export.runners import Run
-from upframe.export.onnx_file import TRACED, fitting
-from upframe.export.steps import Step, next_inputs
 from upframe.errors import OutputError
+from upframe.export.onnx_file import TRACED, fitting
+from upframe.export.runners import Run
+from upframe.export.steps import ExportStep, next_inputs
 
 LIMIT = 1e-3  # the largest difference of a value, in single precision
 HALF_LIMIT = 1e-3  # the root mean square difference from single precision, in half: what is lost against 40 dB is 0.04 dB
@@ -29,7 +29,7 @@ class Checked:
     rms: float
 
 
-def check(name: str, run: Run, exported: Step, reference: Step) -> tuple[Checked, ...]:
+def check(name: str, run: Run, exported: ExportStep, reference: ExportStep) -> tuple[Checked, ...]:
     """Compare a file with the step it was made of, at the size it was made with and at others where it takes any.
 
     ``reference`` is the step in single precision. Raises OutputError where the two differ.
@@ -47,7 +47,7 @@ def check(name: str, run: Run, exported: Step, reference: Step) -> tuple[Checked
     return results
 
 
-def _compare(run: Run, exported: Step, reference: Step, height: int, width: int) -> Checked:
+def _compare(run: Run, exported: ExportStep, reference: ExportStep, height: int, width: int) -> Checked:
     states: list[dict[str, Tensor]] = [{}, {}]
     differences = []
     for seed in range(STEPS if exported.contract.state else 1):

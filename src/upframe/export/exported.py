@@ -10,10 +10,10 @@ from typing import TypeGuard
 import torch
 from torch import Tensor
 
-from upframe.export.runners import Backend, Run, onnxruntime_runner, openvino_runner, torch_runner
-from upframe.export.contract import Contract, described
 from upframe.errors import CheckpointError, InputError
-from upframe.models.frvsr import State
+from upframe.export.contract import Contract, described
+from upframe.export.runners import Backend, Run, onnxruntime_runner, openvino_runner, torch_runner
+from upframe.models.frvsr import FRVSRState
 from upframe.models.info import ModelInfo
 from upframe.regular import refuse_irregular
 
@@ -50,8 +50,8 @@ class ExportedFile:
             case "clip":
                 frames = self.contract.inputs[0].shape[1]
                 raise InputError(
-                    f"{self.path}: takes clips of exactly {frames} frames, which a video is not. Upscale with the weights it is "
-                    "made of; docs/integration.md says what a host does with this file"
+                    f"{self.path}: takes clips of exactly {frames} frames, which a video is not. Upscale with the weights "
+                    "it is made of; docs/integration.md says what a host does with this file"
                 )
         raise InputError(
             f"{self.path}: takes rendered frames, with depth and motion. docs/integration.md says what a host does with it"
@@ -104,13 +104,13 @@ class ExportedRecurrent:
         _, _, large, _ = file.contract.outputs[0].sizes(1, 1)
         self._scale = large
 
-    def step(self, frame: Tensor, state: State | None) -> tuple[Tensor, State]:
+    def step(self, frame: Tensor, state: FRVSRState | None) -> tuple[Tensor, FRVSRState]:
         """The next frame of a running video, as :meth:`upframe.models.frvsr.FRVSR.step`. Raises ShapeError."""
         height, width = frame.shape[-2:]
         self._file.contract.check_size(str(self._file.path), height, width)
         if state is None:
             black = frame.new_zeros(1, 3, self._scale * height, self._scale * width)
-            state = State(torch.zeros_like(frame), black)
+            state = FRVSRState(torch.zeros_like(frame), black)
         tensors = {"rgb": frame, "previous_rgb": state.frame, "previous_output": state.output}
         output = self._file.run(self._file.typed(tensors))["output"]
-        return output.to(frame), State(frame, output.to(frame))
+        return output.to(frame), FRVSRState(frame, output.to(frame))

@@ -12,14 +12,14 @@ from typing import Any, Literal, cast, get_args
 
 import torch
 
+from upframe.errors import InputError, MissingExtra
 from upframe.export.archive import ARCHIVED
-from upframe.export.runners import onnxruntime_runner, openvino_runner, torch_runner
 from upframe.export.check import Checked, check
 from upframe.export.contract import Contract, describe
 from upframe.export.onnx_file import TRACED, fitting, quiet, traced, write_onnx
-from upframe.export.steps import FRAMES, Step, step_of
+from upframe.export.runners import onnxruntime_runner, openvino_runner, torch_runner
+from upframe.export.steps import FRAMES, ExportStep, step_of
 from upframe.export.tensorrt import write_tensorrt
-from upframe.errors import InputError, MissingExtra
 from upframe.media.atomic import atomic_output
 from upframe.models.catalog import Model
 
@@ -54,8 +54,8 @@ class _Work:
     """A step on its way to a file; ``reference`` is the same in single precision, ``size`` what it is traced with."""
 
     name: str
-    step: Step
-    reference: Step
+    step: ExportStep
+    reference: ExportStep
     metadata: Mapping[str, str]
     size: tuple[int, int]
     out: Path

@@ -10,7 +10,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from upframe.export.archive import DTYPES, Archive
+from upframe.export.archive import DTYPES, ExportedProgram
 
 _ATEN = """
     __and__.Tensor abs.default adaptive_avg_pool2d.default add.Scalar add.Tensor add_.Tensor addcmul.default addmm.default
@@ -98,7 +98,7 @@ class _Node:
 class Graph:
     """What an archive computes: tensors in the order of its inputs -> a tuple of results."""
 
-    def __init__(self, archive: Archive) -> None:
+    def __init__(self, archive: ExportedProgram) -> None:
         """Raises ValueError for an operation that is not allowed, LookupError and TypeError for what is no graph."""
         graph, signature = archive.graph["graph"], archive.graph["signature"]
         self._inputs: list[str] = []

@@ -12,9 +12,9 @@ from typing import TYPE_CHECKING, Any
 import torch
 from torch.export import Dim, ExportedProgram
 
-from upframe.export.contract import Contract
-from upframe.export.steps import Step
 from upframe.errors import MissingExtra, ShapeError
+from upframe.export.contract import Contract
+from upframe.export.steps import ExportStep
 
 if TYPE_CHECKING:
     import onnx
@@ -33,7 +33,7 @@ def fitting(contract: Contract, height: int, width: int) -> tuple[int, int]:
     return contract.size or (side(height), side(width))
 
 
-def traced(step: Step, height: int, width: int) -> ExportedProgram:
+def traced(step: ExportStep, height: int, width: int) -> ExportedProgram:
     """The graph of a step, for frames of any size unless it has one of its own.
 
     The axes are left wholly open: with bounds torch takes the size of the example for the only one, in silence.
@@ -45,13 +45,13 @@ def traced(step: Step, height: int, width: int) -> ExportedProgram:
         return torch.export.export(step.module, step.example(height, width), dynamic_shapes=dynamic)
 
 
-def write_onnx(step: Step, metadata: Mapping[str, str], path: Path, size: tuple[int, int]) -> None:
+def write_onnx(step: ExportStep, metadata: Mapping[str, str], path: Path, size: tuple[int, int]) -> None:
     """Write a step, traced at ``size``, as one ONNX file. Raises MissingExtra."""
     onnx_model = to_onnx(step, metadata, size)
     path.write_bytes(onnx_model.SerializeToString())
 
 
-def to_onnx(step: Step, metadata: Mapping[str, str], size: tuple[int, int]) -> onnx.ModelProto:
+def to_onnx(step: ExportStep, metadata: Mapping[str, str], size: tuple[int, int]) -> onnx.ModelProto:
     """A step, traced at (height, width), as an ONNX model with names, shapes and metadata. Raises MissingExtra."""
     try:
         import onnx
@@ -95,7 +95,7 @@ def _translations() -> dict[Any, Any]:
     return {torch.ops.aten.pixel_unshuffle.default: pixel_unshuffle}
 
 
-def _name_sizes(model: onnx.ModelProto, step: Step) -> None:
+def _name_sizes(model: onnx.ModelProto, step: ExportStep) -> None:
     """The open axes by the names of the contract: ``h``, ``w``, ``4*h``. Raises ShapeError where one is closed."""
     values = {value.name: value for value in (*model.graph.input, *model.graph.output)}
     for spec in (*step.contract.inputs, *step.contract.outputs):

@@ -10,10 +10,10 @@ from typing import Any, Literal
 import torch
 from torch import Tensor
 
+from upframe.errors import CheckpointError, MissingExtra, UpframeError
 from upframe.export.archive import read_archive
 from upframe.export.graph import Graph
 from upframe.export.one_file import read_onnx, read_openvino
-from upframe.errors import CheckpointError, MissingExtra, UpframeError
 
 Backend = Literal["torch", "onnxruntime", "openvino"]
 Run = Callable[[Mapping[str, Tensor]], dict[str, Tensor]]

@@ -19,8 +19,8 @@ from functools import partial
 import torch
 from torch import Tensor, nn
 
-from upframe.export.contract import Contract, TensorSpec
 from upframe.errors import InputError
+from upframe.export.contract import Contract, TensorSpec
 from upframe.models.catalog import Model
 from upframe.models.frvsr import FRVSR
 from upframe.models.info import ModelInfo
@@ -37,7 +37,7 @@ POSITIONS = ("motion", "past_motion", "next_motion")  # half precision would mov
 
 
 @dataclass(frozen=True, slots=True)
-class Step:
+class ExportStep:
     """A module whose arguments and results are the tensors of the contract, in order."""
 
     module: nn.Module
@@ -59,16 +59,16 @@ class Step:
         results = (found,) if isinstance(found, Tensor) else found
         return {spec.name: value for spec, value in zip(self.contract.outputs, results, strict=True)}
 
-    def half(self) -> Step:
+    def half(self) -> ExportStep:
         """The same step in half precision; positions stay in single."""
 
         def halved(specs: tuple[TensorSpec, ...]) -> tuple[TensorSpec, ...]:
             return tuple(spec if spec.name in POSITIONS else replace(spec, dtype="float16") for spec in specs)
 
         contract = replace(self.contract, inputs=halved(self.contract.inputs), outputs=halved(self.contract.outputs))
-        return Step(copy.deepcopy(self.module).half(), contract)
+        return ExportStep(copy.deepcopy(self.module).half(), contract)
 
-    def sized(self, height: int, width: int) -> Step:
+    def sized(self, height: int, width: int) -> ExportStep:
         """The same step for frames of one size alone. Raises ShapeError for one the network does not take."""
         contract = replace(self.contract, size=(height, width))
         contract.check_size("--size", height, width)
@@ -76,10 +76,10 @@ class Step:
         def fixed(specs: tuple[TensorSpec, ...]) -> tuple[TensorSpec, ...]:
             return tuple(replace(spec, shape=spec.sizes(height, width)) for spec in specs)
 
-        return Step(self.module, replace(contract, inputs=fixed(contract.inputs), outputs=fixed(contract.outputs)))
+        return ExportStep(self.module, replace(contract, inputs=fixed(contract.inputs), outputs=fixed(contract.outputs)))
 
 
-def step_of(model: Model, *, frames: int = FRAMES) -> Step:
+def step_of(model: Model, *, frames: int = FRAMES) -> ExportStep:
     """What is exported of a model; ``frames`` is for TTVSR. Raises InputError for what is no network."""
     network = copy.deepcopy(model.network).cpu().float().to(memory_format=torch.contiguous_format).eval()  # type: ignore[call-overload]
     match network:
@@ -118,13 +118,13 @@ def _large(scale: int) -> tuple[int | str, ...]:
     return (1, 3, f"{scale}*h", f"{scale}*w")
 
 
-def _image(network: nn.Module, scale: int) -> Step:
+def _image(network: nn.Module, scale: int) -> ExportStep:
     rgb = TensorSpec("rgb", (1, 3, "h", "w"), "the image, display-referred RGB, black 0, white 1")
     output = TensorSpec("output", _large(scale), "the larger image, not clamped")
-    return Step(network, Contract("image", (rgb,), (output,)))
+    return ExportStep(network, Contract("image", (rgb,), (output,)))
 
 
-def _frvsr(network: FRVSR) -> Step:
+def _frvsr(network: FRVSR) -> ExportStep:
     inputs = (
         TensorSpec("rgb", (1, 3, "h", "w"), "the frame, display-referred RGB, black 0, white 1"),
         TensorSpec("previous_rgb", (1, 3, "h", "w"), "the frame before"),
@@ -132,15 +132,15 @@ def _frvsr(network: FRVSR) -> Step:
     )
     outputs = (TensorSpec("output", _large(network.scale), "the larger frame, not clamped"),)
     state = {"previous_rgb": "rgb", "previous_output": "output"}
-    return Step(network, Contract("recurrent", inputs, outputs, state, begin="zeros", minimum=8))
+    return ExportStep(network, Contract("recurrent", inputs, outputs, state, begin="zeros", minimum=8))
 
 
-def _ttvsr(network: TTVSR, frames: int) -> Step:
+def _ttvsr(network: TTVSR, frames: int) -> ExportStep:
     if frames < 1:
         raise InputError(f"--frames {frames}: a clip has at least one frame")
     clip = TensorSpec("frames", (1, frames, 3, "h", "w"), "a whole clip, display-referred RGB, black 0, white 1")
     large = (1, frames, 3, f"{TTVSR_SCALE}*h", f"{TTVSR_SCALE}*w")
-    return Step(network, Contract("clip", (clip,), (TensorSpec("output", large, "the larger clip, not clamped"),)))
+    return ExportStep(network, Contract("clip", (clip,), (TensorSpec("output", large, "the larger clip, not clamped"),)))
 
 
 class _NSRRStep(nn.Module):
@@ -167,7 +167,7 @@ class _NSRRStep(nn.Module):
         return output, colours[:, 1:], disparities[:, 1:], motions[:, 1:]
 
 
-def _nsrr(network: NSRR) -> Step:
+def _nsrr(network: NSRR) -> ExportStep:
     def frame(name: str, channels: int, holds: str) -> TensorSpec:
         return TensorSpec(name, (1, channels, "h", "w"), holds)
 
@@ -190,10 +190,10 @@ def _nsrr(network: NSRR) -> Step:
     )
     state = {f"past_{name}": f"next_{name}" for name in ("colour", "disparity", "motion")}
     begin = "the frame's own colour and disparity repeated, motion 0"
-    return Step(_NSRRStep(network), Contract("rendered", inputs, outputs, state, begin))
+    return ExportStep(_NSRRStep(network), Contract("rendered", inputs, outputs, state, begin))
 
 
-def _stssnet(network: STSSNet) -> Step:
+def _stssnet(network: STSSNet) -> ExportStep:
     warped = "the last shaded frame warped to this one by its motion"
     inputs = (
         TensorSpec("colour", (1, 6, "h", "w"), f"{warped}, holes filled along the motion of occlusions; the same, unchecked"),
@@ -202,7 +202,7 @@ def _stssnet(network: STSSNet) -> Step:
         TensorSpec("history", (1, network.history, 4, "h", "w"), "shaded frames warped to this one, and masks; oldest first"),
     )
     outputs = (TensorSpec("output", _large(2), "the larger frame, not clamped"),)
-    return Step(network, Contract("rendered", inputs, outputs))
+    return ExportStep(network, Contract("rendered", inputs, outputs))
 
 
 def next_inputs(contract: Contract, inputs: dict[str, Tensor], outputs: dict[str, Tensor]) -> dict[str, Tensor]:

@@ -7,9 +7,9 @@ from importlib import resources
 from importlib.util import find_spec
 from pathlib import Path
 
+from upframe.errors import OutputError
 from upframe.export import tensorrt_engine
 from upframe.export.contract import Contract
-from upframe.errors import OutputError
 
 _GUIDE = """# A TensorRT engine of {name}
 

@@ -4,20 +4,20 @@ Knows no network and no torch. Pillow and PyAV do the decoding; tifffile and Ope
 """
 
 from upframe.media.atomic import atomic_output
-from upframe.media.files import VIDEO_SUFFIXES, Found, Input, find_inputs, search_inputs
-from upframe.media.naming import output_path, plan_outputs
+from upframe.media.files import VIDEO_SUFFIXES, FoundInputs, Input, find_inputs, search_inputs
 from upframe.media.image.file import read_image, write_image
 from upframe.media.image.image import IMAGE_SUFFIXES, Image, ImageEncoding, ImageFormat, ImageMetadata
+from upframe.media.naming import output_path, plan_outputs
 
 __all__ = [
-    "VIDEO_SUFFIXES",
     "IMAGE_SUFFIXES",
-    "Found",
-    "Input",
+    "VIDEO_SUFFIXES",
+    "FoundInputs",
     "Image",
     "ImageEncoding",
     "ImageFormat",
     "ImageMetadata",
+    "Input",
     "atomic_output",
     "find_inputs",
     "output_path",

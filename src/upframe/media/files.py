@@ -14,7 +14,7 @@ from upframe.media.kinds import VIDEO_SUFFIXES, Kind, kind_of_found, kind_of_nam
 from upframe.media.numbered import FrameNames, clips_among, frame_names
 from upframe.regular import refuse_irregular
 
-__all__ = ["VIDEO_SUFFIXES", "Found", "Input", "PassedOver", "find_inputs", "natural_key", "search_inputs"]
+__all__ = ["VIDEO_SUFFIXES", "FoundInputs", "Input", "SkippedFile", "find_inputs", "natural_key", "search_inputs"]
 
 WILD = re.compile(r"[*?\[]")
 """A sign of a glob pattern."""
@@ -55,7 +55,7 @@ class Input:
 
 
 @dataclass(frozen=True, slots=True)
-class PassedOver:
+class SkippedFile:
     """Something in a folder that is not upscaled, and why in a few words."""
 
     path: Path
@@ -63,14 +63,14 @@ class PassedOver:
 
 
 @dataclass(slots=True)
-class Found:
+class FoundInputs:
     """What the arguments of a command name. refused: the arguments and folders that could not be read or hold nothing."""
 
     inputs: list[Input] = field(default_factory=list)
-    passed_over: list[PassedOver] = field(default_factory=list)
+    passed_over: list[SkippedFile] = field(default_factory=list)
     refused: list[tuple[str, InputError]] = field(default_factory=list)
 
-    def without_results(self, label: str) -> Found:
+    def without_results(self, label: str) -> FoundInputs:
         """Without what an earlier run has written beside its inputs: ``a-x2.png`` where ``a.png`` is an input too.
 
         label: what this run's results are called; those of other scales are known too, of other exact sizes not.
@@ -95,10 +95,10 @@ class Found:
             return shortened and any(other.startswith(match[1]) for other in others - {item.path.stem, item.path.name})
 
         own = dict.fromkeys(filter(is_result, self.inputs))
-        passed_over = [*self.passed_over, *(PassedOver(item.path, "a result of an earlier run") for item in own)]
-        return Found([item for item in self.inputs if item not in own], passed_over, self.refused)
+        passed_over = [*self.passed_over, *(SkippedFile(item.path, "a result of an earlier run") for item in own)]
+        return FoundInputs([item for item in self.inputs if item not in own], passed_over, self.refused)
 
-    def with_clips(self) -> Found:
+    def with_clips(self) -> FoundInputs:
         """With images of one folder that are numbered as a sequence, which is in the place of its first frame."""
         images = {item.path: item for item in self.inputs if item.kind == "image"}
         clip_of: dict[Path, Input] = {}
@@ -107,7 +107,7 @@ class Found:
             place = images[frames[0]].relative.parent / names.name
             clip_of |= dict.fromkeys(frames, Input(Path(str(names)), "sequence", place, names, numbers))
         inputs = dict.fromkeys(clip_of.get(item.path, item) for item in self.inputs)
-        return Found(list(inputs), self.passed_over, self.refused)
+        return FoundInputs(list(inputs), self.passed_over, self.refused)
 
 
 def natural_key(path: Path) -> tuple[tuple[tuple[int, int | str], ...], ...]:
@@ -128,7 +128,7 @@ def find_inputs(arguments: Sequence[str | Path], *, recursive: bool = True) -> l
     return found.inputs
 
 
-def search_inputs(arguments: Sequence[str | Path], *, recursive: bool = True, results: Path | None = None) -> Found:
+def search_inputs(arguments: Sequence[str | Path], *, recursive: bool = True, results: Path | None = None) -> FoundInputs:
     """What the arguments of a command name, in their order, each file once.
 
     An argument is a file, a folder (with those in it when ``recursive``; hidden ones are passed over), a glob pattern, or a
@@ -152,7 +152,7 @@ class _Search:
     def __init__(self, recursive: bool, results: Path | None) -> None:
         self._recursive = recursive
         self._results = None if results is None else os.path.realpath(results)
-        self.found = Found()
+        self.found = FoundInputs()
         self.items: dict[tuple[str, str], Input] = {}
 
     def add(self, argument: str) -> None:
@@ -178,7 +178,7 @@ class _Search:
         self.items.setdefault((os.path.realpath(item.path), item.kind), item)
 
     def _pass_over(self, path: Path, reason: str) -> None:
-        self.found.passed_over.append(PassedOver(path, reason))
+        self.found.passed_over.append(SkippedFile(path, reason))
 
     def _add_found(self, paths: Iterable[Path], below: Path, nothing: str) -> None:
         """The images and videos among paths, in natural order. Raises InputError, saying ``nothing``, where there are none."""

@@ -9,16 +9,16 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from upframe.errors import InputError, OutputError
-from upframe.media.files import VIDEO_SUFFIXES, LONGEST_NAME, WILD, Found, Input
-from upframe.media.numbered import FrameNames, frame_names
+from upframe.media.files import LONGEST_NAME, VIDEO_SUFFIXES, WILD, FoundInputs, Input
 from upframe.media.image.image import IMAGE_SUFFIXES
+from upframe.media.numbered import FrameNames, frame_names
 
 Target = Path | FrameNames
 _SURE_NUMBER = re.compile(r"%0\d+d|##+")  # which nobody has in the name of a single image
 
 
 @dataclass(frozen=True, slots=True)
-class Planned:
+class PlannedOutput:
     """An input and where its result goes, or why it can go nowhere; ``note``: what a user should know of the name."""
 
     item: Input
@@ -128,8 +128,8 @@ def _most_bytes(path: Path) -> int:
 
 
 def plan_outputs(
-    found: Found, out: str | Path | None, *, label: str, several: bool = False, frames: Path | None = None
-) -> list[Planned]:
+    found: FoundInputs, out: str | Path | None, *, label: str, several: bool = False, frames: Path | None = None
+) -> list[PlannedOutput]:
     """Where the result of each input goes, looked at together; ``several``: whether the arguments may name more than one.
 
     ``frames``: a folder for the frames of videos, one in it for each where there are several. A result that would have the
@@ -141,15 +141,15 @@ def plan_outputs(
         raise OutputError(f"{out}: one name for several inputs; give a folder, with a slash at the end if it is not there yet")
     sources = {_identity(frame): frame for item in found.inputs for frame in item.frames}
     taken: dict[str, Input] = {}
-    plans: dict[Input, Planned] = {}
+    plans: dict[Input, PlannedOutput] = {}
     # Those that keep their suffix first: of b.gif and b.png, the second has the better claim to b-x2.png.
     for item in sorted(found.inputs, key=lambda item: _result_suffix(item) != item.path.suffix):
         try:
             target = _frames_target(item, frames, several) if frames else output_path(item, out, label=label, several=several)
         except OutputError as error:
-            plans[item] = Planned(item, item.path, refusal=error)
+            plans[item] = PlannedOutput(item, item.path, refusal=error)
             continue
-        plans[item] = _without_clash(Planned(item, target), sources, taken)
+        plans[item] = _without_clash(PlannedOutput(item, target), sources, taken)
     return [plans[item] for item in found.inputs]
 
 
@@ -161,7 +161,7 @@ def _frames_target(item: Input, frames: Path, several: bool) -> Target:
     return FrameNames(frames / item.relative.with_suffix("") if several else frames, "", 6, ".png")
 
 
-def _without_clash(plan: Planned, sources: dict[str, Path], taken: dict[str, Input]) -> Planned:
+def _without_clash(plan: PlannedOutput, sources: dict[str, Path], taken: dict[str, Input]) -> PlannedOutput:
     """The plan with a name that no other result has; refused where it is an input's. Its files are added to ``taken``."""
     first = plan.item.path
     for target in _candidates(plan.item, plan.target):
@@ -192,7 +192,7 @@ def _candidates(item: Input, target: Target) -> Iterator[Target]:
     yield from (target.with_name(_fitted(target, target.stem, f"-{number}{target.suffix}")) for number in range(2, 1000))
 
 
-def _noted_if_shortened(plan: Planned) -> Planned:
+def _noted_if_shortened(plan: PlannedOutput) -> PlannedOutput:
     target = plan.target
     if isinstance(target, Path) and not plan.note and not target.name.startswith(plan.item.relative.stem):
         short = len(os.fsencode(target.name)) > _most_bytes(target) - 4  # bytes of the longest character

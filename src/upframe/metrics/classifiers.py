@@ -52,17 +52,17 @@ class Features(nn.Module):
 
 
 @dataclass(frozen=True, slots=True)
-class Origin:
+class WeightsOrigin:
     """Where the weights of a backbone were published, for messages to the user."""
 
     network: str
     file: str
 
 
-ORIGINS: dict[Backbone, Origin] = {
-    "squeeze": Origin("SqueezeNet 1.1", "squeezenet1_1-b8a52dc0.pth"),
-    "alex": Origin("AlexNet", "alexnet-owt-7be5be79.pth"),
-    "vgg": Origin("VGG16", "vgg16-397923af.pth"),
+ORIGINS: dict[Backbone, WeightsOrigin] = {
+    "squeeze": WeightsOrigin("SqueezeNet 1.1", "squeezenet1_1-b8a52dc0.pth"),
+    "alex": WeightsOrigin("AlexNet", "alexnet-owt-7be5be79.pth"),
+    "vgg": WeightsOrigin("VGG16", "vgg16-397923af.pth"),
 }
 
 

@@ -114,7 +114,7 @@ class ReconstructionNet(nn.Module):
 
 
 @dataclass(frozen=True, slots=True)
-class State:
+class FRVSRState:
     """What a running video remembers: the last frame (n, 3, h, w) and its output (n, 3, s*h, s*w), unclamped."""
 
     frame: Tensor
@@ -160,7 +160,7 @@ class FRVSR(nn.Module):
         flow = self.estimate_flow(frame, previous_frame)  # (n, 2, h, w)
         return self._reconstruct(frame, previous_output, self.upscale_flow(flow))
 
-    def step(self, frame: Tensor, state: State | None) -> tuple[Tensor, State]:
+    def step(self, frame: Tensor, state: FRVSRState | None) -> tuple[Tensor, FRVSRState]:
         """The next frame of a running video: (n, 3, h, w) -> (n, 3, s*h, s*w), and what to remember.
 
         ``state=None`` begins a video, with a black frame before the first, as published. Raises ShapeError if the size of the
@@ -168,11 +168,11 @@ class FRVSR(nn.Module):
         """
         if state is None:
             n, c, height, width = frame.shape
-            state = State(torch.zeros_like(frame), frame.new_zeros(n, c, self.scale * height, self.scale * width))
+            state = FRVSRState(torch.zeros_like(frame), frame.new_zeros(n, c, self.scale * height, self.scale * width))
         if state.frame.shape != frame.shape:
             raise ShapeError(f"a frame of {tuple(frame.shape)} cannot follow one of {tuple(state.frame.shape)}: begin anew")
         output = self(frame, state.frame, state.output)
-        return output, State(frame, output)
+        return output, FRVSRState(frame, output)
 
     def clip(self, frames: Tensor) -> ClipResult:
         """A whole clip for training: (n, t, 3, h, w), t at least 2. All flows at once, then frame after frame.

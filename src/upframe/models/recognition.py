@@ -17,7 +17,7 @@ from upframe.models import zoo
 from upframe.models.cards import word
 from upframe.models.checkpoint import Checkpoint, check_finite, check_sound
 from upframe.models.info import ModelInfo
-from upframe.models.switches import Verdict, settle
+from upframe.models.switches import SwitchSettings, settle
 from upframe.models.tensor_sets import Weights
 
 LARGEST_SCALE = 16  # of a network; a file that claims more is damaged or means harm
@@ -50,12 +50,12 @@ class Undecided(Protocol):
 
 
 @dataclass(frozen=True, slots=True)
-class Found:
+class RecognisedNetwork:
     """A network, the set of tensors that it was built from, and how what no tensor tells is known."""
 
     network: nn.Module
     weights: Weights
-    verdict: Verdict
+    verdict: SwitchSettings
 
 
 def _families() -> tuple[Family, ...]:
@@ -65,7 +65,9 @@ def _families() -> tuple[Family, ...]:
     return rt4ksr, frvsr, ttvsr, nsrr, stssnet
 
 
-def network_in(checkpoint: Checkpoint, configuration: Mapping[str, Any], asked: Mapping[str, Any] | None = None) -> Found:
+def network_in(
+    checkpoint: Checkpoint, configuration: Mapping[str, Any], asked: Mapping[str, Any] | None = None
+) -> RecognisedNetwork:
     """The network in a file. ``configuration``: its switches as the file says them; ``asked``: as the user does.
 
     Raises CheckpointError.
@@ -80,7 +82,7 @@ def network_in(checkpoint: Checkpoint, configuration: Mapping[str, Any], asked: 
         except CheckpointError as error:
             failure = failure or error
         else:
-            return Found(network, weights, verdict)
+            return RecognisedNetwork(network, weights, verdict)
     most = [weights for weights in checkpoint.sets if 2 * weights.values >= checkpoint.largest.values]
     for weights in most:
         for name, words in PARTS:
@@ -89,14 +91,14 @@ def network_in(checkpoint: Checkpoint, configuration: Mapping[str, Any], asked: 
     try:
         network, weights = _from_zoo(checkpoint.largest, most)
         check_asked(network, asked or {})
-        return Found(network, weights, Verdict({}))
+        return RecognisedNetwork(network, weights, SwitchSettings({}))
     except CheckpointError as error:
         raise failure or error from None
 
 
 def _build(
     family: Family, state: Mapping[str, Tensor], configuration: Mapping[str, Any], asked: Mapping[str, Any]
-) -> tuple[nn.Module, Verdict]:
+) -> tuple[nn.Module, SwitchSettings]:
     """Build a network first without memory, which settles whether the sizes agree, then in earnest."""
     check_sound(state)
     given = {**configuration, **asked}
@@ -145,7 +147,7 @@ def _from_zoo(largest: Weights, most: list[Weights]) -> tuple[nn.Module, Weights
     return network, most[number]
 
 
-def found_in(found: Found) -> Iterator[str]:
+def found_in(found: RecognisedNetwork) -> Iterator[str]:
     """What a file holds, in sentences: the network with its hyper-parameters, where it lay, what was left out."""
     network, weights = found.network, found.weights
     info = cast(ModelInfo, network.info)

@@ -34,7 +34,7 @@ Settings = Mapping[str, Any]
 
 
 @dataclass(frozen=True, slots=True)
-class Verdict:
+class SwitchSettings:
     """``settings``: all switches. ``words``: how they are known, empty where there was no question. ``sure``: if they are."""
 
     settings: dict[str, Any]
@@ -42,7 +42,7 @@ class Verdict:
     sure: bool = True
 
 
-def settle(choices: Mapping[str, tuple[Any, ...]], given: Settings, build: Callable[[Settings], nn.Module]) -> Verdict:
+def settle(choices: Mapping[str, tuple[Any, ...]], given: Settings, build: Callable[[Settings], nn.Module]) -> SwitchSettings:
     """The settings of all switches. ``choices``: of each switch that no tensor tells, its values, the published one first.
 
     ``given`` settles what it holds. Raises CheckpointError where several settings make images of one worth, and the
@@ -51,23 +51,23 @@ def settle(choices: Mapping[str, tuple[Any, ...]], given: Settings, build: Calla
     open_choices = {name: values for name, values in choices.items() if name not in given}
     published = {name: values[0] for name, values in open_choices.items()}
     if not open_choices:
-        return Verdict(dict(given))
+        return SwitchSettings(dict(given))
     of_published = _score(build({**given, **published}))
     if of_published >= PLAINLY:
-        return Verdict({**given, **published})
+        return SwitchSettings({**given, **published})
     others = [dict(zip(open_choices, values, strict=True)) for values in itertools.product(*open_choices.values())][1:]
     scored = sorted(((_score(build({**given, **one})), number) for number, one in enumerate(others)), reverse=True)
     best, number = scored[0]
     if max(best, of_published) < NEAR:
         remedy = " ".join(f"--set {name}={word(value)}" for name, value in published.items())
-        return Verdict(
+        return SwitchSettings(
             {**given, **published},
             f"no tensor tells {_listed(published)}, and no setting makes an image like its input: taken as published. "
             f"If it was trained otherwise, say so: upframe models import FILE {remedy}",
             sure=False,
         )
     if of_published > best - CLEAR:
-        return Verdict({**given, **published})
+        return SwitchSettings({**given, **published})
     if any(best - score < CLEAR for score, _ in scored[1:] if score != best):
         remedy = " ".join(f"--set {name}={'|'.join(str(word(value)) for value in open_choices[name])}" for name in open_choices)
         raise CheckpointError(
@@ -75,7 +75,9 @@ def settle(choices: Mapping[str, tuple[Any, ...]], given: Settings, build: Calla
             f"Say how it was trained: upframe models import FILE {remedy}"
         )
     taken = others[number]
-    return Verdict({**given, **taken}, f"{_listed(taken)}: no tensor tells, a test image came out right with these alone")
+    return SwitchSettings(
+        {**given, **taken}, f"{_listed(taken)}: no tensor tells, a test image came out right with these alone"
+    )
 
 
 def _listed(settings: Settings) -> str:

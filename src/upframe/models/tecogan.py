@@ -29,7 +29,7 @@ KERNEL_KEY = "upsample_func.kernels"  # a constant the edition stores with discr
 
 
 @dataclass(frozen=True, slots=True)
-class Verdict:
+class DiscriminatorOutput:
     """Of m inputs: ``logits`` (m, 1), high for real, and the ``features`` of the four blocks, from large to small."""
 
     logits: Tensor
@@ -86,7 +86,7 @@ class SpatioTemporalDiscriminator(nn.Module):
         self.discriminator_block = DiscriminatorBlocks(channels)
         self.dense = _last_layer(size, channels)
 
-    def forward(self, clip: Tensor, upscaled: Tensor, flows: Tensor) -> Verdict:
+    def forward(self, clip: Tensor, upscaled: Tensor, flows: Tensor) -> DiscriminatorOutput:
         """A verdict of n * k triplets, k = t // 3; the frames left over at the end are not looked at.
 
         clip (n, t, 3, size, size): real frames or outputs; upscaled (n, t, 3, size, size): the small frames, upscaled as in the
@@ -101,7 +101,7 @@ class SpatioTemporalDiscriminator(nn.Module):
         shown = (_as_channels(triplets), _as_channels(self._crop(moved).view_as(triplets)), _as_channels(upscaled))
         x = self.conv_in(torch.cat(shown, dim=1))  # (n * k, 27, s, s) -> (n * k, c, s, s)
         features = self.discriminator_block(x)
-        return Verdict(self.dense(features[-1].flatten(1)), features)
+        return DiscriminatorOutput(self.dense(features[-1].flatten(1)), features)
 
     def _crop(self, moved: Tensor) -> Tensor:
         """Black outside the middle part; the size stays."""
@@ -131,7 +131,7 @@ class SpatialDiscriminator(nn.Module):
         self.discriminator_block = DiscriminatorBlocks(channels)
         self.dense = _last_layer(size, channels)
 
-    def forward(self, clip: Tensor, upscaled: Tensor) -> Verdict:
+    def forward(self, clip: Tensor, upscaled: Tensor) -> DiscriminatorOutput:
         """A verdict of n * t frames. Two (n, t, 3, size, size), the second one used where ``conditional``.
 
         Raises ShapeError for another size.
@@ -140,7 +140,7 @@ class SpatialDiscriminator(nn.Module):
         frames = clip.flatten(0, 1)  # (n * t, 3, s, s)
         x = torch.cat((upscaled.flatten(0, 1), frames), dim=1) if self.conditional else frames
         features = self.discriminator_block(self.conv_in(x))
-        return Verdict(self.dense(features[-1].flatten(1)), features)
+        return DiscriminatorOutput(self.dense(features[-1].flatten(1)), features)
 
     @property
     def info(self) -> ModelInfo:

@@ -62,7 +62,7 @@ class Memory:
 
 
 @dataclass(frozen=True, slots=True)
-class State:
+class TTVSRState:
     """What :meth:`TTVSR.chunk` carries from one chunk of a clip to the next."""
 
     frame: Tensor  # (n, 3, h, w), the last frame that was output
@@ -223,8 +223,8 @@ class TTVSR(nn.Module):
         return self.chunk(frames)[0]
 
     def chunk(
-        self, frames: Tensor, state: State | None = None, *, keep: int | None = None, remember: int = REMEMBERED
-    ) -> tuple[Tensor, State]:
+        self, frames: Tensor, state: TTVSRState | None = None, *, keep: int | None = None, remember: int = REMEMBERED
+    ) -> tuple[Tensor, TTVSRState]:
         """The next frames of a clip that is too long to be seen at once.
 
         frames (n, t, 3, h, w): the first ``keep`` of them (all, without it) are output, (n, keep, 3, 4h, 4w); the others are
@@ -249,9 +249,9 @@ class TTVSR(nn.Module):
             current = features.pop(0)  # its last use
             memory = self._step(current, memory, to_previous[i])
             outputs.append(self._reconstruct(frames[:, i], backward.pop(), current, memory.feature))
-        return torch.stack(outputs, dim=1), State(frames[:, keep - 1].clone(), memory.copy(latest=remember))
+        return torch.stack(outputs, dim=1), TTVSRState(frames[:, keep - 1].clone(), memory.copy(latest=remember))
 
-    def _check(self, frames: Tensor, state: State | None, keep: int, remember: int) -> None:
+    def _check(self, frames: Tensor, state: TTVSRState | None, keep: int, remember: int) -> None:
         if frames.ndim != 5 or frames.shape[2] != 3 or 0 in frames.shape:
             raise ShapeError(f"TTVSR takes clips of shape (n, t, 3, h, w), not {tuple(frames.shape)}")
         height, width = frames.shape[-2:]
@@ -266,7 +266,7 @@ class TTVSR(nn.Module):
         if state is not None and state.frame.shape != frames[:, 0].shape:
             raise ShapeError(f"the state is of frames {tuple(state.frame.shape)}, the chunk of {tuple(frames[:, 0].shape)}")
 
-    def _flows(self, frames: Tensor, state: State | None, keep: int) -> tuple[list[Tensor | None], list[Tensor | None]]:
+    def _flows(self, frames: Tensor, state: TTVSRState | None, keep: int) -> tuple[list[Tensor | None], list[Tensor | None]]:
         """From each frame to the next (None for the last), and from the first ``keep`` to the previous (None for the first
         of a clip): (n, 2, h, w) each.
         """

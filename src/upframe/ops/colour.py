@@ -14,7 +14,7 @@ import torch
 from torch import Tensor
 
 from upframe.errors import ShapeError
-from upframe.ops.chroma import ChromaLocation, upscale_chroma, reduce_chroma, subsampled_size
+from upframe.ops.chroma import ChromaLocation, reduce_chroma, subsampled_size, upscale_chroma
 
 Matrix = Literal["bt601", "bt709", "bt2020", "smpte240m", "fcc", "rgb", "grey"]
 

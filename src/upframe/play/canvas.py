@@ -9,9 +9,9 @@ from collections.abc import Sequence
 from typing import NamedTuple, TypeAlias
 
 import numpy as np
+import PIL.Image
 import torch
 from numpy.typing import NDArray
-import PIL.Image
 from PIL import ImageDraw, ImageFont
 from torch import Tensor
 
@@ -28,25 +28,25 @@ BAR = 4  # pixels from one frame to the next in a graph
 BACK, PLOT, BRIGHT = (24, 25, 28), (34, 36, 41), (232, 234, 237)
 
 
-class Tile(NamedTuple):
+class PaneImage(NamedTuple):
     """An image and what it shows."""
 
     name: str
     pixels: Pixels
 
 
-class Panel(NamedTuple):
+class Pane(NamedTuple):
     """A graph of milliseconds: the parts that are stacked in each bar, their name in the timings and their colour."""
 
     name: str
     parts: tuple[tuple[str, tuple[int, int, int]], ...]
 
 
-RENDER = Panel("render", (("render", (92, 172, 238)),))
-NETWORK = Panel("history + network", (("network", (246, 173, 85)),))
-COMPOSE = Panel("compose", (("compose", (126, 200, 132)),))
-REFERENCE = Panel("reference + compose", (("reference", (186, 134, 232)), *COMPOSE.parts))
-FRAME = Panel("frame to frame", (("frame", (205, 208, 214)),))
+RENDER = Pane("render", (("render", (92, 172, 238)),))
+NETWORK = Pane("history + network", (("network", (246, 173, 85)),))
+COMPOSE = Pane("compose", (("compose", (126, 200, 132)),))
+REFERENCE = Pane("reference + compose", (("reference", (186, 134, 232)), *COMPOSE.parts))
+FRAME = Pane("frame to frame", (("frame", (205, 208, 214)),))
 
 
 class View:
@@ -91,10 +91,10 @@ def display_referred(light: NDArray[np.floating], exposure: float) -> Tensor:
     return encode_linear(colour * exposure).clamp_(0, 1)
 
 
-class Canvas:
+class PlayCanvas:
     """Puts tiles and graphs together: two tiles a row, the graphs in the free place or in a strip below."""
 
-    def __init__(self, panels: Sequence[Panel]) -> None:
+    def __init__(self, panels: Sequence[Pane]) -> None:
         self._panels = panels
         self._past: deque[dict[str, float]] = deque(maxlen=240)
         self._font = ImageFont.load_default(13)
@@ -103,7 +103,7 @@ class Canvas:
         """The timings of a frame that is done, by part."""
         self._past.append(milliseconds)
 
-    def compose(self, tiles: Sequence[Tile]) -> Pixels:
+    def compose(self, tiles: Sequence[PaneImage]) -> Pixels:
         """(h, w, 3), both sides even. All tiles have the same size."""
         height, width = tiles[0].pixels.shape[:2]
         down, across = height + LABEL + GAP, width + GAP
@@ -132,7 +132,7 @@ class Canvas:
                 y, y_end = (round(top + part * (bottom - top)) for part in (begin, end))
                 self._draw_graph(draw, panel, (left + GAP, y, right - GAP, y_end - GAP))
 
-    def _draw_graph(self, draw: ImageDraw.ImageDraw, panel: Panel, place: tuple[int, int, int, int]) -> None:
+    def _draw_graph(self, draw: ImageDraw.ImageDraw, panel: Pane, place: tuple[int, int, int, int]) -> None:
         """Its name, a bar a frame on a scale of its own, and the median of what is seen and where the scale ends."""
         left, top, right, bottom = place
         plot = top + LABEL

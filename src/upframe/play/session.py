@@ -19,13 +19,24 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from upframe.engine.events import Event, Started
-from upframe.play.canvas import COMPOSE, FRAME, NETWORK, REFERENCE, RENDER, Canvas, Pixels, Tile, View, display_referred
 from upframe.engine.supersampler import Supersampler
 from upframe.errors import InputError
+from upframe.play.canvas import (
+    COMPOSE,
+    FRAME,
+    NETWORK,
+    REFERENCE,
+    RENDER,
+    PaneImage,
+    Pixels,
+    PlayCanvas,
+    View,
+    display_referred,
+)
 from upframe.rendered.jitter import halton
-from upframe.renderers.raster.rasteriser import TARGET_SAMPLES
-from upframe.renderers.raster.process import AHEAD, RasteriserProcess, Wanted
+from upframe.renderers.raster.process import AHEAD, FrameRequest, RasteriserProcess
 from upframe.renderers.raster.process import Rendered as Delivered
+from upframe.renderers.raster.rasteriser import TARGET_SAMPLES
 from upframe.renderers.scene import Scene
 
 JITTER_LENGTH = 16  # frames after which the jitter begins again
@@ -64,7 +75,7 @@ class PlaySettings:
             raise InputError(f"play: frames a second must be above 0, not {self.fps}")
 
 
-class Span(NamedTuple):
+class Timing(NamedTuple):
     """When something began, since playing did, and how long it took: milliseconds."""
 
     at: float
@@ -75,7 +86,7 @@ class Span(NamedTuple):
 class Shown(Event):
     """A frame is done. ``frame_ms``: since the one before was, or, of the first, since playing began.
 
-    ``stages``: what was done for it and when; each ``at`` and ``ms`` as in :class:`Span`.
+    ``stages``: what was done for it and when; each ``at`` and ``ms`` as in :class:`Timing`.
     ``render`` and ``reference`` were done by the renderer's process, the others by the player's, at the same time as the
     renderer's of later frames. shaded: False for a frame the network made from G-buffers alone.
     """
@@ -109,20 +120,20 @@ class _Clock:
     def now(self) -> float:
         return (time.perf_counter() - self._begun) * 1e3
 
-    def span(self, times: tuple[float, float]) -> Span:
+    def span(self, times: tuple[float, float]) -> Timing:
         """Of when something began and ended by ``time.perf_counter``, in whichever process."""
-        return Span((times[0] - self._begun) * 1e3, (times[1] - times[0]) * 1e3)
+        return Timing((times[0] - self._begun) * 1e3, (times[1] - times[0]) * 1e3)
 
     @contextmanager
-    def measure(self, stage: str, into: dict[str, Span]) -> Iterator[None]:
+    def measure(self, stage: str, into: dict[str, Timing]) -> Iterator[None]:
         at = self.now()
         yield
-        into[stage] = Span(at, self.now() - at)
+        into[stage] = Timing(at, self.now() - at)
 
 
 class _Rendered(NamedTuple):
     delivered: Delivered
-    spans: dict[str, Span]
+    spans: dict[str, Timing]
 
 
 def _rendered(renderer: RasteriserProcess, settings: PlaySettings, clock: _Clock) -> Iterator[_Rendered]:
@@ -144,8 +155,8 @@ def _taken(renderer: RasteriserProcess, clock: _Clock) -> _Rendered:
     return _Rendered(delivered, {stage: clock.span(times) for stage, times in delivered.times.items()})
 
 
-def _wanted(number: int, settings: PlaySettings) -> Wanted:
-    return Wanted(
+def _wanted(number: int, settings: PlaySettings) -> FrameRequest:
+    return FrameRequest(
         number,
         jitter=halton(1, number % JITTER_LENGTH)[0] if settings.jitter else (0.0, 0.0),
         texture_bias=-math.log2(settings.scale),  # textures as sharp as the result's, as in the clips networks learn from
@@ -199,7 +210,7 @@ class _Player:
         self._settings, self._supersampler, self._show = settings, supersampler, show
         self._view = View(settings.size, settings.scale)
         panels = [RENDER, *([NETWORK] if supersampler else []), REFERENCE if settings.reference else COMPOSE, FRAME]
-        self._canvas = Canvas(panels)
+        self._canvas = PlayCanvas(panels)
         self._colour: Tensor | None = None
 
     def step(self, rendered: _Rendered, clock: _Clock) -> bool:
@@ -225,7 +236,7 @@ class _Player:
         delivered = rendered.delivered
         return Shown(self.name, delivered.number, delivered.frame.colour is not None, round(frame_ms, 3), stages)
 
-    def _tiles(self, rendered: _Rendered, upscaled: NDArray[np.float32] | None) -> list[Tile]:
+    def _tiles(self, rendered: _Rendered, upscaled: NDArray[np.float32] | None) -> list[PaneImage]:
         frame, settings, view = rendered.delivered.frame, self._settings, self._view
         again = ""
         if frame.colour is not None:
@@ -236,15 +247,17 @@ class _Player:
         height, width = settings.size
         part = ", its middle" if view.is_part else ""
         tiles = [
-            Tile(f"low resolution {width}x{height}{part}{again}", view.nearest(self._colour)),
-            Tile(f"bicubic x{settings.scale}{again}", view.bicubic(self._colour)),
+            PaneImage(f"low resolution {width}x{height}{part}{again}", view.nearest(self._colour)),
+            PaneImage(f"bicubic x{settings.scale}{again}", view.bicubic(self._colour)),
         ]
         if upscaled is not None and self._supersampler is not None:
             made = "" if frame.colour is not None else ", from G-buffers and the past"
-            tiles.append(Tile(f"{self._supersampler.info.name} x{settings.scale}{made}", view.large(upscaled, frame.exposure)))
+            tiles.append(
+                PaneImage(f"{self._supersampler.info.name} x{settings.scale}{made}", view.large(upscaled, frame.exposure))
+            )
         if rendered.delivered.target is not None:
             name = f"reference, {settings.samples} samples a pixel"
-            tiles.append(Tile(name, view.large(rendered.delivered.target, frame.exposure)))
+            tiles.append(PaneImage(name, view.large(rendered.delivered.target, frame.exposure)))
         return tiles
 
 

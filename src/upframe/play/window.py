@@ -8,8 +8,8 @@ from typing import Any
 
 import PIL.Image
 
-from upframe.play.canvas import Pixels
 from upframe.errors import DeviceError
+from upframe.play.canvas import Pixels
 
 
 class Window:

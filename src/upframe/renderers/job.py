@@ -10,10 +10,10 @@ from types import MappingProxyType
 from typing import Literal
 
 from upframe.errors import InputError
-from upframe.renderers.blender.blender import Blender
 from upframe.rendered.clip import ClipFrame, ClipInfo, ClipWriter, Matrix, check_place
-from upframe.renderers.environment import environment_file
 from upframe.rendered.jitter import halton
+from upframe.renderers.blender.blender import Blender
+from upframe.renderers.environment import environment_file
 from upframe.renderers.makers import TARGET_SAMPLES, Maker, MakerName, open_maker, provenance
 from upframe.renderers.scene import Matrix as Array
 from upframe.renderers.scene import Scene
@@ -26,7 +26,7 @@ LARGEST_SIDE = 16384  # pixels of an image, what OpenGL can draw into nearly eve
 
 
 @dataclass(frozen=True, slots=True)
-class Settings:
+class RenderSettings:
     """How a clip is rendered.
 
     size: (height, width). scale: of the targets; None makes none. jitter: whether frames are sampled off their pixels' centres.
@@ -62,7 +62,7 @@ class Settings:
 
 
 @dataclass(frozen=True, slots=True)
-class Progress:
+class RenderProgress:
     """How many frames of a clip are there, and of how many; what is worth knowing of the scene."""
 
     done: int
@@ -89,19 +89,19 @@ def _clips(part: str, first_seed: int, count: int) -> list[ClipName]:
 
 
 _SMALL = _clips("train", 1000, 5) + _clips("validation", 8000, 1) + _clips("test", 9000, 1)
-SETS: MappingProxyType[str, tuple[Settings, list[ClipName]]] = MappingProxyType(
+SETS: MappingProxyType[str, tuple[RenderSettings, list[ClipName]]] = MappingProxyType(
     {
-        "tiny": (Settings(size=(90, 160), frames=8), _clips("train", 1000, 1) + _clips("test", 9000, 1)),
-        "small": (Settings(size=(144, 256), frames=16), _SMALL),
-        "small-x4": (Settings(size=(108, 192), scale=4, frames=16), _SMALL),
+        "tiny": (RenderSettings(size=(90, 160), frames=8), _clips("train", 1000, 1) + _clips("test", 9000, 1)),
+        "small": (RenderSettings(size=(144, 256), frames=16), _SMALL),
+        "small-x4": (RenderSettings(size=(108, 192), scale=4, frames=16), _SMALL),
     }
 )
 """Named, reproducible sets: their settings, and their clips. No scene is in two parts."""
 
 
 def render_clip(
-    theme: str, seed: int, folder: Path, settings: Settings, maker: MakerName = "raster"
-) -> Generator[Progress, None, None]:
+    theme: str, seed: int, folder: Path, settings: RenderSettings, maker: MakerName = "raster"
+) -> Generator[RenderProgress, None, None]:
     """Render a scene to a folder: yields how many frames were there before, then how many there are after each new one.
 
     theme: of a generated scene; or a ``.blend`` file for Blender, which has no more frames than the file, and its frames a
@@ -118,14 +118,14 @@ def render_clip(
         notes = tuple(renderer.notes) if isinstance(renderer, Blender) else ()
         writer = ClipWriter(folder, _info(scene, renderer, settings))
         missing = writer.missing()
-        yield Progress(settings.frames - len(missing), settings.frames, notes)
+        yield RenderProgress(settings.frames - len(missing), settings.frames, notes)
         for done, number in enumerate(missing, start=settings.frames - len(missing) + 1):
             _render_frame(renderer, writer, number, settings)
-            yield Progress(done, settings.frames)
+            yield RenderProgress(done, settings.frames)
         writer.finish()
 
 
-def _scene(theme: str, seed: int, settings: Settings) -> Scene | Path:
+def _scene(theme: str, seed: int, settings: RenderSettings) -> Scene | Path:
     """The scene of a theme and a seed, or the path of a ``.blend`` file."""
     if theme.endswith(".blend"):
         if settings.textures or settings.environment:
@@ -145,7 +145,7 @@ def _scene(theme: str, seed: int, settings: Settings) -> Scene | Path:
     )
 
 
-def _render_frame(maker: Maker, writer: ClipWriter, number: int, settings: Settings) -> None:
+def _render_frame(maker: Maker, writer: ClipWriter, number: int, settings: RenderSettings) -> None:
     height, width = settings.size
     shaded = settings.colour == "all" or number % 2 == 0 or maker.is_cut(number)
     bias = -math.log2(settings.scale or 1)
@@ -156,11 +156,11 @@ def _render_frame(maker: Maker, writer: ClipWriter, number: int, settings: Setti
     writer.write(number, frame, target)
 
 
-def _jitter(number: int, settings: Settings) -> tuple[float, float]:
+def _jitter(number: int, settings: RenderSettings) -> tuple[float, float]:
     return halton(1, number % JITTER_LENGTH)[0] if settings.jitter else (0.0, 0.0)
 
 
-def _info(scene: Scene | Path, maker: Maker, settings: Settings) -> ClipInfo:
+def _info(scene: Scene | Path, maker: Maker, settings: RenderSettings) -> ClipInfo:
     height, width = settings.size
     frames = []
     for number in range(settings.frames):
@@ -188,7 +188,7 @@ def _info(scene: Scene | Path, maker: Maker, settings: Settings) -> ClipInfo:
     )
 
 
-def _generated(scene: Scene, settings: Settings) -> dict[str, str | int | None]:
+def _generated(scene: Scene, settings: RenderSettings) -> dict[str, str | int | None]:
     """What makes a generated scene again."""
     return {
         "scene": scene.name,

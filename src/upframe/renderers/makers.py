@@ -11,9 +11,9 @@ from numpy.typing import NDArray
 
 from upframe.errors import InputError
 from upframe.regular import refuse_irregular
+from upframe.rendered.frame import RenderedFrame
 from upframe.renderers.blender import blender
 from upframe.renderers.raster import rasteriser as raster
-from upframe.rendered.frame import RenderedFrame
 from upframe.renderers.scene import Matrix, Scene
 
 MakerName: TypeAlias = Literal["raster", "blender"]

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from html import escape
 
-from upframe.evaluation.exhibits import PLAIN_FAMILY
+from upframe.evaluation.panels import PLAIN_FAMILY
 from upframe.evaluation.results import Evaluation
 
 _COLOURS = 7  # of page.css

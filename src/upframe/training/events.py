@@ -9,7 +9,7 @@ from typing import Any, ClassVar
 
 
 @dataclass(frozen=True, slots=True)
-class Event:
+class TrainingEvent:
     """Base of all; ``name`` is the ``event`` of its JSON object."""
 
     name: ClassVar[str] = ""
@@ -27,7 +27,7 @@ def _plain(value: Any) -> Any:
 
 
 @dataclass(frozen=True, slots=True)
-class Started(Event):
+class TrainingStarted(TrainingEvent):
     """Before the first step; ``step`` is more than 0 when a training is taken up. ``epoch``: steps that are one."""
 
     name: ClassVar[str] = "started"
@@ -42,7 +42,7 @@ class Started(Event):
 
 
 @dataclass(frozen=True, slots=True)
-class Stepped(Event):
+class Stepped(TrainingEvent):
     """Means since the last one: ``losses`` by term, ``seconds`` a step, and the part of it spent waiting for data."""
 
     name: ClassVar[str] = "step"
@@ -55,7 +55,7 @@ class Stepped(Event):
 
 
 @dataclass(frozen=True, slots=True)
-class Validated(Event):
+class Validated(TrainingEvent):
     """Scores of a protocol."""
 
     name: ClassVar[str] = "validated"
@@ -65,7 +65,7 @@ class Validated(Event):
 
 
 @dataclass(frozen=True, slots=True)
-class Saved(Event):
+class Saved(TrainingEvent):
     """A checkpoint is whole."""
 
     name: ClassVar[str] = "saved"
@@ -74,7 +74,7 @@ class Saved(Event):
 
 
 @dataclass(frozen=True, slots=True)
-class Note(Event):
+class TrainingNote(TrainingEvent):
     """Something worth knowing."""
 
     name: ClassVar[str] = "note"
@@ -82,7 +82,7 @@ class Note(Event):
 
 
 @dataclass(frozen=True, slots=True)
-class Finished(Event):
+class TrainingFinished(TrainingEvent):
     """The end: ``weights`` is the file to upscale with. ``interrupted``: before the last step, on the user's wish.
 
     ``hung_up``: that wish was that the terminal went away.
@@ -96,4 +96,4 @@ class Finished(Event):
     hung_up: bool = False
 
 
-Report = Callable[[Event], None]
+Report = Callable[[TrainingEvent], None]

@@ -16,15 +16,15 @@ from typing import TYPE_CHECKING
 import torch
 import yaml
 
-from upframe.training.data.sets import Loader, Numbered, Steps
 from upframe.errors import DeviceError, InputError, MissingExtra, OutputError, UpframeError
 from upframe.media import atomic_output
 from upframe.media.atomic import output_error
 from upframe.ops.convolution import channels_last
 from upframe.training.compiling import compile_networks, compiler_errors
-from upframe.training.events import Event, Finished, Note, Report
+from upframe.training.data.sets import Loader, NumberedSamples, Steps
+from upframe.training.events import Report, TrainingEvent, TrainingFinished, TrainingNote
 from upframe.training.files import require_files
-from upframe.training.recipe import Recipe, Run
+from upframe.training.recipe import Recipe, RunSection
 from upframe.training.sole import sole_training
 from upframe.training.stopping import Stop
 from upframe.training.systems import objective_of, samples_of, save_weights
@@ -43,7 +43,7 @@ class ReaderDied(UpframeError):
     """A process that reads data ahead was ended from outside; the last checkpoint is whole."""
 
 
-def train(recipe: Recipe, output: Path, report: Report = lambda _: None, *, resume: bool = False) -> Finished:
+def train(recipe: Recipe, output: Path, report: Report = lambda _: None, *, resume: bool = False) -> TrainingFinished:
     """Train a network into the folder ``output``; ``report`` is called with each event, and nothing is said without it.
 
     It then holds ``<name>.safetensors``, the network; ``last.ckpt``, to go on with ``resume``; ``recipe.yaml``, all that was
@@ -60,9 +60,9 @@ def train(recipe: Recipe, output: Path, report: Report = lambda _: None, *, resu
     report = _while_heard(report, stop)
     from upframe.training.checkpoints import read_step
     from upframe.training.module import Training
-    from upframe.training.watch import Watch
+    from upframe.training.watch import TrainingCallback
 
-    samples = samples_of(recipe, lambda text: report(Note(text)))
+    samples = samples_of(recipe, lambda text: report(TrainingNote(text)))
     epoch = math.ceil(len(samples) / recipe.batch)
     total = recipe.iterations or epoch * (recipe.epochs or 1)
     checkpoint = output / LAST
@@ -81,26 +81,26 @@ def train(recipe: Recipe, output: Path, report: Report = lambda _: None, *, resu
 
     def loader(rank: int, processes: int) -> Loader:
         steps = Steps(start=step, stop=total, batch=recipe.batch, rank=rank, processes=processes)
-        numbered = Numbered(samples, skip_damaged=recipe.data.skip_damaged)
+        numbered = NumberedSamples(samples, skip_damaged=recipe.data.skip_damaged)
         return Loader(numbered, steps, workers=recipe.run.workers, pinned=torch.cuda.is_available())
 
     training = Training(recipe, objective, loader, total=total, epoch=epoch, describe=samples.describe)
-    watch = Watch(output, report, validator, stop)
+    watch = TrainingCallback(output, report, validator, stop)
     with _quiet(), sole_training(output):
         trainer = _trainer(recipe, output, watch, step)
         _keep_recipe(recipe, output)
         for text in samples.notes:
-            report(Note(text))
+            report(TrainingNote(text))
         if resume and not step:
-            report(Note(f"{checkpoint}: there is no checkpoint yet: the training begins at its first step"))
+            report(TrainingNote(f"{checkpoint}: there is no checkpoint yet: the training begins at its first step"))
         if recipe.run.precision == "bf16" and trainer.strategy.root_device.type == "cpu" and not has_bfloat16():
-            report(Note("run.precision=bf16: this processor computes bfloat16 10 to 100 times slower than fp32"))
+            report(TrainingNote("run.precision=bf16: this processor computes bfloat16 10 to 100 times slower than fp32"))
         with _named_errors(recipe, output):
             if recipe.run.compile:
                 compile_networks(objective)
             trainer.fit(training, ckpt_path=checkpoint if step else None, weights_only=True)
         weights = output / f"{recipe.name}.safetensors"
-        finished = Finished(training.step, total, str(weights), watch.interrupted, watch.interrupted and stop.hung_up)
+        finished = TrainingFinished(training.step, total, str(weights), watch.interrupted, watch.interrupted and stop.hung_up)
         if trainer.is_global_zero:
             save_weights(recipe, training.best, weights, training.step)
             report(finished)
@@ -110,7 +110,7 @@ def train(recipe: Recipe, output: Path, report: Report = lambda _: None, *, resu
 def _while_heard(report: Report, stop: Stop) -> Report:
     """A report that may fail once the terminal is gone: what was learnt is still saved."""
 
-    def tell(event: Event) -> None:
+    def tell(event: TrainingEvent) -> None:
         try:
             report(event)
         except OSError:
@@ -127,7 +127,7 @@ def _require_lightning() -> None:
         raise MissingExtra("lightning", "train", "training") from error
 
 
-def _in_bfloat16(run: Run) -> bool:
+def _in_bfloat16(run: RunSection) -> bool:
     """Whether a run computes in bfloat16 where that is safe."""
     if run.precision == "auto":
         elsewhere = torch.cuda.is_available() or torch.backends.mps.is_available()

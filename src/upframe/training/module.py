@@ -16,10 +16,10 @@ from torch import Tensor, nn
 from torch.optim.lr_scheduler import LambdaLR
 from torch.optim.swa_utils import AveragedModel
 
-from upframe.training.data.sets import Batch, Loader
 from upframe.errors import InputError, UpframeError
 from upframe.training.checkpoints import RECIPE
-from upframe.training.objectives.objective import Groups, Objective, Turn
+from upframe.training.data.sets import Batch, Loader
+from upframe.training.objectives.objective import Groups, Objective, OptimiserStep
 from upframe.training.recipe import Optimiser, Recipe
 from upframe.training.schedules import scheduler
 
@@ -99,10 +99,10 @@ class Training(pl.LightningModule):
             self.average.update_parameters(self.objective.network)
         self.step += 1
 
-    def _turns(self, part: Batch) -> Iterator[Turn]:
+    def _turns(self, part: Batch) -> Iterator[OptimiserStep]:
         yield from self.objective.turns(self.objective.prepare(part), self.step)
 
-    def _turn(self, parts: Iterable[Turn], optimiser: LightningOptimizer, samples: list[int]) -> None:
+    def _turn(self, parts: Iterable[OptimiserStep], optimiser: LightningOptimizer, samples: list[int]) -> None:
         """One step of an optimiser. ``parts``: the same turn on each part of the batch, asked for one after the other."""
         optimiser.zero_grad()
         count = self.recipe.run.accumulate
@@ -126,7 +126,7 @@ class Training(pl.LightningModule):
         strategy = self.trainer.strategy
         return strategy.block_backward_sync() if isinstance(strategy, ParallelStrategy) else nullcontext()
 
-    def _what_broke(self, turn: Turn, seen: dict[str, Tensor], samples: list[int]) -> str:
+    def _what_broke(self, turn: OptimiserStep, seen: dict[str, Tensor], samples: list[int]) -> str:
         values = {name: seen[name].item() for name in turn.terms}
         broken = next((name for name, value in values.items() if not math.isfinite(value)), None)
         what = f"a gradient of {turn.optimiser} is no number" if broken is None else f"the {broken} loss is {values[broken]}"

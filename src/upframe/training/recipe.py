@@ -11,10 +11,10 @@ from typing import Annotated, Any, Literal, get_args
 import yaml
 from pydantic import Discriminator, Field, Tag, TypeAdapter, ValidationError, model_validator
 
-from upframe.training.data.settings import ClipData, FilmData, ImageData, Positive, Probability, RenderedData, Section
 from upframe.errors import InputError
 from upframe.metrics import PROTOCOLS
 from upframe.regular import refuse_irregular
+from upframe.training.data.settings import ClipData, FilmData, ImageData, Positive, Probability, RenderedData, Section
 from upframe.training.objectives.frvsr import FRVSRLosses, FRVSRModel
 from upframe.training.objectives.nsrr import NSRRLosses, NSRRModel
 from upframe.training.objectives.rt4ksr import RT4KSRLosses, RT4KSRModel
@@ -75,7 +75,7 @@ class Validation(Section):
         return self
 
 
-class Run(Section):
+class RunSection(Section):
     """Where and how it is carried out; nothing here changes what is learnt, up to rounding.
 
     ``devices``: how many, or ``auto``. ``accumulate``: the batch is taken in so many equal parts, whose gradients are added,
@@ -101,7 +101,7 @@ class Run(Section):
     tensorboard: bool = True
 
 
-class Base(Section):
+class BaseRecipe(Section):
     """What all recipes have. ``batch`` is that of all devices together. ``ema``: the decay of the average of the weights."""
 
     version: Literal[1]
@@ -115,16 +115,16 @@ class Base(Section):
     optimiser: Optimiser
     schedule: Schedule = Schedule()
     validation: Validation | None = None
-    run: Run = Run()
+    run: RunSection = RunSection()
 
     @model_validator(mode="after")
-    def _has_an_end(self) -> Base:
+    def _has_an_end(self) -> BaseRecipe:
         if (self.iterations is None) == (self.epochs is None):
             raise ValueError("give either iterations or epochs")
         return self
 
     @model_validator(mode="after")
-    def _can_be_shared(self) -> Base:
+    def _can_be_shared(self) -> BaseRecipe:
         if self.batch % self.run.accumulate:
             raise ValueError(
                 f"batch: {self.batch} samples cannot be taken in {self.run.accumulate} equal parts (run.accumulate)"
@@ -163,7 +163,7 @@ _ImageOrVideo = Annotated[Annotated[ImageData, Tag("own")] | Annotated[FilmData,
 _ClipOrVideo = Annotated[Annotated[ClipData, Tag("own")] | Annotated[FilmData, Tag("film")], Discriminator(_kind_of_data)]
 
 
-class RT4KSRRecipe(Base):
+class RT4KSRRecipe(BaseRecipe):
     """RT4KSR and RTSRN."""
 
     system: Literal["rt4ksr"]
@@ -178,7 +178,7 @@ class RT4KSRRecipe(Base):
         return self
 
 
-class FRVSRRecipe(Base):
+class FRVSRRecipe(BaseRecipe):
     """FRVSR."""
 
     system: Literal["frvsr"]
@@ -193,7 +193,7 @@ class FRVSRRecipe(Base):
         return self
 
 
-class TecoGANRecipe(Base):
+class TecoGANRecipe(BaseRecipe):
     """TecoGAN: an FRVSR with adversarial training."""
 
     system: Literal["tecogan"]
@@ -216,7 +216,7 @@ class TecoGANRecipe(Base):
         return self
 
 
-class TTVSRRecipe(Base):
+class TTVSRRecipe(BaseRecipe):
     """TTVSR."""
 
     system: Literal["ttvsr"]
@@ -232,7 +232,7 @@ class TTVSRRecipe(Base):
         return self
 
 
-class NSRRRecipe(Base):
+class NSRRRecipe(BaseRecipe):
     """NSRR."""
 
     system: Literal["nsrr"]
@@ -246,7 +246,7 @@ class NSRRRecipe(Base):
         return self
 
 
-class STSSNetRecipe(Base):
+class STSSNetRecipe(BaseRecipe):
     """STSSNet."""
 
     system: Literal["stssnet"]

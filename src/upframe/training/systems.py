@@ -10,13 +10,6 @@ from typing import TypeVar, cast
 import torch
 from torch import nn
 
-from upframe.training.data.clips import ClipCrops
-from upframe.training.data.film_crops import FilmCrops, Told, degradation_of, stored_clips
-from upframe.training.data.images import ImageCrops
-from upframe.training.data.rendered import RenderedCrops, RenderedFrames
-from upframe.training.data.sets import SampleSet
-from upframe.training.data.settings import ClipData, FilmData, RenderedData
-from upframe.training.data.stssnet_scenes import STSSNetScenes
 from upframe.errors import CheckpointError, InputError
 from upframe.media import atomic_output
 from upframe.models.catalog import Mergeable, Model, load, load_file, save
@@ -28,6 +21,14 @@ from upframe.models.tecogan import SpatioTemporalDiscriminator
 from upframe.models.ttvsr import SCALE as TTVSR_SCALE
 from upframe.ops.sampling import sampling_of
 from upframe.training import recipe as recipes
+from upframe.training.data.clips import ClipCrops
+from upframe.training.data.film_crops import FilmCrops, Told, degradation_of, stored_clips
+from upframe.training.data.images import ImageCrops
+from upframe.training.data.rendered import RenderedCrops, RenderedFrames
+from upframe.training.data.rendered_clips import NSRRClips, STSSNetClips
+from upframe.training.data.sets import SampleSet
+from upframe.training.data.settings import ClipData, FilmData, RenderedData
+from upframe.training.data.stssnet_scenes import STSSNetScenes
 from upframe.training.objectives import frvsr, nsrr, rt4ksr, ttvsr
 from upframe.training.objectives.nsrr import NSRRObjective
 from upframe.training.objectives.objective import Objective
@@ -36,7 +37,6 @@ from upframe.training.objectives.tecogan import TecoGANObjective
 from upframe.training.objectives.unfolding import begin_unfolded
 from upframe.training.objectives.widening import begin_widened
 from upframe.training.recipe import Recipe
-from upframe.training.data.rendered_clips import NSRRClips, STSSNetClips
 
 Network = TypeVar("Network", bound=nn.Module)
 

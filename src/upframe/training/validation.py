@@ -11,18 +11,18 @@ import torch
 from torch import Tensor, nn
 
 from upframe.datasets.degradation import DEGRADATIONS
-from upframe.training.data.camera import video_image
-from upframe.training.data.chance import for_image
-from upframe.training.data.film_crops import degradation_of
-from upframe.training.data.frames import DRAWN, Clip, Frame, open_clips, open_images
-from upframe.training.data.rendered import HOLES, TARGET
-from upframe.training.data.settings import FilmData, RenderedData
 from upframe.errors import InputError
 from upframe.media import Image, write_image
 from upframe.metrics import LPIPS, ClipScorer, Protocol, average, find_protocol, load_lpips
 from upframe.ops.resize import upscale
 from upframe.ops.sampling import sample_offset, sampling_of
 from upframe.ops.shift import centred
+from upframe.training.data.camera import video_image
+from upframe.training.data.chance import for_image
+from upframe.training.data.film_crops import degradation_of
+from upframe.training.data.frames import DRAWN, Clip, Frame, open_clips, open_images
+from upframe.training.data.rendered import HOLES, TARGET
+from upframe.training.data.settings import FilmData, RenderedData
 from upframe.training.objectives.objective import Objective
 from upframe.training.recipe import Recipe, Validation
 from upframe.training.systems import rendered_frames, scale_of
@@ -32,7 +32,7 @@ IMAGES = 3  # that are shown
 
 
 @dataclass(frozen=True, slots=True)
-class HeldOut:
+class ValidationClip:
     """Frames that are not trained on.
 
     ``inputs``: what the network is given, all frames at once or one after the other, batches of one. ``shown`` (t, 3, h, w):
@@ -84,7 +84,7 @@ class Validator:
         return {str(metric): value for metric, value in average(scored, self.protocol).result.items()}
 
     @torch.no_grad()
-    def _upscaled(self, objective: Objective, network: nn.Module, device: torch.device, held_out: HeldOut) -> Tensor:
+    def _upscaled(self, objective: Objective, network: nn.Module, device: torch.device, held_out: ValidationClip) -> Tensor:
         """(t, 3, s*h, s*w)."""
         results = []
         for inputs in held_out.inputs:
@@ -92,13 +92,13 @@ class Validator:
             results.append(result.float().cpu().reshape(-1, *result.shape[-3:]))
         return torch.cat(results)
 
-    def _stored_clips(self) -> Iterator[HeldOut]:
+    def _stored_clips(self) -> Iterator[ValidationClip]:
         side = self.settings.crop - self.settings.crop % (MULTIPLE * self._scale)
         for clip in self._clips:
             frames = [_middle(clip.read(i), side, clip.name) for i in range(min(len(clip), self.settings.frames))]
             high = torch.from_numpy(np.stack(frames).transpose(0, 3, 1, 2)).float() / 255
             low = self._low(clip, frames, high)
-            yield HeldOut(clip.name, ({"low": low if self._single else low[None]},), low, high)
+            yield ValidationClip(clip.name, ({"low": low if self._single else low[None]},), low, high)
 
     def _low(self, clip: Clip, frames: list[Frame], high: Tensor) -> Tensor:
         """(t, 3, h, w) in [0, 1], degraded as the training's data are; of a film degradation the first variant."""
@@ -107,7 +107,7 @@ class Validator:
             return torch.from_numpy(np.stack(small).transpose(0, 3, 1, 2)).float() / 255
         return DEGRADATIONS[self._data.degradation.lower()].tensor(high, self._scale)
 
-    def _rendered_clips(self) -> Iterator[HeldOut]:
+    def _rendered_clips(self) -> Iterator[ValidationClip]:
         """The first frames of the scenes, ``limit`` times ``frames`` of them, each by itself."""
         side = self.settings.crop // self._scale // MULTIPLE * MULTIPLE
         for index in range(min(len(self._rendered), self.settings.limit * self.settings.frames)):
@@ -122,11 +122,11 @@ class Validator:
                 cut[key] = torch.from_numpy(array[..., y : y + side * times, x : x + side * times].copy())[None]
             colour = cut["colour"] if cut["colour"].ndim == 4 else cut["colour"][:, -1]  # of a history the current frame
             holes = 1 - cut[HOLES][:, 0] if HOLES in cut else None
-            yield HeldOut(name, (cut,), colour[:, :3], cut[TARGET], holes)
+            yield ValidationClip(name, (cut,), colour[:, :3], cut[TARGET], holes)
 
 
 @dataclass(frozen=True, eq=False)
-class FilmedPicture:
+class PannedImage:
     """A clip of a drawn image before a moving camera, always the same."""
 
     image: Clip
@@ -149,7 +149,7 @@ class FilmedPicture:
 def _clips(settings: Validation) -> list[Clip]:
     """Clips, and filmed ones of images that are drawn."""
     drawn = [source for source in settings.sources if source.startswith(DRAWN)]
-    filmed = [FilmedPicture(image, settings.frames, settings.crop) for image in open_images(drawn)]
+    filmed = [PannedImage(image, settings.frames, settings.crop) for image in open_images(drawn)]
     return [*open_clips([source for source in settings.sources if source not in drawn]), *filmed]
 
 
@@ -172,7 +172,7 @@ def _middle(frame: Frame, side: int, name: str) -> Frame:
     return frame[y : y + side, x : x + side]
 
 
-def _write_sample(path: Path, held_out: HeldOut, result: Tensor, scale: int, offset: float) -> None:
+def _write_sample(path: Path, held_out: ValidationClip, result: Tensor, scale: int, offset: float) -> None:
     """The middle frame: upscaled by bicubic interpolation, by the network, and as it was; side by side.
 
     offset: how far samples lie from the middle of their cells, which bicubic does not know.

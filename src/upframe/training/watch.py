@@ -10,14 +10,14 @@ import lightning.pytorch as pl
 import torch
 
 from upframe.training.checkpoints import LAST
-from upframe.training.events import Note, Report, Saved, Started, Stepped, Validated
+from upframe.training.events import Report, Saved, Stepped, TrainingNote, TrainingStarted, Validated
 from upframe.training.logs import Table
 from upframe.training.module import Training
 from upframe.training.stopping import Stop
 from upframe.training.validation import Validator
 
 
-class Watch(pl.Callback):
+class TrainingCallback(pl.Callback):
     """Runs after every step. All but saving and stopping is the first process's alone.
 
     ``interrupted``: whether a signal stopped the training before its end.
@@ -39,12 +39,12 @@ class Watch(pl.Callback):
             self._scores = Table(self.output / "validation.csv", after=step)
             self._times = Table(self.output / "timing.csv", after=step)
             self.report(self._started(pl_module))
-        self.stop.watch(lambda: self.report(Note("ends after the step it is at; Ctrl-C again quits at once, unsaved")))
+        self.stop.watch(lambda: self.report(TrainingNote("ends after the step it is at; Ctrl-C again quits at once, unsaved")))
         self._mark = time.perf_counter()
 
-    def _started(self, training: Training) -> Started:
+    def _started(self, training: Training) -> TrainingStarted:
         network, device = training.objective.network, training.device
-        return Started(
+        return TrainingStarted(
             recipe=training.recipe.name,
             output=str(self.output),
             step=training.step,
@@ -85,7 +85,7 @@ class Watch(pl.Callback):
             trainer.should_stop = True
             self.interrupted = trainer.strategy.reduce_boolean_decision(self.stop.asked, all=False)
             if not self.interrupted:
-                self.report(Note(f"run.minutes={run.minutes:g} are over; what was learnt is saved, --resume goes on"))
+                self.report(TrainingNote(f"run.minutes={run.minutes:g} are over; what was learnt is saved, --resume goes on"))
         self._mark = time.perf_counter()
 
     def _count(self, training: Training) -> None:
@@ -97,7 +97,7 @@ class Watch(pl.Callback):
         for text in training.skipped:
             if text not in self._skipped:
                 self._skipped.add(text)
-                self.report(Note(f"left out: {text}"))
+                self.report(TrainingNote(f"left out: {text}"))
 
     def _log(self, trainer: pl.Trainer, training: Training) -> None:
         """Means of the steps since the last line."""

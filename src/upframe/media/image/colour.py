@@ -10,8 +10,8 @@ from io import BytesIO
 from typing import Literal
 
 import numpy as np
-from numpy.typing import NDArray
 import PIL.Image
+from numpy.typing import NDArray
 from PIL import ImageCms
 
 from upframe.media.image.image import ImageMetadata, Samples

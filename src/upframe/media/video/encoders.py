@@ -12,8 +12,8 @@ import av
 from upframe.errors import OutputError
 from upframe.media.video.colour import ColourTags
 from upframe.media.video.containers import VideoContainer
-from upframe.media.video.info import VideoInfo, HdrMetadata, MasteringDisplay, Notes, PixelLayout
 from upframe.media.video.hardware import refusal
+from upframe.media.video.info import HdrMetadata, MasteringDisplay, Notes, PixelLayout, VideoInfo
 from upframe.media.video.planes import layout_of
 from upframe.media.video.sound import AudioMode
 

@@ -9,13 +9,13 @@ from pathlib import Path
 
 import numpy as np
 
+from upframe.media.image.image import Image, ImageMetadata
+from upframe.media.numbered import FrameNames
 from upframe.media.video.aspect import result_aspect
 from upframe.media.video.colour import FULL, UNSPECIFIED, ColourTags
-from upframe.media.video.info import CopiedPacket, VideoInfo, HdrMetadata, Notes, PixelLayout, RawFrame
+from upframe.media.video.info import CopiedPacket, HdrMetadata, Notes, PixelLayout, RawFrame, VideoInfo
 from upframe.media.video.planes import layout_of
 from upframe.media.video.turning import turn_of
-from upframe.media.numbered import FrameNames
-from upframe.media.image.image import Image, ImageMetadata
 
 _CHROMATICITY, _LUMINANCE = 50000, 10000
 """Steps of PNG's mDCV and cLLI chunks."""
@@ -25,8 +25,8 @@ class FrameFolder:
     """Numbered images in a folder, upright, and ``timestamps.txt`` with the time of each in ms.
 
     ``layout`` and ``colour`` say what the frames given to ``write`` must be: R'G'B' of full range, in the video's primaries and
-    transfer, with transparency where the video has it; 8 bits or 16 as the video has them, unless ``depth`` says which. ``size``
-    is their (height, width). write_image: what writes one. What is not for images is told to ``on_note``.
+    transfer, with transparency where the video has it; 8 bits or 16 as the video has them, unless ``depth`` says which.
+    ``size`` is their (height, width). write_image: what writes one. What is not for images is told to ``on_note``.
     """
 
     def __init__(

@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 
 from upframe.errors import InputError
 from upframe.media.video.colour import ColourTags
-from upframe.media.video.turning import Turn, turn_of
+from upframe.media.video.turning import QuarterTurn, turn_of
 
 if TYPE_CHECKING:
     from av.packet import Packet
@@ -94,9 +94,9 @@ class FrameKind:
         return self.width, self.height, self.sample_aspect_ratio, self.display_matrix
 
     @property
-    def turn(self) -> Turn:
+    def turn(self) -> QuarterTurn:
         """How it is turned to be shown; not at all where that is no quarter turn."""
-        return turn_of(self.display_matrix) or Turn()
+        return turn_of(self.display_matrix) or QuarterTurn()
 
     @property
     def rotation(self) -> str:

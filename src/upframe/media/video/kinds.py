@@ -1,4 +1,4 @@
-"""What each frame of a video is by itself: videos that were joined or broadcast change their size, shape, samples and colours."""
+"""What each frame of a video is by itself: joined and broadcast videos change their size, shape, samples and colours."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from av.video.stream import VideoStream
 
 from upframe.errors import InputError
 from upframe.media.video.colour import ColourCodes
-from upframe.media.video.info import VideoInfo, FrameKind, Notes
+from upframe.media.video.info import FrameKind, Notes, VideoInfo
 from upframe.media.video.planes import nearest_layout
 from upframe.media.video.probe import container_codes, display_matrix_of, frame_colour
 

@@ -22,13 +22,13 @@ from upframe.media.video.chroma import chroma_location
 from upframe.media.video.colour import UNSPECIFIED, ColourCodes, ColourTags, read_tags
 from upframe.media.video.info import (
     ContentLight,
-    VideoInfo,
     HdrMetadata,
     MasteringDisplay,
     Notes,
     PixelLayout,
     StreamInfo,
     StreamKind,
+    VideoInfo,
 )
 from upframe.media.video.opening import names_other_files, open_container
 from upframe.media.video.planes import nearest_layout

@@ -21,10 +21,10 @@ from upframe.media.video.clock import Clock, ClockMode
 from upframe.media.video.decoder import drain, open_decoder
 from upframe.media.video.endings import NOTHING_LOST, find_cut, find_joined
 from upframe.media.video.fields import FieldOrder
-from upframe.media.video.info import CopiedPacket, VideoDamaged, VideoInfo, FrameKind, Notes, Plane, RawFrame, no_notes
 from upframe.media.video.frame_times import FrameTimes
 from upframe.media.video.gaps import Gaps
 from upframe.media.video.headers import SequenceHeaders
+from upframe.media.video.info import CopiedPacket, FrameKind, Notes, Plane, RawFrame, VideoDamaged, VideoInfo, no_notes
 from upframe.media.video.kinds import FrameKinds
 from upframe.media.video.length import shortfall
 from upframe.media.video.planes import read_planes

@@ -19,7 +19,7 @@ from av.subtitles.stream import SubtitleStream
 
 from upframe.errors import OutputError
 from upframe.media.video.containers import CONTAINER_OF_SUFFIX, VideoContainer
-from upframe.media.video.info import VideoInfo, Notes, StreamInfo
+from upframe.media.video.info import Notes, StreamInfo, VideoInfo
 from upframe.media.video.opening import is_known
 from upframe.media.video.probe import has_decoder, open_video, stream_info
 from upframe.media.video.sound import AudioMode, is_pcm, pcm_codec

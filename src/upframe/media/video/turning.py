@@ -11,7 +11,7 @@ _EXACT = 0.01
 
 
 @dataclass(frozen=True, slots=True)
-class Turn:
+class QuarterTurn:
     """Where an image's point (x, y), from its middle and y down, is shown: at (a x + c y, b x + d y). Each is -1, 0 or 1."""
 
     a: int = 1
@@ -41,18 +41,18 @@ class Turn:
         words = {(1, 0): "none", (0, 1): "90 degrees clockwise", (-1, 0): "180 degrees", (0, -1): "90 degrees anticlockwise"}
         return ("mirrored, then " if mirrored else "") + words[to_the_right]
 
-    def after(self, first: Turn) -> Turn:
+    def after(self, first: QuarterTurn) -> QuarterTurn:
         """This turn of what another has turned."""
-        return Turn(
+        return QuarterTurn(
             self.a * first.a + self.c * first.b,
             self.b * first.a + self.d * first.b,
             self.a * first.c + self.c * first.d,
             self.b * first.c + self.d * first.d,
         )
 
-    def undone(self) -> Turn:
+    def undone(self) -> QuarterTurn:
         """The turn back."""
-        return Turn(self.a, self.c, self.b, self.d)
+        return QuarterTurn(self.a, self.c, self.b, self.d)
 
     def size(self, height: int, width: int) -> tuple[int, int]:
         """(height, width) of a turned image."""
@@ -63,16 +63,16 @@ class Turn:
         return 1 / aspect if self.swaps and aspect else aspect
 
 
-def turn_of(display_matrix: tuple[int, ...] | None) -> Turn | None:
+def turn_of(display_matrix: tuple[int, ...] | None) -> QuarterTurn | None:
     """The turn of a display matrix, whatever its shift and scale; None for one that is none, such as a rotation by a degree."""
     if display_matrix is None:
-        return Turn()
+        return QuarterTurn()
     entries = [display_matrix[index] / _UNIT for index in (0, 1, 3, 4)]
     largest = max(abs(entry) for entry in entries)
     if not largest:
         return None
     rounded = [round(entry / largest) for entry in entries]
     near = all(abs(entry / largest - whole) < _EXACT for entry, whole in zip(entries, rounded, strict=True))
-    turn = Turn(*rounded)
+    turn = QuarterTurn(*rounded)
     square = abs(turn.a) + abs(turn.b) == abs(turn.c) + abs(turn.d) == abs(turn.a) + abs(turn.c) == 1
     return turn if near and square else None

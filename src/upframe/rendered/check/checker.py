@@ -16,7 +16,7 @@ from upframe.errors import InputError, ShapeError
 from upframe.rendered.check import depth as check_depth
 from upframe.rendered.check import motion as check_motion
 from upframe.rendered.check.depth import CameraMatrices
-from upframe.rendered.check.motion import Pair
+from upframe.rendered.check.motion import NeighbourMatch
 from upframe.rendered.check.readings import STATED_MOTION, MotionReading, Reading, readings
 from upframe.rendered.check.values import NO_DISTANCE, Check, CurveWatch, as_array, value_problems
 from upframe.rendered.frame import RenderedFrame
@@ -82,7 +82,7 @@ class _Check:
         self.findings: list[Finding] = []
         self.measured: dict[str, float] = {}
         self.tried = readings()
-        self.pairs: list[Pair] = []
+        self.pairs: list[NeighbourMatch] = []
         self.reading = Reading()
 
     def read(self) -> None:
@@ -166,7 +166,7 @@ class _Check:
         found = sorted(self.findings, key=lambda finding: order[finding.kind])
         return Report(len(self.frames), len(pairs), tuple(found), self.measured, self.reading)
 
-    def _judge_motion(self, pairs: list[Pair]) -> None:
+    def _judge_motion(self, pairs: list[NeighbourMatch]) -> None:
         verdict = check_motion.judge(pairs, self.tried)
         self.reading = verdict.reading
         self.measured |= {"motion error": verdict.stated, "motion error of the best reading": verdict.error}

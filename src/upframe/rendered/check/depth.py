@@ -42,7 +42,7 @@ class CameraMatrices(NamedTuple):
     projection: Floats
 
 
-class Sample(NamedTuple):
+class DepthSample(NamedTuple):
     """Some pixels of a frame."""
 
     frame: int
@@ -57,14 +57,14 @@ class Sample(NamedTuple):
         return self.place + self.motion
 
 
-def sample(earlier: RenderedFrame, later: RenderedFrame, index: int, reading: Reading) -> Sample:
+def sample(earlier: RenderedFrame, later: RenderedFrame, index: int, reading: Reading) -> DepthSample:
     """Pixels of ``later``, its motion and jitter read as ``reading`` says."""
     height, width = later.size
     step = max(int((height * width / PLACES) ** 0.5), 1)
     rows, columns = (grid.ravel() for grid in np.mgrid[step // 2 : height : step, step // 2 : width : step])
     jitter, motion = _scene_motion(earlier, later, reading)
     place = np.stack((columns + 0.5 + jitter[0], rows + 0.5 + jitter[1]), axis=1)
-    return Sample(index, later.size, place, _stored_depth(later)[rows, columns], motion[:, rows, columns].T)
+    return DepthSample(index, later.size, place, _stored_depth(later)[rows, columns], motion[:, rows, columns].T)
 
 
 def _stored_depth(frame: RenderedFrame) -> Floats:
@@ -82,20 +82,20 @@ def _scene_motion(earlier: RenderedFrame, later: RenderedFrame, reading: Reading
 
 # With cameras
 
-Distance: TypeAlias = Callable[[Sample, CameraMatrices], Floats]
+Distance: TypeAlias = Callable[[DepthSample, CameraMatrices], Floats]
 
 
 def _from_clip_depth(offset: float, factor: float) -> Distance:
     """Stored depth whose clip depth z / w is offset + factor * stored."""
 
-    def distance(pixels: Sample, camera: CameraMatrices) -> Floats:
+    def distance(pixels: DepthSample, camera: CameraMatrices) -> Floats:
         a, b = camera.projection[2, 2], camera.projection[2, 3]  # z / w = b / distance - a
         return np.asarray(b / (offset + factor * pixels.depth + a))
 
     return distance
 
 
-def _from_ray(pixels: Sample, camera: CameraMatrices) -> Floats:
+def _from_ray(pixels: DepthSample, camera: CameraMatrices) -> Floats:
     return np.asarray(pixels.depth / np.linalg.norm(_rays(pixels, camera), axis=1))
 
 
@@ -124,7 +124,7 @@ KINDS: dict[str, Distance] = {
 """What stored depth may be, the contract's first, and the distance along the view axis that it then means."""
 
 
-def _rays(pixels: Sample, camera: CameraMatrices) -> Floats:
+def _rays(pixels: DepthSample, camera: CameraMatrices) -> Floats:
     """(n, 3) in camera space, at distance 1 along the view axis."""
     height, width = pixels.size
     across = 2 * pixels.place[:, 0] / width - 1
@@ -133,7 +133,7 @@ def _rays(pixels: Sample, camera: CameraMatrices) -> Floats:
     return np.stack(((across + p[0, 2]) / p[0, 0], (up + p[1, 2]) / p[1, 1], -np.ones_like(up)), axis=1)
 
 
-def _carried(pixels: Sample, distance: Floats, now: CameraMatrices, before: CameraMatrices) -> Floats:
+def _carried(pixels: DepthSample, distance: Floats, now: CameraMatrices, before: CameraMatrices) -> Floats:
     """Where points that stand still were in the frame before, in pixels: (n, 2)."""
     rays = _rays(pixels, now)
     endless = ~np.isfinite(distance)
@@ -153,7 +153,7 @@ class DepthVerdict(NamedTuple):
     stated: float
 
 
-def by_cameras(samples: Sequence[tuple[Sample, CameraMatrices, CameraMatrices]]) -> DepthVerdict:
+def by_cameras(samples: Sequence[tuple[DepthSample, CameraMatrices, CameraMatrices]]) -> DepthVerdict:
     """Each kind of depth carried to the frame before by the cameras (sample, now, before), against the stored motion."""
     errors = {}
     with np.errstate(all="ignore"):
@@ -164,14 +164,14 @@ def by_cameras(samples: Sequence[tuple[Sample, CameraMatrices, CameraMatrices]])
     return DepthVerdict(words, errors[words], stated)
 
 
-def _camera_error(pixels: Sample, distance: Distance, now: CameraMatrices, before: CameraMatrices) -> float:
+def _camera_error(pixels: DepthSample, distance: Distance, now: CameraMatrices, before: CameraMatrices) -> float:
     along = distance(pixels, now)
     off = np.linalg.norm(_carried(pixels, along, now, before) - pixels.found, axis=1)
     valid = np.isfinite(off) & (along > 0)
     return float(np.median(np.where(valid, off, np.inf)))
 
 
-def parallax(pixels: Sample, now: CameraMatrices, before: CameraMatrices) -> float:
+def parallax(pixels: DepthSample, now: CameraMatrices, before: CameraMatrices) -> float:
     """By how many pixels, as a median, points would come from elsewhere if they were twice as far."""
     with np.errstate(all="ignore"):
         near, far = (_carried(pixels, pixels.depth * factor, now, before) for factor in (1.0, 2.0))

@@ -8,9 +8,9 @@ from itertools import pairwise
 from typing import Any, NamedTuple, TypeAlias
 
 import numpy as np
+import PIL.Image
 import torch
 from numpy.typing import NDArray
-import PIL.Image
 from PIL import ImageDraw, ImageFont
 from torch import Tensor, nn
 
@@ -31,7 +31,7 @@ HOLE = (230, 30, 200)
 LARGEST_WEIGHT = 20.0  # of NSRR's reweighting maps
 
 
-class Tile(NamedTuple):
+class CheckImage(NamedTuple):
     """An image and what it shows."""
 
     name: str
@@ -45,29 +45,29 @@ class FrameTiles:
         self.reading = reading
         self._shot: list[RenderedFrame] = []
 
-    def step(self, frame: RenderedFrame) -> list[Tile]:
+    def step(self, frame: RenderedFrame) -> list[CheckImage]:
         """Of the next frame."""
         if frame.cut or (self._shot and self._shot[-1].size != frame.size):
             self._shot = []
         self._shot = [*self._shot, frame][-HISTORY:]
-        tiles = [Tile("colour", _colour(frame)), Tile("depth, near is bright", depth_tile(frame))]
+        tiles = [CheckImage("colour", _colour(frame)), CheckImage("depth, near is bright", depth_tile(frame))]
         if len(self._shot) > 1:
             tiles += self._past()
         return tiles
 
-    def _past(self) -> list[Tile]:
+    def _past(self) -> list[CheckImage]:
         before, now = self._shot[-2:]
         images = [image(frame, now.exposure) for frame in (before, now)]
         tiles = []
         if images[0] is not None and images[1] is not None:
             stated = warp(images[0], _step(before, now, Reading()), padding="zeros")
             tiles += [
-                Tile("frame before, warped", _shown(stated)),
-                Tile("difference, x4", _shown(4 * (stated - images[1]).abs())),
+                CheckImage("frame before, warped", _shown(stated)),
+                CheckImage("difference, x4", _shown(4 * (stated - images[1]).abs())),
             ]
             if self.reading != Reading():
                 meant = warp(images[0], _step(before, now, self.reading), padding="zeros")
-                tiles.append(Tile("frame before, warped as it should be", _shown(meant)))
+                tiles.append(CheckImage("frame before, warped as it should be", _shown(meant)))
         if self.reading.motion.following:
             return tiles
         motions = [_step(*pair, self.reading)[0] for pair in pairwise(self._shot)]
@@ -77,7 +77,7 @@ class FrameTiles:
         marked[~seen.numpy()] = HOLE
         wheel, longest = motion_wheel(total.numpy())
         span = f"{len(motions)} frame{'s' * (len(motions) > 1)}, up to {longest:.1f} pixels"
-        return [*tiles, Tile("holes", marked), Tile(f"motion over {span}", wheel)]
+        return [*tiles, CheckImage("holes", marked), CheckImage(f"motion over {span}", wheel)]
 
 
 def _step(before: RenderedFrame, now: RenderedFrame, reading: Reading) -> Tensor:
@@ -149,7 +149,7 @@ def watched(network: nn.Module) -> Iterator[dict[str, Tensor]]:
             hook.remove()
 
 
-def map_tiles(maps: dict[str, Tensor], size: tuple[int, int]) -> list[Tile]:
+def map_tiles(maps: dict[str, Tensor], size: tuple[int, int]) -> list[CheckImage]:
     """What :func:`watched` saw, at the size of the frame: white is 1 for masks, 20 for weights."""
     tiles = []
     for name, values in maps.items():
@@ -161,11 +161,11 @@ def map_tiles(maps: dict[str, Tensor], size: tuple[int, int]) -> list[Tile]:
                 continue  # the current frame's, 1 everywhere
             label = f"weight of {back} frame{'s' * (back > 1)} ago, up to {float(plane.max()):.1f}" if is_weight else name
             upscaled = PIL.Image.fromarray(grey).resize((size[1], size[0]), PIL.Image.Resampling.BILINEAR)
-            tiles.append(Tile(label, np.repeat(np.asarray(upscaled)[..., None], 3, axis=2)))
+            tiles.append(CheckImage(label, np.repeat(np.asarray(upscaled)[..., None], 3, axis=2)))
     return tiles
 
 
-def sheet(tiles: Sequence[Tile]) -> Pixels:
+def sheet(tiles: Sequence[CheckImage]) -> Pixels:
     """Tiles side by side, a name above each, all of one size."""
     height, width = tiles[0].pixels.shape[:2]
     times = max(1, -(-LEAST_WIDTH // width))

@@ -66,7 +66,7 @@ def read_at(image: Tensor, x: Tensor, y: Tensor) -> tuple[Tensor, Tensor]:
     return F.grid_sample(image, grid, mode="bilinear", padding_mode="border", align_corners=False)[0], inside
 
 
-class Pair(NamedTuple):
+class NeighbourMatch(NamedTuple):
     """How well each reading lays one frame on its neighbour."""
 
     frame: int  # the number of the later one
@@ -77,7 +77,9 @@ class Pair(NamedTuple):
     jitter_change: Tensor  # (2,) stored
 
 
-def compare(earlier: RenderedFrame, later: RenderedFrame, index: int, exposure: float, tried: Sequence[Reading]) -> Pair | None:
+def compare(
+    earlier: RenderedFrame, later: RenderedFrame, index: int, exposure: float, tried: Sequence[Reading]
+) -> NeighbourMatch | None:
     """Try every reading on two frames in order; None where they have no image with something to see in it."""
     if (earlier.colour is None) != (later.colour is None):
         earlier, later = _by_albedo(earlier), _by_albedo(later)
@@ -97,7 +99,7 @@ def compare(earlier: RenderedFrame, later: RenderedFrame, index: int, exposure: 
     seen = now[0].flatten(1)[:, textured_places(now)]
     contrast = float((seen - seen.mean(dim=1, keepdim=True)).abs().mean())
     typical = motion.median(dim=1, keepdim=True).values
-    return Pair(index, errors, contrast, later.size, typical, as_tensor(later.jitter) - as_tensor(earlier.jitter))
+    return NeighbourMatch(index, errors, contrast, later.size, typical, as_tensor(later.jitter) - as_tensor(earlier.jitter))
 
 
 def _by_albedo(frame: RenderedFrame) -> RenderedFrame:
@@ -131,7 +133,7 @@ def _typical(errors: Tensor) -> Tensor:
     return errors.sort().values[: max(int(len(errors) * 0.9), 1)].mean()
 
 
-def missing_cuts(pairs: Sequence[Pair]) -> list[int]:
+def missing_cuts(pairs: Sequence[NeighbourMatch]) -> list[int]:
     """Frames that no reading finds in the one before, though it finds the others."""
     ratios = torch.tensor([float(pair.errors.min()) / max(pair.contrast, 1e-6) for pair in pairs])
     found = []
@@ -143,7 +145,7 @@ def missing_cuts(pairs: Sequence[Pair]) -> list[int]:
     return found
 
 
-class Verdict(NamedTuple):
+class MotionVerdict(NamedTuple):
     """The reading that fits a clip, the errors of it and of the stated one, and whether the other way in time fits too."""
 
     reading: Reading
@@ -152,7 +154,7 @@ class Verdict(NamedTuple):
     either_way: bool
 
 
-def judge(pairs: Sequence[Pair], tried: Sequence[Reading]) -> Verdict:
+def judge(pairs: Sequence[NeighbourMatch], tried: Sequence[Reading]) -> MotionVerdict:
     """Which reading fits: the stated one unless another is clearly better; two mistakes only where one does not explain it."""
     table = torch.stack([pair.errors.where(pair.errors.isfinite(), pair.errors.new_tensor(pair.contrast)) for pair in pairs])
     scores = table.mean(dim=0)
@@ -163,7 +165,7 @@ def judge(pairs: Sequence[Pair], tried: Sequence[Reading]) -> Verdict:
         best = 0
     rival = Reading(tried[best].motion.in_time(), tried[best].jitter)
     as_good = rival in tried and bool(scores[tried.index(rival)] <= AS_GOOD * scores[best])
-    return Verdict(tried[best], float(scores[best]), stated, as_good)
+    return MotionVerdict(tried[best], float(scores[best]), stated, as_good)
 
 
 def _least(scores: Tensor, tried: Sequence[Reading], mistakes: int) -> int | None:
@@ -184,7 +186,7 @@ def _is_better(table: Tensor, tried: Sequence[Reading], best: int) -> bool:
     return bool(scores[best] < limit * scores[0]) and len(wins) > 0 and float(wins.mean()) >= WINS
 
 
-def jitter_remark(reading: Reading, pairs: Sequence[Pair]) -> str:
+def jitter_remark(reading: Reading, pairs: Sequence[NeighbourMatch]) -> str:
     """What is wrong with the jitter, in words."""
     if reading.jitter == STATED_JITTER:
         return ""
@@ -193,7 +195,7 @@ def jitter_remark(reading: Reading, pairs: Sequence[Pair]) -> str:
     return JITTER_READINGS[reading.jitter]
 
 
-def _motion_follows_jitter(reading: Reading, pairs: Sequence[Pair]) -> bool:
+def _motion_follows_jitter(reading: Reading, pairs: Sequence[NeighbourMatch]) -> bool:
     """Whether the motion trembles with the jitter, rather than being that of the scene."""
     if len(pairs) < 3:
         return True

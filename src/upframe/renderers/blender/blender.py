@@ -21,9 +21,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from upframe.errors import DeviceError, InputError, ShapeError
+from upframe.rendered.frame import RenderedFrame
 from upframe.renderers.blender.export import write_poses, write_scene
 from upframe.renderers.blender.passes import buffers_of, read_passes, sky_motion, stacked
-from upframe.rendered.frame import RenderedFrame
 from upframe.renderers.scene import Matrix, Scene, projection_matrix, view_matrix
 
 VARIABLE = "UPFRAME_BLENDER"

@@ -156,7 +156,7 @@ class Group:
             self.matrices.write(matrices.tobytes())
 
 
-class Still:
+class StillGroups:
     """All that stands still: groups of one instance, in world space already."""
 
     def __init__(self, groups: list[Group]) -> None:
@@ -171,7 +171,7 @@ class Still:
         return [(float(distance), self.groups[index]) for index, distance in zip(seen, distances, strict=True)]
 
 
-class Moving:
+class MovingGroups:
     """All that moves: where it is in a frame, and which of it may be in the image."""
 
     def __init__(self, groups: list[Group]) -> None:
@@ -223,7 +223,7 @@ class Moving:
         return result
 
 
-def groups_of(context: Any, scene: Scene, geometry: Programs, cover: Any, shadow: Programs) -> tuple[Still, Moving]:
+def groups_of(context: Any, scene: Scene, geometry: Programs, cover: Any, shadow: Programs) -> tuple[StillGroups, MovingGroups]:
     """Upload the meshes of a scene: what stands still, put together by place and material, and what moves."""
     still: dict[tuple[int, int, int], list[Instance]] = {}
     moving: dict[tuple[int, int], list[Instance]] = {}
@@ -237,7 +237,7 @@ def groups_of(context: Any, scene: Scene, geometry: Programs, cover: Any, shadow
     standing = [_group(context, _baked(gathered), gathered[0].material, [], *programs) for gathered in still.values()]
     for group in standing:
         group.load(np.tile(np.eye(4, dtype=np.float32), (1, 2, 1, 1)))
-    return Still(standing), Moving(
+    return StillGroups(standing), MovingGroups(
         [_group(context, gathered[0].mesh, gathered[0].material, gathered, *programs) for gathered in moving.values()]
     )
 

@@ -35,7 +35,7 @@ BUFFERS = (
 Slot = dict[str, NDArray[Any]]
 
 
-class Wanted(NamedTuple):
+class FrameRequest(NamedTuple):
     """A frame to be rendered, as :meth:`Rasteriser.render` takes it. The first frame of a shot is shaded in any case."""
 
     number: int
@@ -117,7 +117,7 @@ class RasteriserProcess:
         """Wait until the scene is made. ``device`` and ``scene``, the names of both, are known from then on."""
         self.device, self.scene = self._receive()
 
-    def ask(self, wanted: Wanted) -> None:
+    def ask(self, wanted: FrameRequest) -> None:
         with suppress(OSError):  # it has ended: take() says why
             self._connection.send(wanted)
 
@@ -177,7 +177,7 @@ def _serve(connection: Connection, memory: Any, form: _Format, make_scene: Calla
             connection.send((True, (RuntimeError, (traceback.format_exc(),))))
 
 
-def _render(rasteriser: Rasteriser, wanted: Wanted, form: _Format, slot: Slot) -> tuple[Any, ...]:
+def _render(rasteriser: Rasteriser, wanted: FrameRequest, form: _Format, slot: Slot) -> tuple[Any, ...]:
     """A frame, written to its slot; what else there is to say of it."""
     number, times = wanted.number, dict[str, tuple[float, float]]()
     shaded = wanted.shaded or rasteriser.is_cut(number)

@@ -15,9 +15,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from upframe.errors import ShapeError
-from upframe.renderers.environment import irradiance_harmonics, prefiltered
 from upframe.rendered.frame import RenderedFrame
 from upframe.rendered.jitter import halton
+from upframe.renderers.environment import irradiance_harmonics, prefiltered
 from upframe.renderers.raster.gpu import Group, Programs, Textures, assign, create_context, groups_of, program
 from upframe.renderers.scene import Matrix, Scene, Surface, projection_matrix, ray_matrix, sun_matrix, view_matrix
 

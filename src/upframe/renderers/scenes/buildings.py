@@ -6,7 +6,7 @@ import numpy as np
 
 from upframe.renderers.scene import Material, Matrix, Mesh
 from upframe.renderers.scenes import drawn, textures
-from upframe.renderers.scenes.geometry import box, joined, image, sheet, with_texture_size
+from upframe.renderers.scenes.geometry import box, image, joined, sheet, with_texture_size
 from upframe.renderers.scenes.placement import place
 from upframe.renderers.scenes.stage import Stage
 from upframe.renderers.scenes.things import DARK_METAL, fence

@@ -6,8 +6,8 @@ from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
-from numpy.typing import NDArray
 import PIL.Image
+from numpy.typing import NDArray
 from PIL import ImageDraw, ImageFont
 
 from upframe.errors import InputError

@@ -7,7 +7,7 @@ import numpy as np
 from upframe.renderers.scene import Camera, PointLight, Scene
 from upframe.renderers.scenes import drawn, textures
 from upframe.renderers.scenes.buildings import house
-from upframe.renderers.scenes.geometry import box, cards, cylinder, ground, joined, lathe, image, wire, with_texture_size
+from upframe.renderers.scenes.geometry import box, cards, cylinder, ground, image, joined, lathe, wire, with_texture_size
 from upframe.renderers.scenes.placement import place, still, walk
 from upframe.renderers.scenes.stage import Stage, daylight, finished, shots_of
 from upframe.renderers.scenes.things import bench, car, driving, falling, lamp_post, person, tree

@@ -9,26 +9,26 @@ from html import escape
 
 import PIL.Image
 
-from upframe.evaluation.exhibits import PLAIN_FAMILY, Exhibit
-from upframe.evaluation.gallery import LOW, REFERENCE
+from upframe.evaluation.images import LOW, REFERENCE
+from upframe.evaluation.panels import PLAIN_FAMILY, Panel
 from upframe.reports.parts import section
 
 _WIDE, _TALL = 1040, 800  # CSS pixels
 _ZOOMS = {1: "shown one to one", 2: "shown up to twice as large", 3: "shown up to three times as large"}
 
 
-def viewers(exhibits: Sequence[Exhibit]) -> str:
+def viewers(panels: Sequence[Panel]) -> str:
     """A window of some clips with a divide between two images that can be chosen."""
-    shown = [exhibit for exhibit in exhibits if exhibit.kind == "window"]
+    shown = [panel for panel in panels if panel.kind == "window"]
     if not shown:
         return ""
     tabs = "".join(
         f'<button type="button" role="tab" id="tab{number}" aria-controls="viewer{number}" '
-        f'aria-selected="{str(number == 0).lower()}" tabindex="{0 if number == 0 else -1}">{escape(exhibit.title)}</button>'
-        for number, exhibit in enumerate(shown)
+        f'aria-selected="{str(number == 0).lower()}" tabindex="{0 if number == 0 else -1}">{escape(panel.title)}</button>'
+        for number, panel in enumerate(shown)
     )
     tabs = f'<div class="tabs" role="tablist" aria-label="Clips">{tabs}</div>' if len(shown) > 1 else ""
-    stages = "".join(_viewer(number, exhibit) for number, exhibit in enumerate(shown))
+    stages = "".join(_viewer(number, panel) for number, panel in enumerate(shown))
     lead = (
         "The middle of an image, or of a clip's middle frame. Drag the divide, or use the arrow keys; choose what stands on "
         "either side of it."
@@ -36,21 +36,21 @@ def viewers(exhibits: Sequence[Exhibit]) -> str:
     return section("Side by side", lead, tabs + stages)
 
 
-def _viewer(number: int, exhibit: Exhibit) -> str:
-    names = list(exhibit.layers)
+def _viewer(number: int, panel: Panel) -> str:
+    names = list(panel.layers)
     left, right = _sides(names)
-    width, height = _size(exhibit.layers[REFERENCE])
+    width, height = _size(panel.layers[REFERENCE])
     zoom = max(1, min(_WIDE // width, _TALL // height, max(_ZOOMS)))
     images = "".join(
         f'<img alt="{escape(name)}" class="{_classes(name, left, right)}" src="{_uri(image)}">'
-        for name, image in exhibit.layers.items()
+        for name, image in panel.layers.items()
     )
     choices = "".join(
         f'<select class="{side}" aria-label="Shown on the {side}">{_options(names, chosen)}</select>'
         for side, chosen in (("left", left), ("right", right))
     )
     return (
-        f'<div class="viewer" role="tabpanel" id="viewer{number}" aria-label="{escape(exhibit.title)}"'
+        f'<div class="viewer" role="tabpanel" id="viewer{number}" aria-label="{escape(panel.title)}"'
         f'{" hidden" if number else ""} style="--w:{width};--h:{height};--zoom:{zoom}">'
         f'<div class="choice">{choices}</div><div class="stage">{images}'
         '<div class="handle" role="slider" tabindex="0" aria-label="Divide" aria-valuemin="0" aria-valuemax="100" '
@@ -78,44 +78,44 @@ def _options(names: Sequence[str], chosen: str) -> str:
     )
 
 
-def crops(exhibits: Sequence[Exhibit], first: str) -> str:
+def crops(panels: Sequence[Panel], first: str) -> str:
     """The blocks where the first subject, of this name, does worst and best."""
     sections = []
     for kind, lead in (
         ("worst", "The blocks of the greatest error, with the PSNR of their luma."),
         ("best", "The blocks of the greatest gain over bicubic, or without one those of the least error for their contrast."),
     ):
-        shown = [exhibit for exhibit in exhibits if exhibit.kind == kind]
+        shown = [panel for panel in panels if panel.kind == kind]
         if shown:
-            content = "".join(_crops(exhibit, first) for exhibit in shown)
+            content = "".join(_crops(panel, first) for panel in shown)
             sections.append(section(f"Where {first} does {kind}", lead, content))
     return "\n".join(sections)
 
 
-def _crops(exhibit: Exhibit, first: str) -> str:
-    figures = _figures(exhibit, first)
-    return f'<div class="crops"><h3>{escape(exhibit.title)}</h3><div class="row">{figures}</div></div>'
+def _crops(panel: Panel, first: str) -> str:
+    figures = _figures(panel, first)
+    return f'<div class="crops"><h3>{escape(panel.title)}</h3><div class="row">{figures}</div></div>'
 
 
-def _figures(exhibit: Exhibit, first: str = "") -> str:
+def _figures(panel: Panel, first: str = "") -> str:
     mark = {first: ' class="first"'}
     return "".join(
-        f'<figure{mark.get(name, "")}><img alt="{escape(f"{name}, {exhibit.title}")}" src="{_uri(image)}" loading="lazy">'
+        f'<figure{mark.get(name, "")}><img alt="{escape(f"{name}, {panel.title}")}" src="{_uri(image)}" loading="lazy">'
         f"<figcaption>{escape(name)}</figcaption></figure>"
-        for name, image in exhibit.layers.items()
+        for name, image in panel.layers.items()
     )
 
 
-def profiles(exhibits: Sequence[Exhibit]) -> str:
+def profiles(panels: Sequence[Panel]) -> str:
     """The middle column of each frame, side by side in time."""
-    shown = [exhibit for exhibit in exhibits if exhibit.kind == "profile"]
+    shown = [panel for panel in panels if panel.kind == "profile"]
     if not shown:
         return ""
     lead = (
         "The middle column of every frame, one beside the other: time runs to the right. Smooth lines are steady motion; "
         "a comb or grain that the reference does not have is flicker."
     )
-    content = "".join(f'<h3>{escape(exhibit.title)}</h3><div class="columns">{_figures(exhibit)}</div>' for exhibit in shown)
+    content = "".join(f'<h3>{escape(panel.title)}</h3><div class="columns">{_figures(panel)}</div>' for panel in shown)
     return section("Over time", lead, content)
 
 

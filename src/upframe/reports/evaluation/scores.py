@@ -7,12 +7,12 @@ from base64 import b64encode
 from collections.abc import Iterator, Sequence
 from html import escape
 
-from upframe.evaluation.exhibits import PLAIN_FAMILY
-from upframe.reports.parts import colours, key, section
-from upframe.reports.plots import Dot, Series, line_plot, scatter_plot
-from upframe.evaluation.results import COLUMN_TITLES, UNITS, Evaluation, Scored, as_csv, heading, written
+from upframe.evaluation.panels import PLAIN_FAMILY
+from upframe.evaluation.results import COLUMN_TITLES, UNITS, Evaluation, SubjectScores, as_csv, heading, written
 from upframe.metrics import ClipScores, Metric
 from upframe.metrics.scores import Values
+from upframe.reports.parts import colours, key, section
+from upframe.reports.plots import Dot, Series, line_plot, scatter_plot
 
 PLOTS = 12
 _CSV_BYTES = 300_000  # that a page carries at most
@@ -33,7 +33,7 @@ def table(evaluation: Evaluation) -> str:
     )
 
 
-def _row(evaluation: Evaluation, one: Scored, *, timed: bool, sized: bool) -> str:
+def _row(evaluation: Evaluation, one: SubjectScores, *, timed: bool, sized: bool) -> str:
     subject = one.subject
     colour = colours(evaluation)[subject.name]
     chip = f'<span class="chip" style="background:{colour}"></span>' if len(evaluation.scored) > 1 else ""
@@ -55,7 +55,7 @@ def _part(evaluation: Evaluation, name: str, values: Values, *, empty: int) -> s
     return f'<tr class="part"><th scope="row">{escape(name)}</th>{cells}</tr>'
 
 
-def _cell(evaluation: Evaluation, one: Scored, metric: Metric) -> str:
+def _cell(evaluation: Evaluation, one: SubjectScores, metric: Metric) -> str:
     values = one.averages.result
     if metric not in values:
         return _NO_VALUE

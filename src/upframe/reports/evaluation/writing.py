@@ -8,26 +8,26 @@ from importlib import resources
 from pathlib import Path
 from string import Template
 
-from upframe.evaluation.exhibits import Exhibit
-from upframe.evaluation.gallery import RESULT
-from upframe.reports.parts import facts, notes
-from upframe.reports.evaluation.images import crops, profiles, viewers
-from upframe.reports.evaluation.scores import by_clip, by_frame, how, speed, table
+from upframe.evaluation.images import RESULT
+from upframe.evaluation.panels import Panel
 from upframe.evaluation.results import Evaluation
 from upframe.media.atomic import atomic_output
+from upframe.reports.evaluation.images import crops, profiles, viewers
+from upframe.reports.evaluation.scores import by_clip, by_frame, how, speed, table
+from upframe.reports.parts import facts, notes
 
 PAGE = "report.html"
 
 
-def page(evaluation: Evaluation, exhibits: Sequence[Exhibit]) -> str:
+def page(evaluation: Evaluation, panels: Sequence[Panel]) -> str:
     """The page's HTML."""
     upscaled = any(one.subject.milliseconds for one in evaluation.scored)
     sections = [
         table(evaluation),
         speed(evaluation),
-        viewers(exhibits),
-        crops(exhibits, _first(evaluation, exhibits)),
-        profiles(exhibits),
+        viewers(panels),
+        crops(panels, _first(evaluation, panels)),
+        profiles(panels),
         by_frame(evaluation),
         by_clip(evaluation),
         how(evaluation),
@@ -47,17 +47,17 @@ def page(evaluation: Evaluation, exhibits: Sequence[Exhibit]) -> str:
     )
 
 
-def _first(evaluation: Evaluation, exhibits: Sequence[Exhibit]) -> str:
+def _first(evaluation: Evaluation, panels: Sequence[Panel]) -> str:
     """What the first subject is called among what is shown."""
     name = evaluation.scored[0].subject.name
-    return name if any(name in exhibit.layers for exhibit in exhibits) else RESULT
+    return name if any(name in panel.layers for panel in panels) else RESULT
 
 
-def write_page(folder: Path, evaluation: Evaluation, exhibits: Sequence[Exhibit], *, overwrite: bool = False) -> Path:
+def write_page(folder: Path, evaluation: Evaluation, panels: Sequence[Panel], *, overwrite: bool = False) -> Path:
     """Write ``report.html`` in a folder, whole or not at all. Raises OutputError where there is one, unless ``overwrite``."""
     path = folder / PAGE
     with atomic_output(path, overwrite=overwrite) as temporary:
-        temporary.write_text(page(evaluation, exhibits), encoding="utf-8")
+        temporary.write_text(page(evaluation, panels), encoding="utf-8")
     return path
 
 

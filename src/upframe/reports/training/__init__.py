@@ -2,6 +2,6 @@
 
 from upframe.reports.training.following import follow_runs
 from upframe.reports.training.page import PAGE, monitor_page, write_monitor
-from upframe.reports.training.records import Record, find_runs, read_record
+from upframe.reports.training.records import TrainingRecord, find_runs, read_record
 
-__all__ = ["PAGE", "Record", "find_runs", "follow_runs", "monitor_page", "read_record", "write_monitor"]
+__all__ = ["PAGE", "TrainingRecord", "find_runs", "follow_runs", "monitor_page", "read_record", "write_monitor"]

@@ -8,10 +8,12 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 from upframe.reports.training.page import write_monitor
-from upframe.reports.training.records import Record, named, read_record
+from upframe.reports.training.records import TrainingRecord, named, read_record
 
 
-def follow_runs(folders: Sequence[Path], page: Path, *, every: float | None, overwrite: bool = False) -> Iterator[list[Record]]:
+def follow_runs(
+    folders: Sequence[Path], page: Path, *, every: float | None, overwrite: bool = False
+) -> Iterator[list[TrainingRecord]]:
     """Write the page, and yield what it shows. ``every``: seconds to the next one, until all runs have ended; None: once.
 
     Raises InputError for a damaged run, OutputError where the page cannot be written.

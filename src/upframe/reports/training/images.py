@@ -12,9 +12,9 @@ from html import escape
 import PIL.Image
 from PIL import UnidentifiedImageError
 
-from upframe.reports.training.records import Record, Sample
-from upframe.reports.parts import section
 from upframe.regular import refuse_irregular
+from upframe.reports.parts import section
+from upframe.reports.training.records import TrainingRecord, ValidationImage
 
 STEPS = 48  # of all runs together that are shown, so that a page stays small
 FEWEST = 4  # of a run
@@ -23,7 +23,7 @@ VIEWS = 3  # in a file: bicubic, network, truth
 
 
 @dataclass(slots=True)
-class Scene:
+class SceneImages:
     """A clip: its truth, bicubic (one for each scale and degradation), and each run's images by step."""
 
     truth: bytes
@@ -31,7 +31,7 @@ class Scene:
     runs: dict[str, list[tuple[int, bytes]]] = field(default_factory=dict)
 
 
-def images(records: Sequence[Record]) -> str:
+def images(records: Sequence[TrainingRecord]) -> str:
     """The section; empty without images."""
     scenes = gather(records)
     steps = sorted({step for scene in scenes for shown in scene.runs.values() for step, _ in shown})
@@ -49,21 +49,21 @@ def images(records: Sequence[Record]) -> str:
     return section("Validation images", lead, slider + rows)
 
 
-def gather(records: Sequence[Record]) -> list[Scene]:
+def gather(records: Sequence[TrainingRecord]) -> list[SceneImages]:
     """The clips of all runs; those with the same truth are one. A file that cannot be read is not shown."""
-    scenes: dict[str, Scene] = {}
+    scenes: dict[str, SceneImages] = {}
     for record in records:
         for sample in _spread(record.samples, max(FEWEST, STEPS // len(records))):
             if (views := _views(sample)) is None:
                 continue
             plain, result, truth = views
-            scene = scenes.setdefault(_digest(truth), Scene(truth))
+            scene = scenes.setdefault(_digest(truth), SceneImages(truth))
             scene.plain.setdefault(_digest(plain), plain)
             scene.runs.setdefault(record.name, []).append((sample.step, result))
     return list(scenes.values())
 
 
-def _spread(samples: Sequence[Sample], count: int) -> list[Sample]:
+def _spread(samples: Sequence[ValidationImage], count: int) -> list[ValidationImage]:
     """Those of ``count`` steps at most, evenly chosen, the first and the last among them."""
     steps = sorted({sample.step for sample in samples})
     if len(steps) > count:
@@ -71,7 +71,7 @@ def _spread(samples: Sequence[Sample], count: int) -> list[Sample]:
     return [sample for sample in samples if sample.step in steps]
 
 
-def _views(sample: Sample) -> tuple[bytes, ...] | None:
+def _views(sample: ValidationImage) -> tuple[bytes, ...] | None:
     """The three images of a file as PNG."""
     refuse_irregular(sample.path)
     try:
@@ -95,7 +95,7 @@ def _digest(content: bytes) -> str:
     return hashlib.sha256(content).hexdigest()
 
 
-def _figures(scene: Scene) -> str:
+def _figures(scene: SceneImages) -> str:
     parts = [_figure("bicubic", [(None, image)]) for image in scene.plain.values()]
     parts += [_figure(name, list(shown)) for name, shown in scene.runs.items()]
     return "".join([*parts, _figure("truth", [(None, scene.truth)])])

@@ -12,10 +12,10 @@ from string import Template
 from typing import Any
 
 from upframe.errors import OutputError
-from upframe.reports.training.images import images
-from upframe.reports.training.records import Curve, Record
-from upframe.reports.parts import section
 from upframe.media.atomic import atomic_output
+from upframe.reports.parts import section
+from upframe.reports.training.images import images
+from upframe.reports.training.records import Curve, TrainingRecord
 
 PAGE = "monitor.html"
 POINTS = 1200  # of a curve; of a longer one the means of as many parts
@@ -40,7 +40,7 @@ _LEADS = {
 }
 
 
-def monitor_page(records: Sequence[Record], *, refresh: int | None = None) -> str:
+def monitor_page(records: Sequence[TrainingRecord], *, refresh: int | None = None) -> str:
     """The page's HTML. ``refresh``: seconds after which it loads itself again."""
     plots = list(_plots(records))
     validation = list(_sections(plots, records, ("Validation",)))
@@ -62,7 +62,9 @@ def monitor_page(records: Sequence[Record], *, refresh: int | None = None) -> st
     )
 
 
-def write_monitor(path: Path, records: Sequence[Record], *, refresh: int | None = None, overwrite: bool = False) -> None:
+def write_monitor(
+    path: Path, records: Sequence[TrainingRecord], *, refresh: int | None = None, overwrite: bool = False
+) -> None:
     """Write the page, whole or not at all, over an older one of its kind.
 
     Raises OutputError for a name that is not one of a page, and where another file is there, unless ``overwrite``.
@@ -79,7 +81,7 @@ def _file(package: str, name: str) -> str:
     return (resources.files(f"upframe.reports.{package}") / name).read_text(encoding="utf-8")
 
 
-def _facts(record: Record) -> list[str]:
+def _facts(record: TrainingRecord) -> list[str]:
     recipe = record.recipe
     told = [str(recipe[key]) for key in ("system",) if key in recipe]
     told.append(f"step {record.step:,}" + (f" of {record.total:,}" if record.total else ""))
@@ -88,13 +90,13 @@ def _facts(record: Record) -> list[str]:
     return [*told, record.state()]
 
 
-def _notes(records: Sequence[Record]) -> str:
+def _notes(records: Sequence[TrainingRecord]) -> str:
     text = "nothing is logged yet: the training has just begun, or ended before the first line"
     notes = "".join(f"<li>{escape(record.name)}: {text}</li>" for record in records if not record.losses)
     return f'<ul class="notes">{notes}</ul>' if notes else ""
 
 
-def _table(records: Sequence[Record]) -> str:
+def _table(records: Sequence[TrainingRecord]) -> str:
     """A row for each run: where it is, its best scores, its speed."""
     metrics = list(dict.fromkeys(name for record in records for name in record.scores))
     timed = any(record.times for record in records)
@@ -131,7 +133,7 @@ def _latest(curve: Curve | None, pattern: str) -> str:
     return pattern.format(curve[-1][1]) if curve else "&ndash;"
 
 
-def _plots(records: Sequence[Record]) -> Iterator[dict[str, Any]]:
+def _plots(records: Sequence[TrainingRecord]) -> Iterator[dict[str, Any]]:
     """Every curve there is, by section, as the script draws it: x and y of each run, the smoothable ones marked."""
     names = list(dict.fromkeys(name for record in records for name in record.losses))
     judged = [name for name in names if name in _JUDGE]
@@ -178,7 +180,7 @@ def thinned(curve: Curve) -> Curve:
     return [(part[-1][0], sum(value for _, value in part) / len(part)) for part in parts]
 
 
-def _sections(plots: Sequence[dict[str, Any]], records: Sequence[Record], titles: Sequence[str]) -> Iterator[str]:
+def _sections(plots: Sequence[dict[str, Any]], records: Sequence[TrainingRecord], titles: Sequence[str]) -> Iterator[str]:
     """A place for each plot; the script draws into it."""
     entries = "".join(f"<li>{_chip(number)}{escape(record.name)}</li>" for number, record in enumerate(records))
     key = f'<ul class="key">{entries}</ul>' if len(records) > 1 else ""
@@ -199,7 +201,7 @@ def _sections(plots: Sequence[dict[str, Any]], records: Sequence[Record], titles
             yield section(title, _LEADS.get(title, ""), f'{tune}{key}<div class="plots">{"".join(places)}</div>')
 
 
-def _recipes(records: Sequence[Record]) -> str:
+def _recipes(records: Sequence[TrainingRecord]) -> str:
     """The recipe of each run, folded away; of several, what differs comes first."""
     flat = [dict(_flattened(record.recipe)) for record in records]
     keys = list(dict.fromkeys(key for values in flat for key in values))

@@ -25,7 +25,7 @@ Curve = list[tuple[int, float]]
 
 
 @dataclass(frozen=True, slots=True)
-class Sample:
+class ValidationImage:
     """A validation image of a step: bicubic, the network and the truth, side by side; of the ``number``-th clip."""
 
     step: int
@@ -34,7 +34,7 @@ class Sample:
 
 
 @dataclass(frozen=True, slots=True)
-class Record:
+class TrainingRecord:
     """A training so far.
 
     ``name``: of its folder, longer where several have the same. ``recipe``: plain values, empty where there is no file.
@@ -48,7 +48,7 @@ class Record:
     losses: dict[str, Curve]
     scores: dict[str, Curve]
     times: dict[str, Curve]
-    samples: tuple[Sample, ...]
+    samples: tuple[ValidationImage, ...]
     step: int
     ended: bool
     written: float
@@ -96,12 +96,12 @@ def _is_run(folder: Path) -> bool:
     return (folder / LOSSES).is_file() or ((folder / RECIPE).is_file() and "system" in _recipe(folder / RECIPE))
 
 
-def read_record(folder: Path, name: str | None = None) -> Record:
+def read_record(folder: Path, name: str | None = None) -> TrainingRecord:
     """A training's folder. What is not there yet is empty. Raises InputError for files that are damaged."""
     losses = _curves(folder / LOSSES)
     weights = [path.stat().st_mtime for path in folder.glob("*.safetensors")]
     written = (folder / LOSSES).stat().st_mtime if losses else 0.0
-    return Record(
+    return TrainingRecord(
         name=name or folder.resolve().name,
         folder=folder,
         recipe=_recipe(folder / RECIPE),
@@ -153,11 +153,13 @@ def _curves(path: Path) -> dict[str, Curve]:
     return curves
 
 
-def _samples(folder: Path) -> tuple[Sample, ...]:
+def _samples(folder: Path) -> tuple[ValidationImage, ...]:
     if not folder.is_dir():
         return ()
     matches = ((_SAMPLE.fullmatch(path.name), path) for path in folder.iterdir())
-    return tuple(sorted((Sample(int(m[1]), int(m[2]), path) for m, path in matches if m), key=lambda s: (s.step, s.number)))
+    return tuple(
+        sorted((ValidationImage(int(m[1]), int(m[2]), path) for m, path in matches if m), key=lambda s: (s.step, s.number))
+    )
 
 
 def named(folders: Sequence[Path]) -> list[str]:

@@ -11,6 +11,7 @@ from numpy.random import Generator
 from numpy.typing import NDArray
 
 from upframe.datasets.held_out import HeldOut
+from upframe.errors import InputError
 from upframe.training.data.camera import video_image
 from upframe.training.data.chance import for_sample, item_of
 from upframe.training.data.cropping import laid, place
@@ -18,7 +19,6 @@ from upframe.training.data.frames import FrameCache, open_clips, open_images
 from upframe.training.data.pairs import border
 from upframe.training.data.sets import Sample
 from upframe.training.data.settings import ClipData
-from upframe.errors import InputError
 
 Pixels = NDArray[np.uint8]
 

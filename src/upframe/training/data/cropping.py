@@ -6,8 +6,8 @@ import numpy as np
 from numpy.random import Generator
 from numpy.typing import NDArray
 
-from upframe.training.data.settings import Flips
 from upframe.errors import InputError
+from upframe.training.data.settings import Flips
 
 Pixels = NDArray[np.uint8]
 

@@ -17,10 +17,10 @@ import torch
 from numpy.typing import NDArray
 
 from upframe.datasets.film_degradation import VERSION, FilmDegradation
-from upframe.training.data.frames import Clip
 from upframe.errors import InputError
 from upframe.media.atomic import atomic_output
 from upframe.ops.resize import resize
+from upframe.training.data.frames import Clip
 
 Frames = NDArray[np.uint8]
 """(t, h, w, 3)."""

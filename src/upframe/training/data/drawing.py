@@ -5,9 +5,9 @@ from __future__ import annotations
 import string
 
 import numpy as np
+import PIL.Image
 from numpy.random import Generator
 from numpy.typing import NDArray
-import PIL.Image
 from PIL import ImageDraw, ImageFont
 
 from upframe.training.data.chance import for_image

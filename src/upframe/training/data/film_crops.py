@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 
 from upframe.datasets.film_degradation import FilmDegradation
 from upframe.datasets.held_out import HeldOut
+from upframe.errors import InputError
 from upframe.training.data.chance import for_sample, item_of
 from upframe.training.data.clips import mirrored
 from upframe.training.data.cropping import laid
@@ -21,7 +22,6 @@ from upframe.training.data.degraded import DegradedClip, Frames, in_store
 from upframe.training.data.frames import open_clips, open_images
 from upframe.training.data.sets import Sample
 from upframe.training.data.settings import FilmData
-from upframe.errors import InputError
 
 Told = Callable[[str], None]
 

@@ -12,14 +12,14 @@ import numpy as np
 from numpy.typing import NDArray
 
 from upframe.datasets.held_out import HeldOut
-from upframe.datasets.lmdb_clips import LmdbClips
 from upframe.datasets.images import eight_bits, read_rgb
-from upframe.datasets.published_folders import videos_in, images_in, subfolders
-from upframe.training.data.drawing import draw_image
-from upframe.training.data.videos import SoughtVideo
+from upframe.datasets.lmdb_clips import LmdbClips
+from upframe.datasets.published_folders import images_in, subfolders, videos_in
 from upframe.errors import InputError
 from upframe.media.files import VIDEO_SUFFIXES
 from upframe.regular import refuse_irregular
+from upframe.training.data.drawing import draw_image
+from upframe.training.data.videos import SoughtVideo
 
 Frame = NDArray[np.uint8]
 """(h, w, 3) RGB."""

@@ -11,9 +11,9 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from upframe.rendered.frame import RenderedFrame
 from upframe.training.data.chance import for_image
 from upframe.training.data.drawing import draw_image
-from upframe.rendered.frame import RenderedFrame
 
 Planes = NDArray[np.float32]
 SIZE = (80, 96)  # height, width of a frame at render resolution

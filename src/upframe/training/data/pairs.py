@@ -11,8 +11,8 @@ from typing import Literal
 from torch import Tensor
 
 from upframe.datasets.degradation import DEGRADATIONS
-from upframe.training.data.sets import Batch
 from upframe.ops.blur import SIGMA, downscale_bd
+from upframe.training.data.sets import Batch
 
 Kind = Literal["BI", "BD"]
 _REACH = 4  # of bicubic shrinking, in pixels of low resolution, more than enough

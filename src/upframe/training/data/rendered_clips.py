@@ -16,9 +16,6 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from upframe.training.data.frames import numbers_in
-from upframe.training.data.layers import LayeredClip
-from upframe.training.data.rendered import TARGET, Planes
 from upframe.errors import InputError
 from upframe.models.nsrr import disparity
 from upframe.models.stssnet import FEATURES
@@ -27,6 +24,9 @@ from upframe.ops.transfer import encode_linear
 from upframe.rendered.clip import RenderedClip
 from upframe.rendered.frame import Buffer, RenderedFrame
 from upframe.rendered.history import NSRRHistory, STSSNetHistory, normalised_depth
+from upframe.training.data.frames import numbers_in
+from upframe.training.data.layers import LayeredClip
+from upframe.training.data.rendered import TARGET, Planes
 
 LAYERS = "layers:"  # before the numbers of the first and the last generated clip
 

@@ -10,8 +10,8 @@ import torch
 from torch import Tensor
 from torch.utils.data import DataLoader, Dataset, Sampler
 
-from upframe.training.data.readers import await_parent
 from upframe.errors import InputError, UpframeError
+from upframe.training.data.readers import await_parent
 
 Sample = dict[str, Tensor]
 Batch = dict[str, Any]
@@ -48,7 +48,7 @@ class SampleSet(Protocol):
         ...
 
 
-class Numbered(Dataset[tuple[int, "Sample | str", "list[str]"]]):
+class NumberedSamples(Dataset[tuple[int, "Sample | str", "list[str]"]]):
     """A sample by its number. Errors are handed on as text: from a worker, an exception arrives with its traceback."""
 
     def __init__(self, samples: SampleSet, *, skip_damaged: bool) -> None:
@@ -97,7 +97,7 @@ class Steps(Sampler[list[int]]):
 class Loader(DataLoader[Any]):
     """Batches of steps. It tells Lightning that it can be taken up: its sampler knows where."""
 
-    def __init__(self, numbered: Numbered, steps: Steps, *, workers: int, pinned: bool) -> None:
+    def __init__(self, numbered: NumberedSamples, steps: Steps, *, workers: int, pinned: bool) -> None:
         super().__init__(
             numbered,
             batch_sampler=steps,

@@ -10,9 +10,9 @@ import numpy as np
 
 from upframe.datasets.published_folders import child, subfolders
 from upframe.datasets.stssnet_files import read_frame
-from upframe.training.data.rendered import TARGET, Planes
 from upframe.errors import InputError
 from upframe.rendered.layouts.stssnet import SCALE, Depth, read_stssnet_target
+from upframe.training.data.rendered import TARGET, Planes
 
 _FRAME = re.compile(r"compressed\.(\d+)\.(Warp|NoWarp)\.np[yz]")
 

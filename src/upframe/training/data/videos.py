@@ -15,12 +15,12 @@ from av.video.frame import VideoFrame
 from numpy.typing import NDArray
 
 from upframe.datasets.videos import VideoFrames, rgb_of
-from upframe.training.data.sets import told
 from upframe.errors import InputError
-from upframe.media.video.info import VideoDamaged, VideoInfo, RawFrame
+from upframe.media.video.info import RawFrame, VideoDamaged, VideoInfo
 from upframe.media.video.opening import open_container
 from upframe.media.video.planes import read_planes
 from upframe.media.video.reader import probe
+from upframe.training.data.sets import told
 
 OPEN_AT_MOST = 8  # videos at a time: of thousands no process may have all open
 _open: deque[SoughtVideo] = deque()
@@ -29,9 +29,9 @@ _open: deque[SoughtVideo] = deque()
 class SoughtVideo:
     """A video's frames by number, decoded from the last key frame before each; frames in order are decoded once.
 
-    The same frames as :class:`upframe.datasets.videos.VideoFrames` has, which also reads videos that cannot be searched, such as those
-    whose packets have no times, slowly. ``skip_damaged``: a video that is cut short has the frames before. Raises InputError for
-    a damaged video.
+    The same frames as :class:`upframe.datasets.videos.VideoFrames` has, which also reads videos that cannot be searched, such
+    as those whose packets have no times, slowly. ``skip_damaged``: a video that is cut short has the frames before. Raises
+    InputError for a damaged video.
     """
 
     def __init__(self, path: Path, *, skip_damaged: bool = False) -> None:

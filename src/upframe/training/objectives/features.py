@@ -9,10 +9,10 @@ from typing import Literal
 import torch
 from torch import Tensor, nn
 
-from upframe.training.data.settings import Section
 from upframe.errors import CheckpointError
 from upframe.metrics.classifiers import Features, build_backbone
 from upframe.models.checkpoint import read_checkpoint
+from upframe.training.data.settings import Section
 
 Classifier = Literal["vgg19", "vgg16", "squeeze"]
 MEAN, DEVIATION = (0.485, 0.456, 0.406), (0.229, 0.224, 0.225)  # of ImageNet

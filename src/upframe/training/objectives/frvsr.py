@@ -15,13 +15,13 @@ import torch
 from pydantic import Field
 from torch import Tensor, nn
 
+from upframe.models.frvsr import FRVSR, ClipResult, FRVSRState, ResidualBlock
+from upframe.ops.warp import warp
 from upframe.training.data.pairs import pair_of
 from upframe.training.data.sets import Batch
 from upframe.training.data.settings import Positive, Section
-from upframe.models.frvsr import FRVSR, ClipResult, ResidualBlock, State
-from upframe.ops.warp import warp
 from upframe.training.objectives.losses import charbonnier, lpips_networks
-from upframe.training.objectives.objective import Groups, Turn
+from upframe.training.objectives.objective import Groups, OptimiserStep
 
 EPSILON = 1e-6
 
@@ -109,9 +109,9 @@ class FRVSRObjective(nn.Module):
     def prepare(self, batch: Batch) -> dict[str, Tensor]:
         return pair_of(batch, self.network.degradation, self.network.scale)
 
-    def turns(self, batch: dict[str, Tensor], step: int) -> Iterator[Turn]:
+    def turns(self, batch: dict[str, Tensor], step: int) -> Iterator[OptimiserStep]:
         result = self.network.clip(batch["low"])
-        yield Turn("network", self.terms(result, batch["high"]))
+        yield OptimiserStep("network", self.terms(result, batch["high"]))
 
     def terms(self, result: ClipResult, high: Tensor) -> dict[str, Tensor]:
         """The weighted terms of a clip's outputs."""
@@ -131,7 +131,7 @@ class FRVSRObjective(nn.Module):
 def run_clip(network: FRVSR, frames: Tensor) -> Tensor:
     """A clip frame after frame, as a video is upscaled: (n, t, 3, h, w) -> (n, t, 3, s*h, s*w)."""
     outputs: list[Tensor] = []
-    state: State | None = None
+    state: FRVSRState | None = None
     for frame in frames.unbind(1):
         output, state = network.step(frame, state)
         outputs.append(output)

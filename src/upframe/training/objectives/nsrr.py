@@ -12,14 +12,14 @@ import torch
 from pydantic import model_validator
 from torch import Tensor, nn
 
+from upframe.metrics.structural import SSIMWindow, ssim_map
+from upframe.models.nsrr import NSRR
 from upframe.training.data.rendered import TARGET
 from upframe.training.data.sets import Batch
 from upframe.training.data.settings import Positive, Section
-from upframe.metrics.structural import SSIMWindow, ssim_map
-from upframe.models.nsrr import NSRR
 from upframe.training.objectives.features import FeatureSettings, FrozenFeatures
 from upframe.training.objectives.frvsr import Weight
-from upframe.training.objectives.objective import Groups, Turn
+from upframe.training.objectives.objective import Groups, OptimiserStep
 
 WINDOW = SSIMWindow("nsrr", size=9, padding="reflect")  # kornia's SSIMLoss of window 9, sigma 1.5
 VGG16_TAPS = (3, 8, 15, 22)  # relu1_2, relu2_2, relu3_3, relu4_3
@@ -127,14 +127,14 @@ class NSRRObjective(nn.Module):
     def prepare(self, batch: Batch) -> dict[str, Tensor]:
         return {key: batch[key] for key in (*ARGUMENTS, TARGET)}
 
-    def turns(self, batch: dict[str, Tensor], step: int) -> Iterator[Turn]:
+    def turns(self, batch: dict[str, Tensor], step: int) -> Iterator[OptimiserStep]:
         output = self.network(*(batch[key] for key in ARGUMENTS)).float()
         terms = {"structure": self.losses.structure * structure_loss(output, batch[TARGET])}
         if self.losses.pixel:
             terms["pixel"] = self.losses.pixel * (output - batch[TARGET]).abs().mean()
         if self.features is not None:
             terms["feature"] = self.losses.feature * feature_loss(self.features, output, batch[TARGET])
-        yield Turn("network", terms)
+        yield OptimiserStep("network", terms)
 
     def upscale(self, network: nn.Module, low: dict[str, Tensor]) -> Tensor:
         return cast(Tensor, network(*(low[key] for key in ARGUMENTS)))

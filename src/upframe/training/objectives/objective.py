@@ -15,7 +15,7 @@ Groups = list[dict[str, Any]]
 
 
 @dataclass(frozen=True, slots=True)
-class Turn:
+class OptimiserStep:
     """One optimiser's step: ``terms``, weighted and differentiable, are to be lowered together; ``seen`` is only logged."""
 
     optimiser: str
@@ -39,7 +39,7 @@ class Objective(Protocol):
         """The tensors of a step, on the device of the batch."""
         ...
 
-    def turns(self, batch: dict[str, Tensor], step: int) -> Iterator[Turn]:
+    def turns(self, batch: dict[str, Tensor], step: int) -> Iterator[OptimiserStep]:
         """The turns of step ``step``, from 0. A turn is asked for when the optimiser of the one before has moved."""
         ...
 

@@ -13,14 +13,14 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
+from upframe.models.rt4ksr import RT4KSR, BlockKind, Design, HighFrequency
+from upframe.models.rt4ksr_blocks import Activation
 from upframe.training.data.pairs import pair_of
 from upframe.training.data.sets import Batch
 from upframe.training.data.settings import Positive, Section
-from upframe.models.rt4ksr import RT4KSR, BlockKind, Design, HighFrequency
-from upframe.models.rt4ksr_blocks import Activation
 from upframe.training.objectives.frvsr import Weight
 from upframe.training.objectives.losses import charbonnier, lpips_networks
-from upframe.training.objectives.objective import Groups, Turn
+from upframe.training.objectives.objective import Groups, OptimiserStep
 
 Distance = Literal["l1", "l2", "charbonnier"]
 
@@ -100,14 +100,14 @@ class RT4KSRObjective(nn.Module):
     def prepare(self, batch: Batch) -> dict[str, Tensor]:
         return pair_of(batch, self.degradation, self.network.scale)
 
-    def turns(self, batch: dict[str, Tensor], step: int) -> Iterator[Turn]:
+    def turns(self, batch: dict[str, Tensor], step: int) -> Iterator[OptimiserStep]:
         output = self.network(batch["low"]).float()
         terms = {"pixel": pixel_loss(output, batch["high"], self.losses.pixel)}
         if self.losses.gradient:
             terms["gradient"] = self.losses.gradient * gradient_loss(output, batch["high"])
         for network in self._lpips:
             terms["lpips"] = self.losses.lpips * network.to(output.device)(output, batch["high"]).mean()
-        yield Turn("network", terms)
+        yield OptimiserStep("network", terms)
 
     def upscale(self, network: nn.Module, low: dict[str, Tensor]) -> Tensor:
         return cast(Tensor, network(low["low"]))

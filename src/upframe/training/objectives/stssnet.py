@@ -14,13 +14,13 @@ from typing import cast
 from torch import Tensor, nn
 from torch.nn import functional as F
 
+from upframe.models.stssnet import STSSNet
 from upframe.training.data.rendered import TARGET
 from upframe.training.data.sets import Batch
 from upframe.training.data.settings import Section
-from upframe.models.stssnet import STSSNet
 from upframe.training.objectives.frvsr import Weight
 from upframe.training.objectives.losses import lpips_networks
-from upframe.training.objectives.objective import Groups, Turn
+from upframe.training.objectives.objective import Groups, OptimiserStep
 
 ARGUMENTS = ("colour", "features", "mask", "history")
 
@@ -64,7 +64,7 @@ class STSSNetObjective(nn.Module):
     def prepare(self, batch: Batch) -> dict[str, Tensor]:
         return {key: batch[key] for key in (*ARGUMENTS, TARGET)}
 
-    def turns(self, batch: dict[str, Tensor], step: int) -> Iterator[Turn]:
+    def turns(self, batch: dict[str, Tensor], step: int) -> Iterator[OptimiserStep]:
         output, target = self.network(*(batch[key] for key in ARGUMENTS)).float(), batch[TARGET]
         terms = {
             "pixel": self.losses.pixel * (output - target).abs().mean(),
@@ -72,7 +72,7 @@ class STSSNetObjective(nn.Module):
         }
         for network in self._lpips:
             terms["lpips"] = self.losses.lpips * network.to(output.device)(output, target).mean()
-        yield Turn("network", terms)
+        yield OptimiserStep("network", terms)
 
     def upscale(self, network: nn.Module, low: dict[str, Tensor]) -> Tensor:
         return cast(Tensor, network(*(low[key] for key in ARGUMENTS)))

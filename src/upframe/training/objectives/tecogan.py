@@ -16,15 +16,15 @@ from pydantic import Field
 from torch import Tensor, nn
 from torch import distributed as dist
 
-from upframe.training.data.sets import Batch
-from upframe.training.data.settings import Section
 from upframe.models.frvsr import FRVSR, ClipResult
 from upframe.models.tecogan import SpatioTemporalDiscriminator, forward_flows, ping_pong, ping_pong_flows
 from upframe.ops.interpolate import interpolate
+from upframe.training.data.sets import Batch
+from upframe.training.data.settings import Section
 from upframe.training.objectives.features import FeatureSettings, FrozenFeatures
 from upframe.training.objectives.frvsr import EPSILON, FRVSRLosses, FRVSRObjective, Weight
 from upframe.training.objectives.losses import charbonnier, cosine_distance, judged
-from upframe.training.objectives.objective import Groups, Turn
+from upframe.training.objectives.objective import Groups, OptimiserStep
 
 VGG19_TAPS = (8, 17, 26, 35)  # the last ReLU of the second to the fifth group
 
@@ -103,7 +103,7 @@ class TecoGANObjective(nn.Module):
     def prepare(self, batch: Batch) -> dict[str, Tensor]:
         return self._reconstruction[0].prepare(batch)
 
-    def turns(self, batch: dict[str, Tensor], step: int) -> Iterator[Turn]:
+    def turns(self, batch: dict[str, Tensor], step: int) -> Iterator[OptimiserStep]:
         low, high, upscaled = batch["low"], batch["high"], self._upscaled(batch["low"])
         if self.losses.ping_pong:
             low, high, upscaled = ping_pong(low), ping_pong(high), ping_pong(upscaled)
@@ -119,13 +119,13 @@ class TecoGANObjective(nn.Module):
         seen = {"real": real.detach().mean(), "fake": fake.detach().mean(), "lead": lead(real, fake)}
         if self.settings.threshold is None or float(seen["lead"]) < self.settings.threshold:
             terms = {"discriminator_real": judged(real, real=True), "discriminator_fake": judged(fake, real=False)}
-            yield Turn("discriminator", terms)
+            yield OptimiserStep("discriminator", terms)
 
         self.discriminator.requires_grad_(False)
         terms = self._generator_terms(result, high)
         fooled = self.discriminator(result.output, upscaled, flows).logits
         terms["adversarial"] = self.losses.adversarial * judged(fooled, real=True)
-        yield Turn("network", terms, seen)
+        yield OptimiserStep("network", terms, seen)
 
     def _generator_terms(self, result: ClipResult, high: Tensor) -> dict[str, Tensor]:
         """The weighted terms that need no discriminator."""

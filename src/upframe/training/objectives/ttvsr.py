@@ -13,14 +13,14 @@ from pydantic import Field
 from torch import Tensor, nn
 from torch.utils.checkpoint import checkpoint
 
-from upframe.training.data.pairs import pair_of
-from upframe.training.data.sets import Batch
-from upframe.training.data.settings import Positive, Section
 from upframe.errors import CheckpointError
 from upframe.models.checkpoint import read_checkpoint
 from upframe.models.ttvsr import SCALE, TTVSR, ResidualBlocks
+from upframe.training.data.pairs import pair_of
+from upframe.training.data.sets import Batch
+from upframe.training.data.settings import Positive, Section
 from upframe.training.objectives.losses import charbonnier
-from upframe.training.objectives.objective import Groups, Turn
+from upframe.training.objectives.objective import Groups, OptimiserStep
 
 EPSILON = 1e-12
 
@@ -96,10 +96,10 @@ class TTVSRObjective(nn.Module):
     def prepare(self, batch: Batch) -> dict[str, Tensor]:
         return pair_of(batch, self.degradation, SCALE)
 
-    def turns(self, batch: dict[str, Tensor], step: int) -> Iterator[Turn]:
+    def turns(self, batch: dict[str, Tensor], step: int) -> Iterator[OptimiserStep]:
         self.network.spynet.requires_grad_(step >= self.losses.flow_frozen)
         output = self.network(batch["low"]).float()
-        yield Turn("network", {"pixel": charbonnier(output, batch["high"], EPSILON)})
+        yield OptimiserStep("network", {"pixel": charbonnier(output, batch["high"], EPSILON)})
 
     def upscale(self, network: nn.Module, low: dict[str, Tensor]) -> Tensor:
         return cast(Tensor, network(low["low"]))

@@ -8,8 +8,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from upframe.errors import InputError
-from upframe.media.memory import require_memory
 from upframe.media.image.image import Samples, Subsampling
+from upframe.media.memory import require_memory
 
 _UNSUPPORTED = re.compile(
     "unsupported|not supported|not implemented|not available|not configured|unknown .*compression|unknown pixel mode"

@@ -19,10 +19,10 @@ from typing import Any, NamedTuple, TextIO
 import numpy as np
 
 from upframe.errors import InputError, MissingExtra
-from upframe.media.memory import require_memory
 from upframe.media.image.formats.exchange import Source, WriteOptions
 from upframe.media.image.formats.exr_header import check_header
 from upframe.media.image.image import Image, ImageEncoding, ImageMetadata, Samples
+from upframe.media.memory import require_memory
 
 SIGNATURE = b"\x76\x2f\x31\x01"
 _LARGEST_HALF = np.float32(65504)

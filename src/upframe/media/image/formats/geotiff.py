@@ -5,7 +5,7 @@ from __future__ import annotations
 import struct
 from collections.abc import Mapping
 
-from upframe.media.image.formats.tiff_directory import Value
+from upframe.media.image.formats.tiff_directory import TagValue
 
 SCALE, TIEPOINTS, TRANSFORMATION = 33550, 33922, 34264
 _KEYS = 34735
@@ -14,7 +14,7 @@ TAGS = frozenset({SCALE, TIEPOINTS, TRANSFORMATION, _KEYS, 34736, 34737, 42112, 
 _RASTER_TYPE, _IS_POINT = 1025, 2
 
 
-def scaled(tags: Mapping[int, Value], across: float, down: float) -> dict[int, Value]:
+def scaled(tags: Mapping[int, TagValue], across: float, down: float) -> dict[int, TagValue]:
     """The same place for an image that has ``across`` times the columns and ``down`` times the rows.
 
     Where pixels are points, column 0 is the middle of the first pixel, else its left edge.
@@ -40,7 +40,7 @@ def scaled(tags: Mapping[int, Value], across: float, down: float) -> dict[int, V
     return found
 
 
-def _are_points(tags: Mapping[int, Value]) -> bool:
+def _are_points(tags: Mapping[int, TagValue]) -> bool:
     if _KEYS not in tags:
         return False
     stored = tags[_KEYS].stored
@@ -48,9 +48,9 @@ def _are_points(tags: Mapping[int, Value]) -> bool:
     return any(keys[start] == _RASTER_TYPE and keys[start + 3] == _IS_POINT for start in range(4, len(keys) - 3, 4))
 
 
-def _doubles(value: Value) -> list[float]:
+def _doubles(value: TagValue) -> list[float]:
     return list(struct.unpack(f"<{len(value.stored) // 8}d", value.stored[: len(value.stored) // 8 * 8]))
 
 
-def _packed(value: Value, numbers: list[float]) -> Value:
-    return Value(value.kind, struct.pack(f"<{len(numbers)}d", *numbers))
+def _packed(value: TagValue, numbers: list[float]) -> TagValue:
+    return TagValue(value.kind, struct.pack(f"<{len(numbers)}d", *numbers))

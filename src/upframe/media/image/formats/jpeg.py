@@ -13,7 +13,7 @@ from upframe.errors import InputError
 from upframe.media.image.colour import cmyk_to_rgb
 from upframe.media.image.formats.exchange import Source, WriteOptions, split_alpha
 from upframe.media.image.formats.jpeg_segments import beside_segments, read_beside, segments
-from upframe.media.image.image import Origin, Image, ImageEncoding, ImageMetadata, Samples, Subsampling
+from upframe.media.image.image import Image, ImageEncoding, ImageMetadata, Origin, Samples, Subsampling
 
 SIGNATURE = b"\xff\xd8\xff"
 _END_OF_IMAGE = b"\xff\xd9"

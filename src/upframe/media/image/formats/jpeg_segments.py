@@ -30,7 +30,7 @@ _MOST = 65_533  # bytes in a segment
 _PORTION = 65_000  # bytes of extended XMP in one
 
 
-class Beside(NamedTuple):
+class JpegExtras(NamedTuple):
     """What lies beside EXIF, XMP and the profile."""
 
     iptc: bytes | None
@@ -54,7 +54,7 @@ def segments(data: bytes) -> Iterator[tuple[int, bytes]]:
         position += 2 + max(length, 2)
 
 
-def read_beside(data: bytes) -> Beside:
+def read_beside(data: bytes) -> JpegExtras:
     """IPTC, extended XMP, comments, and in words what is left out."""
     resources, portions = b"", []
     comments: list[str] = []
@@ -75,7 +75,7 @@ def read_beside(data: bytes) -> Beside:
     extension = _joined(portions)
     if portions and extension is None:
         left_out["extended XMP, of which portions are missing"] = None
-    return Beside(found.get(_IPTC), extension, tuple(comments), tuple(left_out))
+    return JpegExtras(found.get(_IPTC), extension, tuple(comments), tuple(left_out))
 
 
 def _named(marker: int, content: bytes) -> str:

@@ -21,7 +21,7 @@ from PIL.PngImagePlugin import PngImageFile
 
 from upframe.media.image.formats.exchange import Source, WriteOptions, split_alpha
 from upframe.media.image.formats.ffmpeg import decode_16_bit
-from upframe.media.image.image import Origin, Image, ImageEncoding, ImageMetadata, Samples
+from upframe.media.image.image import Image, ImageEncoding, ImageMetadata, Origin, Samples
 
 SIGNATURE = b"\x89PNG\r\n\x1a\n"
 _XMP_KEYWORD = "XML:com.adobe.xmp"

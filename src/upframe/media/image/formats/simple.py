@@ -13,7 +13,7 @@ from PIL.GifImagePlugin import GifImageFile
 
 from upframe.errors import InputError
 from upframe.media.image.formats.exchange import Source, WriteOptions, split_alpha
-from upframe.media.image.image import Origin, Image, ImageEncoding, ImageMetadata
+from upframe.media.image.image import Image, ImageEncoding, ImageMetadata, Origin
 
 _NETPBM_HEADER = re.compile(rb"P([56])" + rb"(?:\s+(?:#[^\n]*\n\s*)*)(\d+)" * 3 + rb"\s")
 

@@ -20,7 +20,7 @@ from upframe.media.image.exif import has_maker_note
 from upframe.media.image.formats import tiff_tags
 from upframe.media.image.formats.exchange import Source, WriteOptions
 from upframe.media.image.formats.ffmpeg import decode_16_bit
-from upframe.media.image.image import Origin, Image, ImageEncoding, ImageMetadata, Samples
+from upframe.media.image.image import Image, ImageEncoding, ImageMetadata, Origin, Samples
 
 if TYPE_CHECKING:
     from tifffile import TiffFile, TiffPage

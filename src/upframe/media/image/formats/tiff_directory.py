@@ -21,7 +21,7 @@ _MOST_TOGETHER = 64 << 20  # bytes of all values of a directory, as many may lie
 ASCII, LONG = 2, 4
 
 
-class Value(NamedTuple):
+class TagValue(NamedTuple):
     """What is stored under a tag: the code of its type, and its bytes in the little-endian order."""
 
     kind: int
@@ -37,10 +37,10 @@ class Value(NamedTuple):
         return int.from_bytes(self.stored[: _UNIT[self.kind]], "little")
 
 
-Directory = Mapping[int, Value]
+Directory = Mapping[int, TagValue]
 
 
-class Layout(NamedTuple):
+class DirectoryLayout(NamedTuple):
     """How a file writes its directories."""
 
     order: str
@@ -62,14 +62,14 @@ def _reordered(kind: int, stored: bytes) -> bytes:
     return np.frombuffer(stored, f"u{_UNIT[kind]}").byteswap().tobytes()
 
 
-def read_directory(file: BinaryIO, layout: Layout, start: int) -> dict[int, Value]:
+def read_directory(file: BinaryIO, layout: DirectoryLayout, start: int) -> dict[int, TagValue]:
     """The directory at ``start``, without entries of unknown type, too large or outside the file. Raises struct.error."""
     total, place, inside = layout.counts
     entry = struct.Struct(f"{layout.order}HH{place}{inside}s")
     file.seek(start)
     (count,) = struct.unpack(layout.order + total, file.read(struct.calcsize(total)))
     entries = file.read(entry.size * min(count, 65535))
-    found: dict[int, Value] = {}
+    found: dict[int, TagValue] = {}
     left = _MOST_TOGETHER
     for tag, kind, number, content in entry.iter_unpack(entries[: len(entries) // entry.size * entry.size]):
         if kind not in _UNIT or number * _size(kind) > min(_MOST_BYTES, left):
@@ -81,13 +81,13 @@ def read_directory(file: BinaryIO, layout: Layout, start: int) -> dict[int, Valu
         if len(content) >= length:
             left -= length
             stored = content[:length]
-            found[tag] = Value(kind, stored if layout.order == "<" else _reordered(kind, stored))
+            found[tag] = TagValue(kind, stored if layout.order == "<" else _reordered(kind, stored))
     return found
 
 
 def packed_directory(directory: Directory, start: int, *, big: bool = False) -> bytes:
     """A directory to be placed at ``start`` (even) of a little-endian file, followed by its values; its link ends the chain."""
-    total, place, inside = Layout("<", big).counts
+    total, place, inside = DirectoryLayout("<", big).counts
     entry = struct.Struct(f"<HH{place}{inside}s")
     values_at = start + struct.calcsize("<" + total) + entry.size * len(directory) + inside
     entries, values = bytearray(), bytearray()

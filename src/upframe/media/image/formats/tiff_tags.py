@@ -14,8 +14,8 @@ from upframe.media.image.formats.tiff_directory import (
     ASCII,
     LONG,
     Directory,
-    Layout,
-    Value,
+    DirectoryLayout,
+    TagValue,
     packed_directory,
     read_directory,
 )
@@ -70,9 +70,9 @@ def _georeference(source: Source, page: TiffPage, main: Directory) -> Georeferen
     return Georeference(tags, page.imagewidth, page.imagelength) if tags else None
 
 
-def _directories(source: Source, page: TiffPage) -> tuple[dict[int, Value], dict[int, Directory]]:
+def _directories(source: Source, page: TiffPage) -> tuple[dict[int, TagValue], dict[int, Directory]]:
     """The tags of the page and of its EXIF and GPS; with a note on those that have no place in the result."""
-    layout = Layout(page.parent.byteorder, page.parent.is_bigtiff)
+    layout = DirectoryLayout(page.parent.byteorder, page.parent.is_bigtiff)
     try:
         with source.path.open("rb") as file:
             main, inner = _read_directories(file, layout, page.offset)
@@ -90,7 +90,7 @@ def _directories(source: Source, page: TiffPage) -> tuple[dict[int, Value], dict
     return main, inner
 
 
-def _described(page: TiffPage, main: Directory) -> dict[int, Value]:
+def _described(page: TiffPage, main: Directory) -> dict[int, TagValue]:
     """The tags that describe the image."""
     kept = {tag: value for tag, value in main.items() if tag in _DESCRIPTIVE}
     if page.is_ome or page.is_imagej or page.is_shaped:
@@ -98,7 +98,7 @@ def _described(page: TiffPage, main: Directory) -> dict[int, Value]:
     return kept
 
 
-def _read_directories(file: BinaryIO, layout: Layout, start: int) -> tuple[dict[int, Value], dict[int, Directory]]:
+def _read_directories(file: BinaryIO, layout: DirectoryLayout, start: int) -> tuple[dict[int, TagValue], dict[int, Directory]]:
     """The directory at ``start``, and those it links to, EXIF and GPS, by the tag of the link."""
     main = read_directory(file, layout, start)
     inner: dict[int, Directory] = {}
@@ -112,22 +112,22 @@ def _read_directories(file: BinaryIO, layout: Layout, start: int) -> tuple[dict[
 
 def _block(main: Directory, inner: dict[int, Directory]) -> bytes:
     """A little-endian EXIF block."""
-    links = {**main, **{tag: Value(LONG, bytes(4)) for tag in inner}}
+    links = {**main, **{tag: TagValue(LONG, bytes(4)) for tag in inner}}
     start = 8
     end = start + len(packed_directory(links, start))
     body = b""
     for tag, directory in sorted(inner.items()):
-        links[tag] = Value(LONG, struct.pack("<I", end + len(body)))
+        links[tag] = TagValue(LONG, struct.pack("<I", end + len(body)))
         body += packed_directory(directory, end + len(body))
     return b"II*\0" + struct.pack("<I", start) + packed_directory(links, start) + body
 
 
-def _unpacked(block: bytes) -> tuple[dict[int, Value], dict[int, Directory]]:
+def _unpacked(block: bytes) -> tuple[dict[int, TagValue], dict[int, Directory]]:
     """The directories of an EXIF block; empty for a damaged one."""
     order = {b"II*\0": "<", b"MM\0*": ">"}.get(block[:4])
     try:
         return (
-            _read_directories(BytesIO(block), Layout(order), struct.unpack_from(order + "I", block, 4)[0])
+            _read_directories(BytesIO(block), DirectoryLayout(order), struct.unpack_from(order + "I", block, 4)[0])
             if order
             else ({}, {})
         )
@@ -144,17 +144,17 @@ def extra_tags(metadata: ImageMetadata, size: tuple[int, int] | None = None) -> 
     main, inner = _unpacked(metadata.exif or b"")
     tags = {tag: value for tag, value in main.items() if tag in _DESCRIPTIVE}
     tags.update(
-        {tag: Value(ASCII, metadata.text[word].encode() + b"\0") for word, tag in _WORDS.items() if word in metadata.text}
+        {tag: TagValue(ASCII, metadata.text[word].encode() + b"\0") for word, tag in _WORDS.items() if word in metadata.text}
     )
-    tags.update({tag + 1: Value(LONG, bytes(4)) for tag in inner})
+    tags.update({tag + 1: TagValue(LONG, bytes(4)) for tag in inner})
     if metadata.iptc:
-        tags[_IPTC] = Value(7, metadata.iptc)
+        tags[_IPTC] = TagValue(7, metadata.iptc)
     if geo := metadata.geo:
-        stored = {tag: Value(*value) for tag, value in geo.tags.items()}
+        stored = {tag: TagValue(*value) for tag, value in geo.tags.items()}
         width, height = size or (geo.width, geo.height)
         tags.update(geotiff.scaled(stored, width / geo.width, height / geo.height))
     if metadata.xmp:
-        tags[_XMP] = Value(1, metadata.xmp)
+        tags[_XMP] = TagValue(1, metadata.xmp)
     return [(tag, value.kind, value.numbers, value.stored, True) for tag, value in sorted(tags.items())]
 
 

@@ -14,7 +14,7 @@ BULB = 0.04  # metres, radius of a point light
 SHEER = 0.3  # part of the light that goes through leaves and cloth
 
 
-class Stage:
+class BlenderScene:
     """The scene in Blender, and what of it moves."""
 
     def __init__(self, scene: Any, plan: dict[str, Any], arrays: Any) -> None:

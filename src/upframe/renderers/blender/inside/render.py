@@ -51,7 +51,7 @@ class Renderer:
 
     def __init__(self, threads: int) -> None:
         self.threads = threads
-        self.stage: build.Stage | None = None
+        self.stage: build.BlenderScene | None = None
         self.shifts: dict[str, tuple[float, float]] = {}
         self.posed: int | None = None
 
@@ -63,7 +63,7 @@ class Renderer:
         """A scene in the files that ``blender_export`` writes."""
         bpy.ops.wm.read_factory_settings(use_empty=True)
         with np.load(arrays) as stored:
-            self.stage = build.Stage(self.scene, json.loads(Path(plan).read_text(encoding="utf-8")), stored)
+            self.stage = build.BlenderScene(self.scene, json.loads(Path(plan).read_text(encoding="utf-8")), stored)
         self.scene.cycles.sample_clamp_indirect = 10.0
         return self._set_up()
 

@@ -6,23 +6,23 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Literal
 
-from upframe.evaluation.gallery import LOOKED_AT, LOW, REFERENCE, Layers, Images, Place
+from upframe.evaluation.images import LOOKED_AT, LOW, REFERENCE, BlockPlace, Layers, SubjectImages
 
 BLOCKS = 3  # worst, and as many best
 PLAIN_FAMILY = "bicubic"
 
 
 @dataclass(frozen=True, slots=True)
-class Showing:
+class ClipImages:
     """What was kept of a clip, by subject, in their order."""
 
     clip: str
     frame_names: Sequence[str]
-    images: Mapping[str, Images]
+    images: Mapping[str, SubjectImages]
 
 
 @dataclass(frozen=True, slots=True)
-class Exhibit:
+class Panel:
     """Images of one place, by what they show: low resolution first, then bicubic, the others, the reference."""
 
     kind: Literal["window", "profile", "worst", "best"]
@@ -30,20 +30,20 @@ class Exhibit:
     layers: Layers
 
 
-def gather(showings: Sequence[Showing]) -> tuple[Exhibit, ...]:
-    """The exhibits of a page: every window and profile there is, and the worst and best blocks of all clips."""
-    found: list[Exhibit] = []
-    for showing in showings:
-        windows = _merged([images.window for images in showing.images.values()])
+def gather(kept: Sequence[ClipImages]) -> tuple[Panel, ...]:
+    """The panels of a page: every window and profile there is, and the worst and best blocks of all clips."""
+    found: list[Panel] = []
+    for clip_images in kept:
+        windows = _merged([images.window for images in clip_images.images.values()])
         if windows:
-            found.append(Exhibit("window", showing.clip, windows))
-        profiles = _merged([images.profile for images in showing.images.values()])
+            found.append(Panel("window", clip_images.clip, windows))
+        profiles = _merged([images.profile for images in clip_images.images.values()])
         if profiles:
-            found.append(Exhibit("profile", showing.clip, profiles))
-    places = [(place, showing) for showing in showings for place in _first(showing).blocks]
+            found.append(Panel("profile", clip_images.clip, profiles))
+    places = [(place, clip_images) for clip_images in kept for place in _first(clip_images).blocks]
     worst = sorted((pair for pair in places if pair[0].verdict == "worst"), key=lambda pair: pair[0].value)
     best = sorted((pair for pair in places if pair[0].verdict == "best"), key=lambda pair: -pair[0].value)
-    found += [_block(place, showing) for place, showing in (*_spread(worst), *_spread(best))]
+    found += [_block(place, clip_images) for place, clip_images in (*_spread(worst), *_spread(best))]
     return tuple(found)
 
 
@@ -52,28 +52,28 @@ def crops_told(clips: int) -> dict[str, str | int]:
     return {"crops": f"from the first {LOOKED_AT} clips"} if clips > LOOKED_AT else {}
 
 
-def _first(showing: Showing) -> Images:
+def _first(clip_images: ClipImages) -> SubjectImages:
     """Those of the subject that chose the places."""
-    return next(iter(showing.images.values()))
+    return next(iter(clip_images.images.values()))
 
 
-def _spread(places: Sequence[tuple[Place, Showing]]) -> Iterator[tuple[Place, Showing]]:
+def _spread(places: Sequence[tuple[BlockPlace, ClipImages]]) -> Iterator[tuple[BlockPlace, ClipImages]]:
     """The first few, from different clips as far as there are."""
     clips: list[str] = []
-    firsts: list[tuple[Place, Showing]] = []
-    others: list[tuple[Place, Showing]] = []
-    for place, showing in places:
-        (others if showing.clip in clips else firsts).append((place, showing))
-        clips.append(showing.clip)
+    firsts: list[tuple[BlockPlace, ClipImages]] = []
+    others: list[tuple[BlockPlace, ClipImages]] = []
+    for place, clip_images in places:
+        (others if clip_images.clip in clips else firsts).append((place, clip_images))
+        clips.append(clip_images.clip)
     chosen = [*firsts[:BLOCKS], *others][:BLOCKS]
     return (pair for pair in places if pair in chosen)
 
 
-def _block(place: Place, showing: Showing) -> Exhibit:
-    layers = _merged([images.blocks.get(place, {}) for images in showing.images.values()])
+def _block(place: BlockPlace, clip_images: ClipImages) -> Panel:
+    layers = _merged([images.blocks.get(place, {}) for images in clip_images.images.values()])
     value = f"{place.value:+.2f} dB over bicubic" if place.gain else f"{place.value:.2f} dB"
-    frame = f", frame {showing.frame_names[place.frame]}" if len(showing.frame_names) > 1 else ""
-    return Exhibit(place.verdict, f"{showing.clip}{frame}: {value}", layers)
+    frame = f", frame {clip_images.frame_names[place.frame]}" if len(clip_images.frame_names) > 1 else ""
+    return Panel(place.verdict, f"{clip_images.clip}{frame}: {value}", layers)
 
 
 def _merged(layers: Sequence[Layers]) -> Layers:

@@ -6,18 +6,18 @@ import io
 import json
 
 import numpy as np
+import PIL.Image
 import pytest
 import torch
 from numpy.typing import NDArray
-import PIL.Image
 from tests.evaluation.samples import blemished, moving, scene
 from torch import Tensor
 
-from upframe.evaluation.gallery import BLOCK, LOW, REFERENCE, WINDOW, Images, Plan, Watcher
+from upframe.evaluation.images import BLOCK, LOW, REFERENCE, WINDOW, ImageCollector, ImagePlan, SubjectImages
 from upframe.metrics import frame_tensor
 from upframe.ops.resize import downscale, upscale
 
-ALL = Plan(window=0, profile=True, blocks=True)
+ALL = ImagePlan(window=0, profile=True, blocks=True)
 
 
 def opened(encoded: bytes) -> NDArray[np.uint8]:
@@ -36,7 +36,7 @@ def test_the_worst_block_is_where_the_damage_is() -> None:
     reference, low, plain = frames()
     result = plain.clone()
     result[:, 100:190, 250:340] = 0
-    watcher = Watcher("model", ALL, scale=2)
+    watcher = ImageCollector("model", ALL, scale=2)
     watcher.see(0, result, reference, low, plain)
     images = watcher.finish()
     worst = next(place for place in images.blocks if place.verdict == "worst")
@@ -53,7 +53,7 @@ def test_the_best_block_is_where_most_is_gained_over_bicubic() -> None:
     reference, low, plain = frames()
     result = plain.clone()
     result[:, 96:192, 192:288] = reference[:, 96:192, 192:288] / 255
-    watcher = Watcher("model", ALL, scale=2)
+    watcher = ImageCollector("model", ALL, scale=2)
     watcher.see(0, result, reference, low, plain)
     best = next(place for place in watcher.finish().blocks if place.verdict == "best")
     assert (best.top, best.left) == (96, 192)
@@ -62,7 +62,7 @@ def test_the_best_block_is_where_most_is_gained_over_bicubic() -> None:
 
 
 def test_blocks_of_one_verdict_show_different_places_and_the_frame_where_it_is_greatest() -> None:
-    watcher = Watcher("result", ALL)
+    watcher = ImageCollector("result", ALL)
     for index, frame in enumerate(moving(6, 256, 384)):
         watcher.see(index, frame_tensor(blemished(frame, amount=20 if index == 4 else 3)), frame_tensor(frame))
     worst = [place for place in watcher.finish().blocks if place.verdict == "worst"]
@@ -76,10 +76,10 @@ def test_blocks_of_one_verdict_show_different_places_and_the_frame_where_it_is_g
 
 def test_the_places_of_the_first_subject_are_shown_of_the_others() -> None:
     reference, low, plain = frames()
-    first = Watcher("model", ALL, scale=2)
+    first = ImageCollector("model", ALL, scale=2)
     first.see(0, plain, reference, low, plain)
     places = tuple(first.finish().blocks)
-    second = Watcher("other", ALL, scale=2, places=places)
+    second = ImageCollector("other", ALL, scale=2, places=places)
     second.see(0, reference, reference)
     images = second.finish()
     assert tuple(images.blocks) == places
@@ -90,7 +90,7 @@ def test_the_places_of_the_first_subject_are_shown_of_the_others() -> None:
 def test_a_window_is_the_middle_of_a_frame_in_whole_small_pixels() -> None:
     reference = frame_tensor(scene(481, 722))
     low = torch.zeros(3, 160, 240)
-    watcher = Watcher("model", Plan(window=0), scale=3)
+    watcher = ImageCollector("model", ImagePlan(window=0), scale=3)
     watcher.see(0, reference[:, :480, :720], reference, low)
     window = watcher.finish().window
     rows, columns = opened(window[REFERENCE]).shape[:2]
@@ -104,7 +104,7 @@ def test_a_window_is_the_middle_of_a_frame_in_whole_small_pixels() -> None:
 
 def test_a_profile_holds_the_middle_column_of_every_frame() -> None:
     clip = moving(7)
-    watcher = Watcher("result", Plan(profile=True))
+    watcher = ImageCollector("result", ImagePlan(profile=True))
     for index, frame in enumerate(clip):
         watcher.see(index, frame_tensor(frame), frame_tensor(frame))
     profile = opened(watcher.finish().profile[REFERENCE])
@@ -113,7 +113,7 @@ def test_a_profile_holds_the_middle_column_of_every_frame() -> None:
 
 def test_a_single_image_has_no_profile_and_a_flat_one_no_best_block() -> None:
     flat = torch.full((3, 128, 128), 90, dtype=torch.uint8)
-    watcher = Watcher("result", ALL)
+    watcher = ImageCollector("result", ALL)
     watcher.see(0, flat, flat)
     images = watcher.finish()
     assert images.profile == {}
@@ -122,7 +122,7 @@ def test_a_single_image_has_no_profile_and_a_flat_one_no_best_block() -> None:
 
 def test_images_too_small_for_a_block_are_shown_whole() -> None:
     small = frame_tensor(scene(40, 60))
-    watcher = Watcher("result", ALL)
+    watcher = ImageCollector("result", ALL)
     watcher.see(0, small, small)
     images = watcher.finish()
     assert images.blocks == {}
@@ -131,9 +131,9 @@ def test_images_too_small_for_a_block_are_shown_whole() -> None:
 
 def test_images_come_back_from_a_journal_as_they_were() -> None:
     reference, low, plain = frames()
-    watcher = Watcher("model", ALL, scale=2)
+    watcher = ImageCollector("model", ALL, scale=2)
     watcher.see(0, plain, reference, low, plain)
     images = watcher.finish()
-    assert Images.from_json(json.loads(json.dumps(images.as_json()))) == images
+    assert SubjectImages.from_json(json.loads(json.dumps(images.as_json()))) == images
     with pytest.raises((ValueError, LookupError, TypeError)):
-        Images.from_json({"window": {"a": "%%%"}, "profile": {}, "blocks": []})
+        SubjectImages.from_json({"window": {"a": "%%%"}, "profile": {}, "blocks": []})

@@ -1,4 +1,4 @@
-"""Images of a report, gathered while frames pass by: a window of one frame, a column over time, the worst and best blocks.
+"""Images of a report, kept while frames pass by: a window of one frame, a column over time, the worst and best blocks.
 
 Of a clip no more is kept than what is shown of it. What the first subject shows decides what the others show, so that the
 same places stand side by side.
@@ -13,9 +13,9 @@ from dataclasses import dataclass, field
 from typing import Any, Literal, NamedTuple
 
 import numpy as np
+import PIL.Image
 import torch
 from numpy.typing import NDArray
-import PIL.Image
 from torch import Tensor
 from torch.nn import functional as F
 
@@ -37,7 +37,7 @@ Layers = dict[str, bytes]
 """Encoded images of one place, by what they show."""
 
 
-class Place(NamedTuple):
+class BlockPlace(NamedTuple):
     """The top left corner of a block in a frame, in pixels of the reference, and why it is shown.
 
     value: PSNR of the luma there, or, for ``gain``, decibels above bicubic.
@@ -52,7 +52,7 @@ class Place(NamedTuple):
 
 
 @dataclass(frozen=True, slots=True)
-class Plan:
+class ImagePlan:
     """What is to be shown of a clip: the frame whose window is kept, whether a profile is, whether blocks are."""
 
     window: int | None = None
@@ -65,12 +65,12 @@ class Plan:
 
 
 @dataclass(slots=True)
-class Images:
+class SubjectImages:
     """What is kept of one subject on one clip; with the reference and low resolution where it came first."""
 
     window: Layers = field(default_factory=dict)
     profile: Layers = field(default_factory=dict)
-    blocks: dict[Place, Layers] = field(default_factory=dict)
+    blocks: dict[BlockPlace, Layers] = field(default_factory=dict)
 
     def as_json(self) -> dict[str, Any]:
         """For a journal."""
@@ -78,9 +78,9 @@ class Images:
         return {"window": _as_text(self.window), "profile": _as_text(self.profile), "blocks": blocks}
 
     @classmethod
-    def from_json(cls, content: Mapping[str, Any]) -> Images:
+    def from_json(cls, content: Mapping[str, Any]) -> SubjectImages:
         """The inverse of :meth:`as_json`. Raises ValueError, LookupError or TypeError for anything else."""
-        blocks = {Place(*entry["place"]): _as_bytes(entry["layers"]) for entry in content["blocks"]}
+        blocks = {BlockPlace(*entry["place"]): _as_bytes(entry["layers"]) for entry in content["blocks"]}
         return cls(_as_bytes(content["window"]), _as_bytes(content["profile"]), blocks)
 
 
@@ -92,7 +92,7 @@ def _as_bytes(layers: Mapping[str, str]) -> Layers:
     return {name: b64decode(text, validate=True) for name, text in layers.items()}
 
 
-class Watcher:
+class ImageCollector:
     """Sees each frame of one subject on one clip, and keeps what the plan says.
 
     name: the subject's. places: the blocks to keep; None for the first subject, which finds them, and keeps the reference and
@@ -100,11 +100,11 @@ class Watcher:
     w / scale); ``plain`` the bicubic upscaling, against which the best blocks are found where there is one.
     """
 
-    def __init__(self, name: str, plan: Plan, *, scale: int = 1, places: Sequence[Place] | None = None) -> None:
+    def __init__(self, name: str, plan: ImagePlan, *, scale: int = 1, places: Sequence[BlockPlace] | None = None) -> None:
         self._name, self._plan, self._scale, self._places = name, plan, scale, places
-        self._images = Images()
+        self._images = SubjectImages()
         self._columns: dict[str, list[NDArray[np.uint8]]] = {}
-        self._found: dict[Verdict, list[_Found]] = {"worst": [], "best": []}
+        self._found: dict[Verdict, list[_Candidate]] = {"worst": [], "best": []}
         self._seen, self._compared = 0, False
 
     @torch.inference_mode()
@@ -127,7 +127,7 @@ class Watcher:
             self._keep_blocks(index, shown, plain)
         self._seen += 1
 
-    def finish(self) -> Images:
+    def finish(self) -> SubjectImages:
         """What was kept."""
         if self._seen > 1:
             self._images.profile = {name: _png(np.stack(columns, axis=1)) for name, columns in self._columns.items()}
@@ -176,26 +176,26 @@ class Watcher:
                 rivals = [min(found, key=lambda entry: entry.rank)]
             if all(rank > entry.rank for entry in rivals):
                 kept = [entry for entry in found if entry not in rivals]
-                self._found[place.verdict] = [*kept, _Found(rank, place, self._block(place, shown))]
+                self._found[place.verdict] = [*kept, _Candidate(rank, place, self._block(place, shown))]
 
-    def _block(self, place: Place, shown: Mapping[str, Tensor]) -> Layers:
+    def _block(self, place: BlockPlace, shown: Mapping[str, Tensor]) -> Layers:
         return {name: _png(self._cut(name, frame, place.top, place.left, BLOCK, BLOCK)) for name, frame in shown.items()}
 
 
-class _Found(NamedTuple):
+class _Candidate(NamedTuple):
     """A block that is kept for now; the higher its rank, the longer."""
 
     rank: float
-    place: Place
+    place: BlockPlace
     layers: Layers
 
 
-def _overlap(one: Place, other: Place) -> bool:
+def _overlap(one: BlockPlace, other: BlockPlace) -> bool:
     """Whether two blocks show the same part of the image, in whatever frames."""
     return abs(one.top - other.top) < BLOCK and abs(one.left - other.left) < BLOCK
 
 
-def _blocks(index: int, result: Tensor, reference: Tensor, plain: Tensor | None) -> list[tuple[Place, float]]:
+def _blocks(index: int, result: Tensor, reference: Tensor, plain: Tensor | None) -> list[tuple[BlockPlace, float]]:
     """The worst and the best blocks of a frame, and how much so.
 
     Worst: the greatest error of the luma. Best: the greatest gain over the bicubic upscaling, or without one the least error
@@ -219,7 +219,7 @@ def _blocks(index: int, result: Tensor, reference: Tensor, plain: Tensor | None)
             row, column = divmod(int(ranks.argmax()), ranks.shape[-1])
             gain = verdict == "best" and plain is not None
             psnr = -10 * float(error[row, column].clamp_min(1e-10).log10())
-            place = Place(index, row * BLOCK // 2, column * BLOCK // 2, verdict, rank if gain else psnr, gain)
+            place = BlockPlace(index, row * BLOCK // 2, column * BLOCK // 2, verdict, rank if gain else psnr, gain)
             found.append((place, rank))
             ranks[max(row - 1, 0) : row + 2, max(column - 1, 0) : column + 2] = -torch.inf  # what overlaps it
     return found
