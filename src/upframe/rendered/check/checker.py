@@ -211,7 +211,7 @@ class _Check:
             return f"depth, motion and the camera matrices do not agree: half of the pixels are off by {verdict.stated:.2f}"
         return None
 
-    def _camera_moves(self, samples: list[check_depth.Sample]) -> bool:
+    def _camera_moves(self, samples: list[check_depth.DepthSample]) -> bool:
         """Whether depth matters to where the cameras carry things."""
         assert self.cameras is not None
         for pixels in samples:
