@@ -63,11 +63,11 @@ def side_by_side(runs: dict[str, Callable[[], object]], *, rounds: int, warm_up:
     for number in range(rounds + warm_up):
         for name, run in runs.items():
             synchronise()
-            begun = time.perf_counter()
+            started = time.perf_counter()
             run()
             synchronise()
             if number >= warm_up:
-                times[name].append((time.perf_counter() - begun) * 1e3)
+                times[name].append((time.perf_counter() - started) * 1e3)
     return {
         name: {"median_ms": round(statistics.median(t), 2), "min_ms": round(min(t), 2), "max_ms": round(max(t), 2)}
         for name, t in times.items()
@@ -79,10 +79,10 @@ def paired_ratio(runs: dict[str, Callable[[], object]], *, rounds: int, warm_up:
     (_, first), (_, second) = runs.items()
     ratios = []
     for number in range(rounds + warm_up):
-        begun = time.perf_counter()
+        started = time.perf_counter()
         first()
         between = time.perf_counter()
         second()
         if number >= warm_up:
-            ratios.append((between - begun) / (time.perf_counter() - between))
+            ratios.append((between - started) / (time.perf_counter() - between))
     return round(statistics.median(ratios), 3)

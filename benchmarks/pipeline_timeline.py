@@ -58,8 +58,8 @@ class Run:
         return [span for span in self.spans if span.stage == stage]
 
     def waiting(self, before: Stage, after: Stage) -> list[tuple[float, int]]:
-        """How many frames one stage has done that another has not begun, from each moment on."""
-        changes = [(span.ended, 1) for span in self.of(before)[:-1]] + [(span.begun, -1) for span in self.of(after)]
+        """How many frames one stage has done that another has not started, from each moment on."""
+        changes = [(span.ended, 1) for span in self.of(before)[:-1]] + [(span.started, -1) for span in self.of(after)]
         level, levels = 0, []
         for moment, change in sorted(changes):
             level += change
@@ -68,7 +68,7 @@ class Run:
 
 
 @contextmanager
-def watched_processors(begun: float) -> Iterator[list[tuple[float, float]]]:
+def watched_processors(started: float) -> Iterator[list[tuple[float, float]]]:
     """Samples of how many processors this program keeps busy, ten a second, filled while the block runs."""
     samples: list[tuple[float, float]] = []
     over = threading.Event()
@@ -77,7 +77,7 @@ def watched_processors(begun: float) -> Iterator[list[tuple[float, float]]]:
         before = (time.perf_counter(), time.process_time())
         while not over.wait(0.1):
             now = (time.perf_counter(), time.process_time())
-            samples.append((now[0] - begun, (now[1] - before[1]) / (now[0] - before[0])))
+            samples.append((now[0] - started, (now[1] - before[1]) / (now[0] - before[0])))
             before = now
 
     thread = threading.Thread(target=sample, daemon=True)
@@ -92,13 +92,13 @@ def watched_processors(begun: float) -> Iterator[list[tuple[float, float]]]:
 def watch(source: Path, model: str) -> Run:
     """Upscale a clip and keep the times."""
     timeline = Timeline()
-    begun = time.perf_counter()
-    with watched_processors(begun) as processors:
+    started = time.perf_counter()
+    with watched_processors(started) as processors:
         settings = Settings(model=model, device="cpu", overwrite=True, timeline=timeline)
         for event in upscale_files([str(source)], str(source.with_name("large.mp4")), settings):
             assert type(event).__name__ != "Failed", event
-    seconds = time.perf_counter() - begun
-    spans = [StageSpan(span.stage, span.begun - begun, span.ended - begun) for span in timeline.spans]
+    seconds = time.perf_counter() - started
+    spans = [StageSpan(span.stage, span.started - started, span.ended - started) for span in timeline.spans]
     return Run(spans, processors, seconds)
 
 
@@ -124,19 +124,19 @@ class Drawing:
         """The frames of a stage one after the other, in two shades in turn; grey where it waits."""
         self.box(LEFT, self.y, WIDTH, LANE, "#eeeeee")
         for number, span in enumerate(spans):
-            width = max(self.x(span.ended) - self.x(span.begun), 0.7)
-            self.box(self.x(span.begun), self.y, width, LANE, COLOURS[stage][number % 2])
+            width = max(self.x(span.ended) - self.x(span.started), 0.7)
+            self.box(self.x(span.started), self.y, width, LANE, COLOURS[stage][number % 2])
             if width > 16:
-                middle = self.x(span.begun) + width / 2
+                middle = self.x(span.started) + width / 2
                 self.text(middle, self.y + LANE / 2 + 4, str(number + 1), anchor="middle", colour="#ffffff", size=10)
-        busy = sum(span.ended - span.begun for span in spans)
+        busy = sum(span.ended - span.started for span in spans)
         self.text(LEFT - 8, self.y + LANE / 2 + 4, stage, anchor="end")
         self.text(LEFT + WIDTH + 8, self.y + LANE / 2 + 4, f"{busy / self.seconds:.0%}, {1e3 * median(spans):,.0f} ms")
         self.y += LANE + GAP
 
-    def last_frames(self, begun: float) -> None:
+    def last_frames(self, started: float) -> None:
         """On the lane drawn last: what the encoder still holds is written when there is no more to come."""
-        top, x = self.y - LANE - GAP, self.x(begun)
+        top, x = self.y - LANE - GAP, self.x(started)
         self.box(x, top, self.x(self.seconds) - x, LANE, "#d3c3d4")
         self.text((x + self.x(self.seconds)) / 2, top + LANE / 2 + 4, "the encoder's last", anchor="middle", size=10)
 
@@ -169,7 +169,7 @@ class Drawing:
 
 
 def median(spans: Sequence[StageSpan]) -> float:
-    return sorted(span.ended - span.begun for span in spans)[len(spans) // 2]
+    return sorted(span.ended - span.started for span in spans)[len(spans) // 2]
 
 
 def draw(run: Run, title: str, processors: int) -> str:
@@ -213,7 +213,7 @@ def main() -> None:
     for thread, stages in THREADS:
         for stage in stages:
             spans = run.of(stage)
-            busy = sum(span.ended - span.begun for span in spans)
+            busy = sum(span.ended - span.started for span in spans)
             print(f"{thread:10} {stage:13} {busy / run.seconds:4.0%} busy, {1e3 * median(spans):6.1f} ms a frame")
     print(f"{title}; {chosen.out}")
 

@@ -37,9 +37,9 @@ def frames_of(rasteriser: Rasteriser, *, shaded: bool) -> dict[str, float]:
     """Of whole frames, read back."""
     times = []
     for frame in range(WARM_UP + FRAMES):
-        begun = time.perf_counter()
+        started = time.perf_counter()
         rasteriser.render(frame, SIZE, shaded=shaded)
-        times.append((time.perf_counter() - begun) * 1e3)
+        times.append((time.perf_counter() - started) * 1e3)
     return summary(times[WARM_UP:])
 
 
@@ -58,10 +58,10 @@ def timed(rasteriser: Rasteriser, method: Callable[..., object], times: list[flo
 
     def run(*arguments: object) -> object:
         rasteriser.finish()
-        begun = time.perf_counter()
+        started = time.perf_counter()
         result = method(*arguments)
         rasteriser.finish()
-        times.append((time.perf_counter() - begun) * 1e3)
+        times.append((time.perf_counter() - started) * 1e3)
         return result
 
     return run
@@ -74,9 +74,9 @@ def main() -> None:
             figures["renderer"] = rasteriser.device
             whole = frames_of(rasteriser, shaded=True)
             unshaded = frames_of(rasteriser, shaded=False)
-            begun = time.perf_counter()
+            started = time.perf_counter()
             rasteriser.target(0, (2 * SIZE[0], 2 * SIZE[1]), samples=SAMPLES)
-            target = round((time.perf_counter() - begun) * 1e3, 1)
+            target = round((time.perf_counter() - started) * 1e3, 1)
             figures[theme] = {
                 "frame": whole | {"fps": round(1e3 / whole["median_ms"], 1)},
                 "without colour": unshaded,

@@ -36,7 +36,7 @@ from upframe.rendered.clip import RenderedClip
 from upframe.rendered.history import STSSNetHistory
 
 SCALE = 2
-SHOWN = ("Arena", "Lewis", "SunTemple")  # in the image; Subway lies between the first and the last
+SHOWN = ("Arena", "Lewis", "SunTemple")  # in the image; Subway is between the first and the last
 MODES = {"all": "stssnet", "edge": "stssnet-edge", "hole": "stssnet-hole"}
 Change = Callable[[RenderedFrame], RenderedFrame]
 Scores = dict[str, float]

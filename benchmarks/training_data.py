@@ -1,9 +1,9 @@
 """The share of a training's step that is spent waiting for data, for recipes like the small ones and one of larger crops.
 
 Each training is a short one by the package's own loop, in a process of its own, on media made on the spot: 960x540 images, as
-folders of frames, an LMDB, a video, and photographs before a moving camera. What is told is what the training itself logs, less
-its first steps, while readers start and no frame is in memory. A step on a processor is long; so the milliseconds of processor
-time that a reader spends on a sample stand beside it, warm and cold: with them the readers that a faster device needs are
+folders of frames, an LMDB, a video, and photographs before a moving camera. What is reported is what the training itself logs,
+less its first steps, while readers start and no frame is in memory. A step on a processor is long; so the milliseconds of
+processor time that a reader spends on a sample stand beside it, warm and cold: a faster device needs so many readers:
 ``batch * ms / (1000 * step)``. Run by itself: on a machine that is busy otherwise the shares mean little.
 """
 
@@ -39,7 +39,7 @@ LIMIT = 0.05
 
 
 def make_clips(folder: Path) -> dict[str, str]:
-    """The same clips in every form, and photographs: what each is called, and where it lies."""
+    """The same clips in every form, and photographs: what each is called, and where it is."""
     lmdb = folder / "packed.lmdb"
     lmdb.mkdir()
     writer = LmdbWriter(lmdb, "packed", frames=FRAMES * CLIPS, pixels=FRAMES * CLIPS * HEIGHT * WIDTH)
@@ -100,9 +100,9 @@ def reading(recipe: Recipe) -> dict[str, float]:
     samples = samples_of(recipe)
     taken = []
     for index in range(3 * len(samples) if len(samples) < 40 else 120):
-        begun = time.process_time()
+        started = time.process_time()
         samples.sample(index)
-        taken.append(1e3 * (time.process_time() - begun))
+        taken.append(1e3 * (time.process_time() - started))
     few = max(len(taken) // 8, 2)
     return {"cold_ms": round(float(np.mean(taken[:few])), 2), "warm_ms": round(float(np.median(taken[-few:])), 2)}
 

@@ -80,10 +80,10 @@ def upscale(source: Path, folder: Path) -> None:
 
 def seconds(run: Callable[[], None]) -> tuple[float, float]:
     """What a run takes on the wall, and on the processors."""
-    before, begun = resource.getrusage(resource.RUSAGE_SELF), time.perf_counter()
+    before, started = resource.getrusage(resource.RUSAGE_SELF), time.perf_counter()
     run()
     ended, after = time.perf_counter(), resource.getrusage(resource.RUSAGE_SELF)
-    return ended - begun, after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime
+    return ended - started, after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime
 
 
 def beside_its_stages(folder: Path) -> dict[str, object]:
@@ -113,13 +113,13 @@ def start_up(folder: Path) -> dict[str, object]:
     command = [sys.executable, "-m", "upframe", "upscale", source, "-o", folder / "start-x2.mp4", "--overwrite", "--json"]
     runs = []
     for _ in range(STARTS + 1):
-        begun, moments = time.perf_counter(), dict[str, float]()
+        started, moments = time.perf_counter(), dict[str, float]()
         with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as program:
             assert program.stdout is not None
             for line in program.stdout:
-                moments.setdefault(json.loads(line)["event"], time.perf_counter() - begun)
+                moments.setdefault(json.loads(line)["event"], time.perf_counter() - started)
         assert program.returncode == 0
-        runs.append(moments | {"exit": time.perf_counter() - begun})
+        runs.append(moments | {"exit": time.perf_counter() - started})
     names = {"started": "until it begins", "progress": "until the first frame is done", "exit": "until the program has ended"}
     return {text: round(statistics.median(run[name] for run in runs[1:]), 2) for name, text in names.items()}
 

@@ -207,10 +207,10 @@ def test_redirections_are_followed_but_not_away_from_https(site: Site, tmp_path:
     assert len(site.asked) < 12
 
 
-def _slowly(address: str, target: Path, begun: Event, go_on: Event) -> None:
+def _slowly(address: str, target: Path, started: Event, go_on: Event) -> None:
     def wait(done: int, _total: int | None) -> None:
         if done:
-            begun.set()
+            started.set()
             go_on.wait(30)
 
     download(address, target, on_progress=wait)
@@ -218,11 +218,11 @@ def _slowly(address: str, target: Path, begun: Event, go_on: Event) -> None:
 
 def test_two_at_once_do_not_spoil_each_others_file(site: Site, tmp_path: Path) -> None:
     context = multiprocessing.get_context("spawn")
-    begun, go_on = context.Event(), context.Event()
+    started, go_on = context.Event(), context.Event()
     address, target = f"{site.address}/file.bin", tmp_path / "file.bin"
-    first = context.Process(target=_slowly, args=(address, target, begun, go_on))
+    first = context.Process(target=_slowly, args=(address, target, started, go_on))
     first.start()
-    assert begun.wait(60)
+    assert started.wait(60)
     with pytest.raises(InputError, match="already"):
         download(address, target)
     go_on.set()

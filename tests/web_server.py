@@ -21,7 +21,7 @@ class Site:
     break_after: list[int] = field(default_factory=list)  # bytes of the body after which each answer in turn is cut off
     status: list[int] = field(default_factory=list)  # of the first answers, before it is served properly
     content_type: str = "application/octet-stream"
-    announce: bool = True  # whether the length is told
+    announce: bool = True  # whether the length is reported
     redirects: dict[str, str] = field(default_factory=dict)
     asked: list[dict[str, str]] = field(default_factory=list)
     address: str = ""

@@ -48,7 +48,7 @@ OF = {"images": ("image",), "rendered": ("rendered",)}
 
 @dataclass(frozen=True)
 class Sample:
-    """Something to score on: where it lies, and how it is read and scored. scales: those it is there at."""
+    """Something to score on: where it is, and how it is read and scored. scales: those it is there at."""
 
     name: str
     place: Path

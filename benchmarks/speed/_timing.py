@@ -22,11 +22,11 @@ def in_turn(runs: Mapping[str, Run], *, rounds: int, warm_up: int = 1) -> dict[s
         for number in range(rounds + warm_up):
             for name, run in runs.items():
                 wait(device)
-                begun, processor = time.perf_counter(), time.process_time()
+                started, processor = time.perf_counter(), time.process_time()
                 run()
                 wait(device)
                 if number >= warm_up:
-                    times[name].append((time.perf_counter() - begun, time.process_time() - processor))
+                    times[name].append((time.perf_counter() - started, time.process_time() - processor))
     return times
 
 

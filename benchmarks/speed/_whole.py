@@ -72,10 +72,10 @@ def peak_of_stream(name: str, frames: int) -> tuple[float, float]:
     network = {"frvsr-x4": lambda: FRVSR(4), "ttvsr-x4": lambda: TTVSR(blocks=4)}[name]().eval().requires_grad_(False)
     images = _images(8, 64, 96)
     frames_in = (images[i % len(images)] for i in range(frames))
-    begun = time.perf_counter()
+    started = time.perf_counter()
     for _ in Upscaler(Model(network, network.info)).stream(frames_in, cuts="off"):
         pass
-    seconds = time.perf_counter() - begun
+    seconds = time.perf_counter() - started
     status = Path("/proc/self/status")  # on Linux getrusage() may tell the peak of the program that started this one
     if status.exists():
         return next(

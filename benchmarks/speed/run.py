@@ -69,10 +69,10 @@ def theirs_if_there(network: Network, folder: Path | None, size: tuple[int, int]
 def first_run(run: Callable[[], Any]) -> tuple[Any, int]:
     """What a run gives, and how many more of it fit the time of a row, at least 2. It is the warm-up, too."""
     wait(DEVICE)
-    begun = time.perf_counter()
+    started = time.perf_counter()
     result = run()
     wait(DEVICE)
-    return result, max(2, min(MOST_ROUNDS, round(SECONDS_OF_ROUNDS / 2 / (time.perf_counter() - begun))))
+    return result, max(2, min(MOST_ROUNDS, round(SECONDS_OF_ROUNDS / 2 / (time.perf_counter() - started))))
 
 
 def alone(case: Case, rates: Rates, published: Path | None) -> dict[str, Any]:

@@ -122,7 +122,7 @@ def check_transfers(device: torch.device) -> bool:
     """Whether frames that go up and come down all at once arrive whole."""
     way, generator = transfers(device), np.random.default_rng(0)
     arrays = [generator.integers(0, 255, (540, 960), np.uint8) for _ in range(50)]
-    begun = []
+    started = []
     for array in arrays:
         given = array.copy()
         tensor = way.up(given)
@@ -130,8 +130,8 @@ def check_transfers(device: torch.device) -> bool:
             given[:] = 0  # it may be changed at once
         for _ in range(20):
             tensor = 255 - tensor
-        begun.append(way.down(tensor))
-    return all(np.array_equal(arrived(), array) for arrived, array in zip(begun, arrays, strict=True))
+        started.append(way.down(tensor))
+    return all(np.array_equal(arrived(), array) for arrived, array in zip(started, arrays, strict=True))
 
 
 def nvenc() -> dict[str, str]:

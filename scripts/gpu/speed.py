@@ -53,17 +53,17 @@ def milliseconds(run: Callable[[], object], device: torch.device, rounds: int = 
     for _ in range(3):
         run()
     wait(device)
-    begun = time.perf_counter()
+    started = time.perf_counter()
     run()
     wait(device)
-    length = max(1, min(200, round(BURST_SECONDS / (time.perf_counter() - begun))))
+    length = max(1, min(200, round(BURST_SECONDS / (time.perf_counter() - started))))
     times = []
     for _ in range(rounds):
-        begun = time.perf_counter()
+        started = time.perf_counter()
         for _ in range(length):
             run()
         wait(device)
-        times.append((time.perf_counter() - begun) / length * 1e3)
+        times.append((time.perf_counter() - started) / length * 1e3)
     low, _, high = statistics.quantiles(times, n=4, method="inclusive")
     return {
         "median_ms": round(statistics.median(times), 4),
@@ -104,7 +104,7 @@ def alone(case: Case, device: torch.device, precision: Precision, way: Way, limi
         there = tensor.to(device, torch.float32 if number == POSITIONS.get(case.name) else dtype)
         placed.append(there.contiguous(memory_format=layout) if there.ndim == 4 else there)
     accelerate(network, device, compiled=way.compiled, graphs=way.graphs, on_note=notes.append)
-    begun = time.perf_counter()
+    started = time.perf_counter()
     with way.switched():
         times = milliseconds(lambda: network(*placed), device, 3 if case.frames > 1 else ROUNDS)
     times = {name: round(value / case.frames, 4) for name, value in times.items()}
@@ -116,7 +116,7 @@ def alone(case: Case, device: torch.device, precision: Precision, way: Way, limi
         "megabytes": round(cost.convolution_bytes / case.frames / 1e6, 2),
         "limit_ms": round(limit, 4),
         "share_of_limit": round(limit / times["median_ms"], 3),
-        "seconds_in_all": round(time.perf_counter() - begun, 1),
+        "seconds_in_all": round(time.perf_counter() - started, 1),
         "notes": notes,
     }
 
@@ -133,8 +133,8 @@ def there_and_back(upscaler: Upscaler, way: Transfers, size: tuple[int, int], nu
         return way.down(codes.permute(1, 2, 0).contiguous())
 
     def run(count: int) -> Iterator[NDArray[Any]]:
-        begun = (begin(images[index % len(images)]) for index in range(count))
-        return (arrived() for arrived in behind(begun, way.ahead))
+        started = (begin(images[index % len(images)]) for index in range(count))
+        return (arrived() for arrived in behind(started, way.ahead))
 
     for _ in run(5):
         pass
@@ -159,7 +159,7 @@ def smaller(case: Case) -> Case:
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("out", type=Path)
-    parser.add_argument("--minutes", type=float, default=5, help="after which nothing more is begun")
+    parser.add_argument("--minutes", type=float, default=5, help="after which nothing more is started")
     parser.add_argument("--device", default="cuda")
     parser.add_argument("--quick", action="store_true", help="small frames")
     a = parser.parse_args()

@@ -2,7 +2,7 @@
 
     python scripts/gpu/train.py stssnet-x2 stssnet 3.5 data.scenes=[small/train] data.crop=128
 
-The run lies in ``$WORK/runs/NAME``. The same command again goes on with what was begun, and does nothing when it is done.
+The run is in ``$WORK/runs/NAME``. The same command again goes on with what was started, and does nothing when it is done.
 ``$UNTIL``, seconds since 1970, ends it sooner; it is taken up by the next call. ``$STEPS`` is the number of steps whatever the
 pace: to try things out.
 """
@@ -56,9 +56,9 @@ def carry_out(a: argparse.Namespace, run: Path, trial: Path, end: float) -> even
     changes = [f"name={a.name}", "epochs=null", *machine(), *a.changes]
     plan = run / "plan.json"
     if not plan.exists():
-        begun = time.time()
+        started = time.time()
         seconds = pace(a.recipe, changes, trial)
-        left = 60 * a.minutes - (time.time() - begun)
+        left = 60 * a.minutes - (time.time() - started)
         run.mkdir(parents=True, exist_ok=True)
         steps = int(os.environ.get("STEPS", max(RESERVE * left / seconds, 4)))
         plan.write_text(json.dumps({"iterations": steps, "seconds_a_step": seconds}))

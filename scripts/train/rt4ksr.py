@@ -7,7 +7,7 @@ Begun from random weights, the folded network stays for tens of thousands of ste
 x2), because each of its four phases must find its own non-linearity. A network of six channels at full resolution finds it in
 three thousand. Its convolutions are those of a folded network of 24 channels that treats the phases alike: begin there.
 
-The whole set lies in memory as bytes, upscaled and reduced images both, so that a step spends its time on the network.
+The whole set is in memory as bytes, upscaled and reduced images both, so that a step spends its time on the network.
 The file written holds the averaged (EMA) weights and everything that is needed to go on; ``--resume`` does.
 """
 
@@ -121,7 +121,7 @@ def arguments() -> argparse.Namespace:
     parser.add_argument("--iterations", type=int, default=60_000)
     parser.add_argument("--batch", type=int, default=16)
     parser.add_argument("--crop", type=int, default=48, help="side of a crop in low-resolution pixels")
-    parser.add_argument("--rate", type=float, default=2e-3, help="1e-3 for a network that is begun from another")
+    parser.add_argument("--rate", type=float, default=2e-3, help="1e-3 for a network that is started from another")
     parser.add_argument("--channels", type=int, default=24)
     parser.add_argument("--unshuffle", type=int, default=2)
     parser.add_argument("--training-form", action="store_true", help="train the wide re-parameterisable form, not the merged")
@@ -231,11 +231,11 @@ def main() -> None:
     if a.validate:
         print(json.dumps({"bicubic": validate(None, a.validate, a.scale, device)}))
 
-    begun, total, last = time.monotonic() - training.seconds, 0.0, a.stop_after or a.iterations
+    started, total, last = time.monotonic() - training.seconds, 0.0, a.stop_after or a.iterations
     while training.iteration < last:
         total += training.step(*data.batch(a.batch))
         if training.iteration % a.every == 0 or training.iteration == last:
-            training.seconds = time.monotonic() - begun
+            training.seconds = time.monotonic() - started
             line = {
                 "iteration": training.iteration,
                 "loss": round(total / a.every, 7),

@@ -1,4 +1,4 @@
-"""Where on this machine what belongs to the user lies: imported models, and data sets."""
+"""Where on this machine what belongs to the user is: imported models, and data sets."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What a user gets wrong is told in one line, with exit code 1 or 2, and what lies on the disk stays as it is."""
+"""What a user gets wrong is reported in one line, with exit code 1 or 2, and what is on the disk stays as it is."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ def _content(folder: Path) -> dict[Path, bytes | None]:
         (["models", "import", "net.safetensors", "-o", "net.safetensors", "--overwrite"], "is the input, which is never"),
         (["models", "show", "empty.pth"], "empty.pth: the file is empty"),
         (["models", "show", "small.png"], "small.png: is neither safetensors nor a PyTorch checkpoint"),
-        (["check-frames", "clip", "--show", "clip/color", "--overwrite"], "clip/color: lies in the capture"),
+        (["check-frames", "clip", "--show", "clip/color", "--overwrite"], "clip/color: is in the capture"),
         (["render", "street", "small.png"], "small.png: a folder is to be made there"),
         (["render", "street", "small.png/clip"], "small.png/clip: a folder is to be made there"),
         (["render", "street", "full"], "full: the folder is not empty"),

@@ -57,9 +57,9 @@ def test_evaluate_writes_a_page_a_csv_and_the_results(upframe: Command, images: 
     assert "exists already" in again.err
     (tmp_path / "page" / "report.html").unlink()
     (tmp_path / "all.csv").unlink()
-    begun = upframe(*arguments)
-    assert begun.code == 1
-    assert "--resume" in begun.err
+    started = upframe(*arguments)
+    assert started.code == 1
+    assert "--resume" in started.err
     assert upframe(*arguments, "--resume").code == 0
     assert upframe(*arguments, "--overwrite").code == 0
 

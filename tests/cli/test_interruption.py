@@ -1,4 +1,4 @@
-"""A command that is interrupted before it has begun, or whose output goes nowhere, ends in a line."""
+"""A command that is interrupted before it has started, or whose output goes nowhere, ends in a line."""
 
 from __future__ import annotations
 

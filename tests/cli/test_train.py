@@ -60,7 +60,7 @@ def test_an_interrupted_training_saves_and_goes_on_exactly(
     upframe: Command, tmp_path: Path, number: int, send: Callable[[int, int], None]
 ) -> None:
     changes = ["iterations=150", "run.save_every=1000", "run.workers=2"]
-    running = begun(*recipe_of("frvsr-small", *changes), "-o", "cut", "--json", cwd=tmp_path)
+    running = started(*recipe_of("frvsr-small", *changes), "-o", "cut", "--json", cwd=tmp_path)
     send(running.pid, number)
     out, err = running.communicate(timeout=120)
     assert running.returncode == (129 if number == signal.SIGHUP else 130), err
@@ -103,7 +103,7 @@ def test_a_machine_that_cannot_compile_is_told(tmp_path: Path, monkeypatch: pyte
     assert "Traceback" not in err
 
 
-def begun(*arguments: object, cwd: Path) -> subprocess.Popen[str]:
+def started(*arguments: object, cwd: Path) -> subprocess.Popen[str]:
     """``upframe`` at the head of a process group of its own, as a shell starts it, once it has made a step into ``cut``."""
     command = [sys.executable, "-m", "upframe", *map(str, arguments)]
     pipe = subprocess.PIPE
@@ -143,7 +143,7 @@ def test_a_second_ctrl_c_does_not_wait_for_the_step(tmp_path: Path) -> None:
 @pytest.mark.long
 def test_a_reader_that_is_killed_is_told_in_one_line(tmp_path: Path) -> None:
     changes = ["iterations=100000", "run.workers=1"]
-    running = begun(*recipe_of("frvsr-small", *changes), "-o", "cut", "--json", cwd=tmp_path)
+    running = started(*recipe_of("frvsr-small", *changes), "-o", "cut", "--json", cwd=tmp_path)
     children = Path(f"/proc/{running.pid}/task/{running.pid}/children")
     if not children.exists():
         running.kill()

@@ -167,7 +167,7 @@ def test_bad_videos_are_one_clear_line_and_leave_nothing(upframe: Command, tmp_p
     whole = Video(times=steady(50), options={"g": "10"}, sounds=[Sound()]).make(tmp_path / "whole.mp4").read_bytes()
     (tmp_path / "empty.mp4").touch()
     (tmp_path / "letter.mp4").write_text("I am a letter, not a video.")
-    (tmp_path / "cut.mp4").write_bytes(whole[: len(whole) * 2 // 3])  # its index lies at the end, and is gone
+    (tmp_path / "cut.mp4").write_bytes(whole[: len(whole) * 2 // 3])  # its index is at the end, and is gone
     os.truncate(Video(times=steady(50)).make(tmp_path / "cut.mkv"), 4000)
     before = files(tmp_path)
     for name in ("empty.mp4", "letter.mp4", "cut.mp4", "cut.mkv", "nowhere.mp4"):

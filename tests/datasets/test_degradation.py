@@ -112,7 +112,7 @@ def test_tensors_of_any_batch_give_what_images_give(name: str) -> None:
     tensor = torch.stack([torch.from_numpy(image).permute(2, 0, 1) for image in images]).view(2, 2, 3, 20, 24) / 255
     made = named(name).tensor(tensor, 4).mul(255).round().byte().view(4, 3, 5, 6).permute(0, 2, 3, 1).numpy()
     difference = np.abs(made.astype(int) - np.stack([named(name).pixels(image, 4) for image in images]))
-    assert difference.max() <= 1  # single precision, where a value lies between two codes
+    assert difference.max() <= 1  # single precision, where a value is between two codes
     assert (difference > 0).mean() < 0.01
 
 

@@ -1,4 +1,4 @@
-"""Where the results of ``upframe degrade`` go, and which names are refused before anything is begun."""
+"""Where the results of ``upframe degrade`` go, and which names are refused before anything is started."""
 
 from __future__ import annotations
 

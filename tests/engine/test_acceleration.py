@@ -82,7 +82,7 @@ def test_every_size_has_its_own_recording_and_the_oldest_give_way() -> None:
     run(*pair(3 + KEPT, 0))
     assert recorder.recorded == before
     assert float(run(*pair(2, 4)).mean()) == 9
-    assert recorder.recorded == before + 1, "the size that was not used for longest was recorded anew"
+    assert recorder.recorded == before + 1, "the size that was not used for longest was recorded again"
 
 
 def test_what_cannot_be_recorded_runs_as_it_is_and_is_told_once() -> None:

@@ -52,7 +52,7 @@ def test_no_more_items_are_alive_than_told() -> None:
 
 
 def test_the_three_overlap() -> None:
-    """Each alone takes n steps: were they one after the other, reading would be over before writing has begun."""
+    """Each alone takes n steps: were they one after the other, reading would be over before writing has started."""
     order: list[str] = []
 
     def source() -> Iterator[int]:

@@ -45,7 +45,7 @@ def video(frames: int = 2, height: int = 256, width: int = 320) -> list[Tensor]:
 
 
 def displacement(image: Tensor, other: Tensor) -> tuple[float, float]:
-    """How far the content of an image lies from that of another, right and down, in pixels; both (1, c, h, w) of one size.
+    """How far the content of an image is from that of another, right and down, in pixels; both (1, c, h, w) of one size.
 
     Least squares over the phase of the cross spectrum at low frequencies, weighted by its strength.
     """

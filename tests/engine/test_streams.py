@@ -1,4 +1,4 @@
-"""Frames through networks that remember: the same as the published evaluation, for any size, begun anew at cuts."""
+"""Frames through networks that remember: the same as the published evaluation, for any size, started again at cuts."""
 
 from __future__ import annotations
 

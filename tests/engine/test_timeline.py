@@ -1,4 +1,4 @@
-"""Who wants to see what overlaps is told when each stage was busy."""
+"""Who wants to see what overlaps is reported when each stage was busy."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ def spans_of(timeline: Timeline, stage: str) -> list[StageSpan]:
 def test_every_frame_is_seen_in_every_stage_one_stage_after_the_other(video: Path, tmp_path: Path, as_images: bool) -> None:
     timeline = Timeline()
     settings = Settings(model="bicubic-x2", device="cpu", timeline=timeline, frames=tmp_path / "images" if as_images else None)
-    begun = time.perf_counter()
+    started = time.perf_counter()
     happened = list(upscale_files([str(video)], None if as_images else str(tmp_path / "large.mkv"), settings))
     ended = time.perf_counter()
     assert isinstance(happened[-1], Finished)
@@ -46,7 +46,7 @@ def test_every_frame_is_seen_in_every_stage_one_stage_after_the_other(video: Pat
     # Reading ends with a look that finds nothing, the network with a question for what it still owes.
     assert [len(lane) for lane in lanes] == [FRAMES + 1, FRAMES, FRAMES + 1, FRAMES, FRAMES]
     for frame in range(FRAMES):
-        way = [begun, *(moment for lane in lanes for moment in (lane[frame].begun, lane[frame].ended)), ended]
+        way = [started, *(moment for lane in lanes for moment in (lane[frame].started, lane[frame].ended)), ended]
         assert way == sorted(way)
 
 
@@ -55,7 +55,7 @@ def test_a_stage_takes_one_frame_at_a_time(video: Path, tmp_path: Path) -> None:
     settings = Settings(model="bicubic-x2", device="cpu", timeline=timeline)
     list(upscale_files([str(video)], str(tmp_path / "large.mkv"), settings))
     for stage in ("read", "convert", "network", "convert back", "write"):
-        moments = [moment for span in spans_of(timeline, stage) for moment in (span.begun, span.ended)]
+        moments = [moment for span in spans_of(timeline, stage) for moment in (span.started, span.ended)]
         assert moments == sorted(moments)
 
 
@@ -72,4 +72,4 @@ def test_waiting_for_a_slow_source_is_seen_and_its_error_passes() -> None:
     with pytest.raises(ValueError, match="disk"):
         next(items)
     _, second, _ = timeline.spans
-    assert second.ended - second.begun >= 0.02
+    assert second.ended - second.started >= 0.02

@@ -291,7 +291,7 @@ def test_a_graph_that_does_not_fit_its_contract_ends_in_one_line(good: Path, tmp
 
 
 class Mixed(nn.Module):
-    """What graphs hold besides layers: sizes, constants, several results, infinity, views of one storage, memory made anew."""
+    """What graphs hold besides layers: sizes, constants, several results, infinity, views of one storage, memory made again."""
 
     def __init__(self) -> None:
         super().__init__()

@@ -1,7 +1,7 @@
 """Damaged files of every kind, each read in a forked child: by hand ``python -m tests.fuzz.run --count 10000``.
 
-A reader must read a file or refuse it by an UpframeError of one line. Whatever else happens is told with its seed, and the file
-is kept: another exception, a signal, more than the memory or the time that there is.
+A reader must read a file or refuse it by an UpframeError of one line. Whatever else happens is reported with its seed, and the
+file is kept: another exception, a signal, more than the memory or the time that there is.
 """
 
 from __future__ import annotations
@@ -81,7 +81,7 @@ def _child(made: Sequence[Sample], batch: Sequence[int], seed: int, writing: int
     pages = int(Path("/proc/self/statm").read_text(encoding="ascii").split()[0])
     resource.setrlimit(resource.RLIMIT_AS, (pages * resource.getpagesize() + MEMORY,) * 2)
     resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
-    faulthandler.disable()  # of a test runner: what ends the child is told by its parent
+    faulthandler.disable()  # of a test runner: what ends the child is reported by its parent
     warnings.simplefilter("ignore")
     signal.signal(signal.SIGALRM, signal.SIG_DFL)
     quiet = os.open(os.devnull, os.O_WRONLY)

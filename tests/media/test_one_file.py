@@ -189,7 +189,7 @@ def test_only_regular_files_are_replaced(tmp_path: Path, odd: Callable[[Path], P
         for overwrite in (False, True):
             refused = pytest.raises(OutputError, match=r"out.png: is a .*, which no result replaces")
             with refused, atomic_output(target, overwrite=overwrite, folder=folder):
-                pytest.fail("the work has begun")
+                pytest.fail("the work has started")
     assert target.stat() == before
     assert target.is_symlink() == linked
 

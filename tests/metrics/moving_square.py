@@ -1,4 +1,4 @@
-"""A clip that is not in any file: made anew for each test, the same each time."""
+"""A clip that is not in any file: made again for each test, the same each time."""
 
 from __future__ import annotations
 

@@ -63,7 +63,7 @@ def test_a_video_equals_the_published_one_frame_by_frame(
         output, state = network.step(frame[None], state)
         torch.testing.assert_close(output[0], expected[index], rtol=0, atol=CLOSE)
         rounded = (output[0] * 255).round().clamp(0, 255).to(torch.uint8).permute(1, 2, 0)
-        # Two computers may round a value that lies half-way between two codes differently, and none else.
+        # Two computers may round a value that is half-way between two codes differently, and none else.
         distance = ((expected[index] * 255) % 1 - 0.5).abs().permute(1, 2, 0)
         assert torch.equal(rounded[distance > 1e-4], codes[index][distance > 1e-4])
 

@@ -12,7 +12,7 @@ from upframe.ops.transfer import decode_linear, encode_linear
 
 @pytest.fixture(scope="module")
 def light() -> Tensor:
-    """Every half float above zero, and what lies between in float32, up to 65504."""
+    """Every half float above zero, and what is between in float32, up to 65504."""
     halves = torch.arange(1, 0x7C00, dtype=torch.int16).view(torch.float16).float()
     random = torch.rand(100_000, generator=torch.Generator().manual_seed(0)) * 50 - 33
     return torch.cat((halves, random.exp2().clamp_max(65504))).sort().values

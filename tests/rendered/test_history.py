@@ -157,7 +157,7 @@ def test_a_square_that_moves_leaves_a_hole_exactly_where_it_was(step: int, pan: 
     inside, depth = square(26)
     before, previous = square(26 - step)
     motion = torch.where(inside, uniform(-step, 0), uniform(*pan))
-    # Seen from the current frame: what lies on the square's old place, and is not the square.
+    # Seen from the current frame: what is on the square's old place, and is not the square.
     uncovered = warp(before.float(), uniform(*pan), padding="zeros", interpolation="nearest").bool() & ~inside
     assert torch.equal(seen(motion, depth, previous), came_from_inside(motion) & ~uncovered)
 

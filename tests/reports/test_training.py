@@ -103,7 +103,7 @@ def test_a_training_that_has_just_begun_is_shown_as_such(tmp_path: Path) -> None
         if lines is not None:
             (folder / "losses.csv").write_text(lines)
         text = page_of(*find_runs([str(folder)]))
-        assert "just begun" in text
+        assert "just started" in text
         Parsed(text)
 
 

@@ -1,4 +1,4 @@
-"""Frames go up and come down in order, and none is waited for before the next one is begun."""
+"""Frames go up and come down in order, and none is waited for before the next one is started."""
 
 from __future__ import annotations
 
@@ -79,16 +79,16 @@ def test_nothing_is_lost_or_reordered_on_the_way(ahead: int) -> None:
 
 
 def test_a_result_waits_for_as_many_as_are_ahead() -> None:
-    begun: list[int] = []
+    started: list[int] = []
 
     def source() -> Iterator[int]:
         for number in range(5):
-            begun.append(number)
+            started.append(number)
             yield number
 
     waited = behind(source(), 2)
     assert next(waited) == 0
-    assert begun == [0, 1, 2]
+    assert started == [0, 1, 2]
 
 
 def test_on_a_processor_nothing_is_copied_and_nothing_waits() -> None:
@@ -107,11 +107,11 @@ def test_what_goes_up_and_down_at_once_arrives_whole() -> None:
     ways, generator = OverlappingTransfers(device), np.random.default_rng(0)
     arrays = [generator.integers(0, 255, (540, 960), np.uint8) for _ in range(20)]
     given = [array.copy() for array in arrays]
-    begun = []
+    started = []
     for array in given:
         tensor = ways.up(array)
         array[:] = 0  # it may be written to at once
         for _ in range(20):
             tensor = 255 - tensor
-        begun.append(ways.down(tensor.clone()))
-    assert all(np.array_equal(arrived(), array) for arrived, array in zip(begun, arrays, strict=True))
+        started.append(ways.down(tensor.clone()))
+    assert all(np.array_equal(arrived(), array) for arrived, array in zip(started, arrays, strict=True))

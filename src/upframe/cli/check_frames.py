@@ -55,7 +55,7 @@ def check_frames(
     failed = False
     with one_line(debug=debug):
         if show is not None and show.resolve().is_relative_to(folder.resolve()):
-            raise OutputError(f"{show}: lies in the capture, which stays as it is; write elsewhere")
+            raise OutputError(f"{show}: is in the capture, which stays as it is; write elsewhere")
         from upframe.rendered.check.captures import open_captures
         from upframe.rendered.check.checker import check_frames as check
 

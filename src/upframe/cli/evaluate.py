@@ -87,7 +87,7 @@ def evaluate(
     low: Annotated[
         Path | None,
         typer.Option(
-            "--low", metavar="FOLDER", help="Where low resolution lies, if not where the set has it.", rich_help_panel=DATA
+            "--low", metavar="FOLDER", help="Where low resolution is, if not where the set has it.", rich_help_panel=DATA
         ),
     ] = None,
     multiple: Annotated[
@@ -151,10 +151,10 @@ def evaluate(
         from upframe.evaluation import evaluate as score
         from upframe.evaluation.journal import EvaluationJournal
 
-        anew = resume or overwrite
-        refuse_existing(report, csv, overwrite=anew)
+        again = resume or overwrite
+        refuse_existing(report, csv, overwrite=again)
         journal = EvaluationJournal(report / "journal" if report else None)
-        if keep_results is not None and keep_results.is_dir() and any(keep_results.iterdir()) and not anew:
+        if keep_results is not None and keep_results.is_dir() and any(keep_results.iterdir()) and not again:
             raise OutputError(
                 f"{keep_results}: the folder is not empty; keep results elsewhere, or add --overwrite or --resume"
             )
@@ -179,7 +179,7 @@ def evaluate(
         )
         with _resumable(journal), telling(quiet=quiet or as_json) as (on_step, on_note):
             evaluation, panels = score(request, on_step=on_step, on_note=on_note)
-        deliver(evaluation, panels, report=report, csv=csv, overwrite=anew, as_json=as_json)
+        deliver(evaluation, panels, report=report, csv=csv, overwrite=again, as_json=as_json)
 
 
 @contextmanager

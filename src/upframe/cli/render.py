@@ -149,14 +149,14 @@ def _render(clip: ClipName, folder: Path, settings: RenderSettings, maker: Maker
     (height, width), scale = settings.size, settings.scale or 1
     name = clip.theme if clip.theme.endswith(".blend") else f"{clip.theme} {clip.seed}"
     with closing(render_clip(clip.theme, clip.seed, folder, settings, maker)) as progress:
-        begun = next(progress)
+        started = next(progress)
         larger = (width * scale, height * scale)
-        report(events.Started(name, str(folder), "render", clip.theme, maker, (width, height), larger, begun.frames))
-        for note in begun.notes:
+        report(events.Started(name, str(folder), "render", clip.theme, maker, (width, height), larger, started.frames))
+        for note in started.notes:
             report(events.Note(name, note))
-        if begun.done:
-            report(events.Note(name, f"{begun.done} of {begun.frames} frames were there already"))
-        meter = events.Meter(name, begun.frames - begun.done)
+        if started.done:
+            report(events.Note(name, f"{started.done} of {started.frames} frames were there already"))
+        meter = events.Meter(name, started.frames - started.done)
         for step in progress:
             report(replace(meter.tick(), done=step.done, frames=step.frames))
     report(meter.finished(str(folder)))

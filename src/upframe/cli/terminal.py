@@ -29,7 +29,7 @@ class _FramesPerSecond(ProgressColumn):
 
 
 def counted() -> tuple[ProgressColumn, ...]:
-    """Columns behind a bar: how many of how many, how fast where that is told (``fps``), and the time that is left."""
+    """Columns behind a bar: how many of how many, how fast where that is reported (``fps``), and the time that is left."""
     return MofNCompleteColumn(), _FramesPerSecond(), TimeRemainingColumn(elapsed_when_finished=True)
 
 

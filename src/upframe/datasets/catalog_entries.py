@@ -252,7 +252,7 @@ ENTRIES = (
         folders=("UDM10",),
         steps=(
             "Download udm10.zip from https://www.terabox.com/web/share/link?surl=LMuQCVntRegfZSxn7s3hXw&path=%2Fproject%2Fpfnl "
-            "and unpack it. Its own low-resolution files are shifted against what TTVSR was trained for: make them anew.",
+            "and unpack it. Its own low-resolution files are shifted against what TTVSR was trained for: make them again.",
         ),
     ),
     Entry(

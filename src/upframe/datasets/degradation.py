@@ -48,7 +48,7 @@ class Degradation:
 
     @property
     def sampling(self) -> Sampling:
-        """Where a sample lies in its cell."""
+        """Where a sample is in its cell."""
         return sampling_of(self.name)
 
     def tensor(self, images: Tensor, scale: int, *, levels: int | None = 255) -> Tensor:
@@ -121,7 +121,7 @@ def _blurred(images: Tensor, scale: int, rounding: _Rounding) -> Tensor:
 
 
 def _blurred_at_centre(images: Tensor, scale: int, rounding: _Rounding) -> Tensor:
-    """Sample ``i`` lies in the middle of its cell; a kernel of even size has no pixel there, and so an even scale is needed."""
+    """Sample ``i`` is in the middle of its cell; a kernel of even size has no pixel there, and so an even scale is needed."""
     if scale % 2:
         raise InputError(f"bd-centred is made for even scales, not x{scale}: its samples lie between two pixels")
     reach = math.ceil(3 * _CENTRED_SIGMA) + 1  # the published kernel is 12 wide

@@ -37,7 +37,7 @@ class InputOpened(NamedTuple):
 
 
 class Degrader:
-    """Makes inputs smaller, one after the other. ``on_note`` is told in a line each what a user should know."""
+    """Makes inputs smaller, one after the other. ``on_note`` receives in a line each what a user should know."""
 
     def __init__(self, degradation: Degradation | FilmDegradation, scale: int, *, overwrite: bool, on_note: Notes) -> None:
         self.degradation, self.scale = degradation, scale

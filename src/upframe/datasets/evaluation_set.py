@@ -1,4 +1,4 @@
-"""Opening a set of images or clips to measure models on, whatever published layout it lies in."""
+"""Opening a set of images or clips to measure models on, whatever published layout it is in."""
 
 from __future__ import annotations
 
@@ -42,10 +42,10 @@ def open_set(
 
     layout: ``images`` (a flat folder), ``clip`` (a flat folder whose images are the frames of one clip), ``clips`` (a
     folder for each), ``vimeo``, ``videos`` (one, or a folder of them), ``stssnet``, ``rendered`` (clips of ``upframe
-    render``); ``auto`` tells them apart by what lies there, and takes a flat folder for images.
+    render``); ``auto`` tells them apart by what is there, and takes a flat folder for images.
     degradation: low-resolution files of its kind are used where there are any, else they are made with it as they are asked
     for. None: any files that are there, else ``bi``. Rendered frames have their own low resolution.
-    low: where low resolution lies, if not in a folder of a published name.
+    low: where low resolution is, if not in a folder of a published name.
 
     The first pair of stored frames is read and compared. Raises InputError for a set that is not there (with the layout
     that is expected and where to get it), is empty, or has files missing.
@@ -82,7 +82,7 @@ def _read(root: Path, wanted: SetOptions, layout: str) -> EvaluationSet:
 
 
 def _layout_of(root: Path, wanted: SetOptions) -> str:
-    """Which layout lies there. Raises InputError for a folder that has none."""
+    """Which layout is there. Raises InputError for a folder that has none."""
     if root.is_file():
         return "videos" if root.suffix.lower() in VIDEO_SUFFIXES else "images"
     if (root / "sep_testlist.txt").is_file():

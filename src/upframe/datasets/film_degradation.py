@@ -111,7 +111,7 @@ class FilmDegradation:
 
     @property
     def name(self) -> str:
-        """As it is told to a user: ``film mild``."""
+        """As a user reads it: ``film mild``."""
         return f"{self.material} {self.level}"
 
     def __str__(self) -> str:

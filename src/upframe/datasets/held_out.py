@@ -1,6 +1,6 @@
 """What stays out of training: clips and images that models are measured on, known by where they lie and what they are called.
 
-Of a set whose test part lies among its training part, the test part is left out: REDS4, Vimeo-90K's test list, the validation
+Of a set whose test part is among its training part, the test part is left out: REDS4, Vimeo-90K's test list, the validation
 and test images of DIV2K and of the NTIRE challenges, GoPro's test scenes. Sets that are for testing alone are not taken away
 from who asks for them, and named.
 """
@@ -57,7 +57,7 @@ class HeldOut:
     met: dict[tuple[str, str], list[str]] = field(default_factory=dict)
 
     def keep(self, source: str, items: Sequence[_T], place: Callable[[_T], Path]) -> list[_T]:
-        """The items without those that stay out of training. ``place``: where one lies, its own name last.
+        """The items without those that stay out of training. ``place``: where one is, its own name last.
 
         Raises InputError where nothing is left.
         """
@@ -109,7 +109,7 @@ def _above(folder: Path) -> tuple[tuple[str, ...], ...]:
 
 
 def _test_part(place: Path, *, may_be_reds: bool = False) -> str | None:
-    """The name of the set whose test part lies there, among its training part; None for anything else."""
+    """The name of the set whose test part is there, among its training part; None for anything else."""
     if may_be_reds and _own_name(place) in REDS4:
         return "REDS4"
     places = [(above, _own_name(place)) for above in _above(place.parent)]
@@ -129,7 +129,7 @@ def _test_part(place: Path, *, may_be_reds: bool = False) -> str | None:
 
 
 def _is_reds4(names: Sequence[str]) -> bool:
-    """Whether a clip of REDS4, or a file in one, lies there: below a folder of REDS' training part."""
+    """Whether a clip of REDS4, or a file in one, is there: below a folder of REDS' training part."""
     for level, name in enumerate(names):
         if name in REDS4 and not any(map(_REDS_VALIDATION.fullmatch, names[:level])):
             return any(map(_REDS_TRAINING.fullmatch, names[:level]))
@@ -137,7 +137,7 @@ def _is_reds4(names: Sequence[str]) -> bool:
 
 
 def _is_vimeo_test(path: Path) -> bool:
-    """Whether a clip, or a file in one, is in the list of test clips that lies above it."""
+    """Whether a clip, or a file in one, is in the list of test clips that is above it."""
     for folder in [*path.parents][:4]:
         for listed in _vimeo_lists(folder):
             inner = path.relative_to(folder).parts
@@ -174,7 +174,7 @@ def _meets(places: Sequence[Path], names: Sequence[str]) -> Iterator[tuple[str, 
 
 @lru_cache(maxsize=4096)
 def _test_sets_above(folder: Path) -> tuple[str, ...]:
-    """The sets for testing alone in whose folder another lies."""
+    """The sets for testing alone in whose folder another is."""
     parts = [part.lower() for above in _above(folder) for part in above]
     found = [name for name, pattern in _TEST_ALONE.items() if any(re.fullmatch(pattern, part) for part in parts)]
     if any(part.startswith("stssnet") for part in parts) and any(re.match("test|arena", part) for part in parts):

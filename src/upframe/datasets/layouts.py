@@ -48,7 +48,7 @@ class SetOptions:
     only: tuple[str, ...] = ()
 
     def find_low(self, high: Path, root: Path) -> LowFolder | None:
-        """Where low resolution lies for a folder of high; None when it is to be made."""
+        """Where low resolution is for a folder of high; None when it is to be made."""
         if self.low is not None:
             return named_low(self.low)
         return low_folder(high, root, self.scale, self.making.kind if self.asked else None)

@@ -65,7 +65,7 @@ class LmdbClips:
         place, pixels = self._places[clip].get(index), shape.height * shape.width
         if place is None or place.size not in (pixels, 3 * pixels):
             found = "is missing" if place is None else f"has {place.size:,} bytes, not {3 * pixels:,}"
-            raise InputError(f"{self.path}: {clip}, frame {index}: {found}; pack the clips anew")
+            raise InputError(f"{self.path}: {clip}, frame {index}: {found}; pack the clips again")
         stored = np.empty(place.size, np.uint8)
         try:
             with (self.path / DATA).open("rb", buffering=0) as file:
@@ -74,7 +74,7 @@ class LmdbClips:
         except OSError as error:
             raise InputError(f"{self.path}: {clip}, frame {index}: cannot be read: {error.strerror or error}") from error
         if not whole:
-            raise InputError(f"{self.path}: {clip}, frame {index}: the file is cut short; pack the clips anew")
+            raise InputError(f"{self.path}: {clip}, frame {index}: the file is cut short; pack the clips again")
         return stored.reshape(shape.height, shape.width, -1)
 
     def _read_clips(self) -> None:
@@ -89,7 +89,7 @@ class LmdbClips:
             raise InputError(f"{self.path}: holds no frames")
         for name, shape in clips.items():
             if shape.frames != (held := len(self._places[name])):
-                raise InputError(f"{self.path}: {name}: {held} frames are there of {shape.frames}; pack the clips anew")
+                raise InputError(f"{self.path}: {name}: {held} frames are there of {shape.frames}; pack the clips again")
         self.clips = clips
 
 
@@ -103,7 +103,7 @@ class LmdbWriter:
         self._folder, self._name = folder, name
         self._keys: list[str] = []
         self._lmdb = _package()
-        # Each value lies in pages of its own, and its key in another; the disk is used only as far as it is written.
+        # Each value is in pages of its own, and its key in another; the disk is used only as far as it is written.
         size = 2**24 + 3 * pixels + frames * 3 * _PAGE
         try:
             self._environment = self._lmdb.open(str(folder), map_size=size - size % _PAGE, sync=False)

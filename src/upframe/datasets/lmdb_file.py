@@ -17,7 +17,7 @@ from upframe.regular import refuse_irregular
 
 _MAGIC, _VERSION = 0xBEEFC0DE, 1
 _BRANCH, _LEAF, _META = 0x01, 0x02, 0x08  # flags of a page
-_ELSEWHERE, _SUBDATABASE, _DUPLICATES = 0x01, 0x02, 0x04  # flags of a node: its value lies in pages of its own
+_ELSEWHERE, _SUBDATABASE, _DUPLICATES = 0x01, 0x02, 0x04  # flags of a node: its value is in pages of its own
 _HEADER = struct.Struct("<QHHHH")  # number, padding, flags, end of the list of places, begin of the nodes
 _NODE = struct.Struct("<HHHH")  # two halves of a size or page, flags or the page's highest bits, length of the key
 _NONE = 2**64 - 1  # the root of an empty tree
@@ -25,7 +25,7 @@ _DEEPEST = 32  # levels; LMDB's own limit
 
 
 class ValueRange(NamedTuple):
-    """Where a value lies: in bytes, from the start of the file."""
+    """Where a value is: in bytes, from the start of the file."""
 
     start: int
     size: int
@@ -40,7 +40,7 @@ class _State(NamedTuple):
 
 
 def values_of(folder: Path) -> Iterator[tuple[bytes, ValueRange]]:
-    """Every key of ``folder/data.mdb`` in order, and where its value lies. Raises InputError, naming the file."""
+    """Every key of ``folder/data.mdb`` in order, and where its value is. Raises InputError, naming the file."""
     path = folder / "data.mdb"
     refuse_irregular(path)
     try:
@@ -116,7 +116,7 @@ class _Tree:
             raise self._damaged(f"page {number}: its list of nodes reaches beyond it")
         places = struct.unpack_from(f"<{(end - _HEADER.size) // 2}H", page, _HEADER.size)
         if any(not end <= place <= len(page) - _NODE.size for place in places):
-            raise self._damaged(f"page {number}: a node lies outside of it")
+            raise self._damaged(f"page {number}: a node is outside of it")
         return places
 
     def _value(self, number: int, page: bytes, after: int, size: int, flags: int) -> ValueRange:
@@ -134,4 +134,4 @@ class _Tree:
         return ValueRange(start, size)
 
     def _damaged(self, what: str) -> InputError:
-        return InputError(f"{self._path}: cannot be opened as an LMDB: it is damaged ({what}); pack the clips anew")
+        return InputError(f"{self._path}: cannot be opened as an LMDB: it is damaged ({what}); pack the clips again")

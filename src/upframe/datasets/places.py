@@ -35,7 +35,7 @@ def locate(place: str | Path) -> tuple[Path, Entry | None]:
 
 
 def folder_of(entry: Entry) -> Path | None:
-    """Where a set of the catalog lies; None where it is not here."""
+    """Where a set of the catalog is; None where it is not here."""
     root = data_folder()
     return next((folder for name in entry.folders if (folder := _child(root, name)) is not None), None)
 

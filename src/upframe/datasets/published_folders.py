@@ -1,4 +1,4 @@
-"""What the folders of published data sets are called: where high resolution lies, and where low resolution beside it."""
+"""What the folders of published data sets are called: where high resolution is, and where low resolution beside it."""
 
 from __future__ import annotations
 

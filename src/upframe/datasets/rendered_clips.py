@@ -27,7 +27,7 @@ AS_RENDERED = "as rendered"
 
 
 def clips_in(root: Path) -> list[tuple[str, Path]]:
-    """Name and folder of each rendered clip, finished or not, that ``root`` is, or that lies in it or in its test part."""
+    """Name and folder of each rendered clip, finished or not, that ``root`` is, or that is in it or in its test part."""
     if not root.is_dir():
         return []
     if _is_clip(root):

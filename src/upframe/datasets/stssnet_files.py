@@ -70,7 +70,7 @@ class _Warped(_Targets):
 
 
 def scenes_in(root: Path) -> list[tuple[str, Path]]:
-    """Name and folder of each scene that lies in ``root``, is ``root``, or is the test part of it."""
+    """Name and folder of each scene that is in ``root``, is ``root``, or is the test part of it."""
     if not root.is_dir():
         return []
     places = [("", root), ("", root / "test"), *((sub.name, sub / "test") for sub in subfolders(root))]

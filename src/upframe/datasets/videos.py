@@ -46,7 +46,7 @@ def count_frames(path: Path) -> int:
 
 
 class VideoFrames:
-    """A video's frames by number. The video stays open from one frame to the next; going back opens it anew."""
+    """A video's frames by number. The video stays open from one frame to the next; going back opens it again."""
 
     def __init__(self, path: Path, count: int | None = None) -> None:
         self.path = path

@@ -27,7 +27,7 @@ WARM_UP = 2  # runs before a recording: libraries choose their algorithms and ta
 Run = Callable[..., Tensor]
 Replay = Callable[[], None]
 Capture = Callable[[Callable[[], Tensor]], tuple[Tensor, Replay]]
-"""Records a function: its result, which lies at the same place for good, and what computes it anew there."""
+"""Records a function: its result, which is at the same place for good, and what computes it again there."""
 
 
 def accelerate(
@@ -36,9 +36,9 @@ def accelerate(
     """Let calls of the network run compiled, or replayed, or both, or plainly again, whatever was asked of it before.
 
     The network is changed itself: what calls its ``forward`` need not know. Its parameters must stay where they are in memory.
-    TTVSR is compiled part by part, and not recorded: what it remembers grows with the clip. ``on_note`` is told of what could
+    TTVSR is compiled part by part, and not recorded: what it remembers grows with the clip. ``on_note`` receives what could
     not be recorded; it then runs as without. Raises DeviceError for graphs on another device than CUDA; a machine that cannot
-    compile is told when the network runs, by a DeviceError too.
+    compile shows when the network runs, by a DeviceError too.
     """
     if graphs and device.type != "cuda":
         raise DeviceError(f"{device}: graphs are recorded on CUDA alone. Leave --graphs out, or use a GPU of NVIDIA's")
@@ -113,7 +113,7 @@ class Replayed:
     """A function of tensors that is recorded, for each size of its arguments, when that size comes the second time.
 
     What comes once is run as it is: recording takes as long as several runs. Results are the caller's: no replay writes to
-    them. The sizes used last are kept. Where a recording fails, ``on_note`` is told, and all runs as it is from then on.
+    them. The sizes used last are kept. Where a recording fails, ``on_note`` hears of it, and all runs as it is from then on.
     """
 
     def __init__(self, run: Run, capture: Capture, on_note: Callable[[str], None]) -> None:

@@ -1,4 +1,4 @@
-"""Bad samples of rendered frames: what is not a number, or not possible, is replaced where it is, and told.
+"""Bad samples of rendered frames: what is not a number, or not possible, is replaced where it is, and reported.
 
 A renderer divides by zero now and then. A past that is kept would carry such a sample on, and a network spreads it.
 """
@@ -64,7 +64,7 @@ class BadSampleMonitor:
         self._waiting = list(buffers), arriving, arrived
 
     def _is_waiting(self) -> bool:
-        """Whether an answer is under way; one that has come is told."""
+        """Whether an answer is under way; one that has come is reported."""
         if self._waiting is None:
             return False
         names, counts, arrived = self._waiting

@@ -18,7 +18,7 @@ Result = TypeVar("Result")
 
 
 class ClipStream:
-    """Streams for the layers of a clip's frames (colour, and opacity where there is one), begun anew at every cut."""
+    """Streams for the layers of a clip's frames (colour, and opacity where there is one), started again at every cut."""
 
     def __init__(self, streams: Sequence[Stream], cuts: Cuts) -> None:
         self._streams, self._cuts = streams, cuts

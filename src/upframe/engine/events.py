@@ -25,7 +25,7 @@ class Event:
 
 @dataclass(frozen=True, slots=True)
 class Started(Event):
-    """Work has begun. ``frames`` is 1 for an image, None where a video does not say how many it has. Sizes: (width, height)."""
+    """Work starts. ``frames`` is 1 for an image, None where a video does not say how many it has. Sizes: (width, height)."""
 
     output: str
     kind: str
@@ -97,8 +97,8 @@ class Meter:
 
     def __init__(self, name: str, frames: int | None) -> None:
         self.name, self.frames, self.done = name, frames, 0
-        self._begun = time.monotonic()
-        self._recent: deque[tuple[float, int]] = deque([(self._begun, 0)])
+        self._started = time.monotonic()
+        self._recent: deque[tuple[float, int]] = deque([(self._started, 0)])
 
     def tick(self) -> Progress:
         """One more frame is done."""
@@ -114,5 +114,5 @@ class Meter:
 
     def finished(self, output: str) -> Finished:
         """All are done, and the output is whole."""
-        seconds = max(time.monotonic() - self._begun, 1e-6)
+        seconds = max(time.monotonic() - self._started, 1e-6)
         return Finished(self.name, output, self.done, round(seconds, 3), round(self.done / seconds, 2))

@@ -22,7 +22,7 @@ def finite(pixels: Pixels, on_note: Callable[[str], None]) -> Pixels:
     if pixels.dtype.kind != "f":
         return pixels
     with np.errstate(over="ignore"):
-        samples = pixels.astype(np.float32, copy=False)  # beyond its range lies infinity
+        samples = pixels.astype(np.float32, copy=False)  # beyond its range is infinity
     bad = ~np.isfinite(samples)
     if not bad.any():
         return pixels
@@ -59,7 +59,7 @@ def usual_range(layer: Tensor) -> tuple[float, float]:
 
 
 def beyond(layer: Tensor, low: float, high: float) -> tuple[Tensor, Tensor | None]:
-    """A layer within [low, high] for a network, and what lies beyond, which is upscaled beside it; None where nothing does."""
+    """A layer within [low, high] for a network, and what is beyond, which is upscaled beside it; None where nothing does."""
     inside = layer.clamp(low, high)
     excess = layer - inside
     return inside, excess if excess.any() else None

@@ -78,7 +78,7 @@ class Settings:
 def upscale_files(arguments: Sequence[str], output: str | None, settings: Settings) -> Generator[Event, None, None]:
     """Upscale everything the arguments name, one input after the other, and tell what happens.
 
-    An input that fails, or an argument that names nothing, is told as Failed, and the next one is begun; at the end Summary
+    An input that fails, or an argument that names nothing, is reported as Failed, and the next one follows; at the end Summary
     says what failed and what the folders held besides. What is wrong with the command as a whole (no such model or device, one
     name for several results) is raised as UpframeError before anything is written.
     """
@@ -116,7 +116,7 @@ def _upscale_all(found: FoundInputs, arguments: Sequence[str], output: str | Non
 
 
 class _Job:
-    """The models of one command, each loaded once, and the notes that wait to be told."""
+    """The models of one command, each loaded once, and the notes that wait to be reported."""
 
     def __init__(self, settings: Settings) -> None:
         self.settings = settings
@@ -124,7 +124,7 @@ class _Job:
         self._cuts = choose_cuts(settings.cuts)
         keep_freed_memory()
         self._notes: list[str] = []
-        self._upscaler(1, 1)  # a model or device that is not there is found before anything is begun
+        self._upscaler(1, 1)  # a model or device that is not there is found before anything is started
 
     def label(self) -> str:
         """What the name of a result says: ``x2``, ``x1.5``, or ``1920x1080``."""
@@ -223,7 +223,7 @@ class _Job:
     def _video(self, item: Input, target: OutputTarget) -> Iterator[Event]:
         """Decoded, upscaled and encoded at once; the other streams pass by."""
         if isinstance(target, Path):
-            _refuse_existing(target, overwrite=self.settings.overwrite)  # before a video of hours is begun
+            _refuse_existing(target, overwrite=self.settings.overwrite)  # before a video of hours is started
         with in_background(lambda: self._video_reader(item.path)) as reader:
             info = reader.info
             upscaler = self._upscaler(info.height, info.width)

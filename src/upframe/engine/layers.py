@@ -71,7 +71,7 @@ def from_layers(
 
 
 def _seen(colour: Pixels, device: torch.device, *, linear: bool) -> tuple[Tensor, Tensor | None]:
-    """What a network is shown of an image's colour, (1, 1 or 3, h, w), and what lies beyond that, if anything does."""
+    """What a network is shown of an image's colour, (1, 1 or 3, h, w), and what is beyond that, if anything does."""
     rgb = to_tensor(colour, device)
     if colour.dtype.kind != "f":
         return rgb, None

@@ -294,10 +294,10 @@ def _run(
         times = []
         for _ in range(repeats):
             wait(device)
-            begun = time.perf_counter()
+            started = time.perf_counter()
             network(*placed)
             wait(device)
-            times.append(time.perf_counter() - begun)
+            times.append(time.perf_counter() - started)
     except (RuntimeError, MemoryError) as error:
         if not out_of_memory(error):
             raise

@@ -33,7 +33,7 @@ class Stream(Protocol):
         """One more frame (1, 3, h, w) -> the results that are ready, (1, 3, scale*h, scale*w) each, not clamped."""
 
     def finish(self) -> list[Tensor]:
-        """The shot is over: the results that are still owed. The next frame begins anew."""
+        """The shot is over: the results that are still owed. The next frame starts again."""
 
 
 class ImageStream:
@@ -154,7 +154,7 @@ class FittedStream:
 
     def _cut(self, result: Tensor) -> Tensor:
         size = self._target.of(*self._size, self._info.scale)
-        placed = centred(result, self._info.scale, (self._offset, self._offset))  # what lies beyond the border is at hand here
+        placed = centred(result, self._info.scale, (self._offset, self._offset))  # what is beyond the border is at hand here
         whole = cut_back(placed, *self._size, self._info)
         return whole if size == tuple(whole.shape[-2:]) else resize(whole, size)
 

@@ -38,16 +38,16 @@ class Supersampler:
     ``far``: for STSSNet, the depth it sees as 1, in scene units, beyond which all is as far; None stretches the depths of
     each frame to [0, 1]. Both were published: :func:`upframe.rendered.history.normalised_depth`. ``compile``: the network,
     by torch's compiler, which takes up to minutes at first. ``graphs``: on CUDA, the network is recorded once for each size
-    and replayed (:mod:`upframe.engine.acceleration`); ``on_note`` is told where that cannot be.
+    and replayed (:mod:`upframe.engine.acceleration`); ``on_note`` hears where that cannot be.
 
     The past stays on the device in buffers that are made with the first frame and written in place after it. Frames that
     are missing from it, at the beginning and after a cut, are stood for by the oldest one there is, without motion. A frame
-    of another size than the one before begins anew, as one with ``cut`` does.
+    of another size than the one before starts again, as one with ``cut`` does.
 
-    The networks do not know of jitter: what they make lies where the frame was sampled. It is moved back to the pixels.
+    The networks do not know of jitter: what they make is where the frame was sampled. It is moved back to the pixels.
 
     A sample that cannot be (not finite, a depth that is not above 0) is replaced, so that it changes no more than what is
-    around it; ``on_note`` is told once. ``strict``: such a frame is refused instead, by an InputError.
+    around it; ``on_note`` hears of it once. ``strict``: such a frame is refused instead, by an InputError.
 
     Raises CheckpointError and DeviceError, and InputError for a network of another kind.
     """
@@ -191,7 +191,7 @@ class _NSRRStream(NSRRHistory):
         self._scale = scale
 
     def upscale(self, run: NetworkCall, frame: dict[str, Tensor]) -> tuple[Tensor, Tensor, Tensor]:
-        # All five frames go in anew. Kept features would save 2 % of the network, and be wrong once the exposure changed.
+        # All five frames go in again. Kept features would save 2 % of the network, and be wrong once the exposure changed.
         colour, depth, motion = self.step(frame["colour"], disparity(frame["depth"]), frame["motion"])
         brightest = usual_brightest(colour.flatten(0, 1))
         # The network limits its result to [0, 1].

@@ -1,7 +1,7 @@
 """When each stage of a job was busy: for those who want to see what overlaps, and what waits.
 
 Nothing is measured unless a timeline is given, and then by two readings of the clock a stage and frame. A GPU's work is only
-begun by the call that asks for it: there a span tells how long the asking took.
+started by the call that asks for it: there a span tells how long the asking took.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ class StageSpan:
     """A stage at work on an item, or on what it still owes at the end: seconds of ``time.perf_counter``."""
 
     stage: Stage
-    begun: float
+    started: float
     ended: float
 
 
@@ -39,11 +39,11 @@ class Timeline:
         """The same function, whose calls are spans of ``stage``."""
 
         def watched(*arguments: Arguments.args, **options: Arguments.kwargs) -> Result:
-            begun = time.perf_counter()
+            started = time.perf_counter()
             try:
                 return work(*arguments, **options)
             finally:
-                self.spans.append(StageSpan(stage, begun, time.perf_counter()))
+                self.spans.append(StageSpan(stage, started, time.perf_counter()))
 
         return watched
 

@@ -54,7 +54,7 @@ class Upscaler:
     the model's result is resized to it. ``sampling``: where the pixels of what is handed in lie in the cells they stand for
     (:mod:`upframe.ops.sampling`): in the ``centre``, or, of test data made as "BD", at the ``corner``. Results have theirs in
     the centre, whatever the model was trained with. ``compile``: by torch's compiler, which takes up to minutes at first.
-    ``graphs``: on CUDA, recorded once for each size and replayed (:mod:`upframe.engine.acceleration`). ``on_note`` is told
+    ``graphs``: on CUDA, recorded once for each size and replayed (:mod:`upframe.engine.acceleration`). ``on_note`` receives
     what a user should know, such as smaller tiles for want of memory.
     Raises CheckpointError, DeviceError and MissingExtra, and InputError for a network that needs more than images, or that
     the backend does not run.
@@ -155,7 +155,7 @@ class Upscaler:
     def _upscale_layer(self, layer: Tensor, dtype: np.dtype[Any], target: Target | None, *, linear: bool = False) -> Pixels:
         """Upscale (1, 1 or 3, h, w) of any range to (height, width, 1 or 3) of a type, in bands if it is large.
 
-        What lies outside [0, 1] is brought inside for the network, and back; a sample beyond the usual range is upscaled
+        What is outside [0, 1] is brought inside for the network, and back; a sample beyond the usual range is upscaled
         beside it, so that it does not darken the rest.
         """
         grey = layer.shape[1] == 1

@@ -59,7 +59,7 @@ class VideoCanvas:
 
 
 class FrameUpscaler:
-    """Upscales decoded frames; the result lies in ``result``'s layout, in its colours.
+    """Upscales decoded frames; the result is in ``result``'s layout, in its colours.
 
     Transparency, where the result has it, is upscaled as a grey image of full range. Frames whose ``kind`` differs from that
     of the first are converted to it, and with a ``canvas`` turned and fitted into it, on black.
@@ -89,11 +89,11 @@ class FrameUpscaler:
                 kind = item.kind
             return kind
 
-        begun = chain.from_iterable(self._run(kind, run, cuts) for kind, run in groupby(items, kind_of))
-        return (arrived() for arrived in behind(begun, self._transfers.ahead))
+        started = chain.from_iterable(self._run(kind, run, cuts) for kind, run in groupby(items, kind_of))
+        return (arrived() for arrived in behind(started, self._transfers.ahead))
 
     def _run(self, kind: FrameKind | None, items: Iterable[Item], cuts: Cuts) -> Iterator[Callable[[], Item]]:
-        """Frames of one kind, and what lies between them."""
+        """Frames of one kind, and what is between them."""
         source = (kind.layout, kind.colour) if kind else self._source
         shape = _Shape(self._canvas, kind, self.target)
         work = _Conversion(source, self._result, shape, self)
@@ -128,7 +128,7 @@ class _Shape:
         self._margins = left, width - columns - left, top, height - rows - top
 
     def turned(self, layer: Tensor) -> Tensor:
-        """(1, 3, h, w) as it lies in the result."""
+        """(1, 3, h, w) as it is in the result."""
         if self._turn.swaps:
             layer = layer.transpose(-1, -2)
         reversed_axes = [-2] * self._turn.reverses_rows + [-1] * self._turn.reverses_columns

@@ -51,7 +51,7 @@ class EvaluationOptions:
     """What is to be evaluated, and how.
 
     models: names or files. place: the data set, by name or path. scale: of the models where None. degradation: by name; where
-    None, the files of low resolution that are there, else what the models were trained for. low: where low resolution lies.
+    None, the files of low resolution that are there, else what the models were trained for. low: where low resolution is.
     multiple: what low resolution is cut to; where None, what all models take without padding.
     cuts: as for :func:`upframe.engine.cuts.choose_cuts`. far: as for :class:`upframe.Supersampler`. journal: the folder of
     finished items, which are not done again. keep: a folder for the results. panels: whether to gather images for a page.

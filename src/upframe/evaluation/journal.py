@@ -49,7 +49,7 @@ class EvaluationJournal:
         items = self.items()
         if items and not overwrite:
             raise OutputError(
-                f"{self.folder}: holds an evaluation that was begun: go on with --resume, or begin anew with --overwrite"
+                f"{self.folder}: holds an evaluation that was started: go on with --resume, or start again with --overwrite"
             )
         for path in items:
             path.unlink()

@@ -41,7 +41,7 @@ class FramePair(NamedTuple):
 class PairedClip:
     """Frames that belong together; an image is a clip of one.
 
-    frames: how many, None where a video does not say. rate: frames a second, where a video says so. ``open`` begins anew.
+    frames: how many, None where a video does not say. rate: frames a second, where a video says so. ``open`` starts again.
     """
 
     name: str

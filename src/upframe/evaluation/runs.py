@@ -195,15 +195,15 @@ class _Clock:
     """Milliseconds spent in its ``with`` blocks since results were last shared out, the device waited for."""
 
     def __init__(self, device: torch.device) -> None:
-        self._device, self._spent, self._begun = device, 0.0, 0.0
+        self._device, self._spent, self._started = device, 0.0, 0.0
 
     def __enter__(self) -> None:
         wait(self._device)
-        self._begun = time.perf_counter()
+        self._started = time.perf_counter()
 
     def __exit__(self, *_: object) -> None:
         wait(self._device)
-        self._spent += time.perf_counter() - self._begun
+        self._spent += time.perf_counter() - self._started
 
     def share(self, results: int) -> float:
         """What each of the results took: frames that were only taken in count for those that come out later."""

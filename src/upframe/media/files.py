@@ -133,7 +133,7 @@ def search_inputs(arguments: Sequence[str | Path], *, recursive: bool = True, re
 
     An argument is a file, a folder (with those in it when ``recursive``; hidden ones are passed over), a glob pattern, or a
     numbered sequence, ``frames/%05d.png`` or ``frames/#####.png``. A name that exists is never taken for a pattern.
-    ``results``: the folder that results go to, which is not searched where it lies in a folder that is.
+    ``results``: the folder that results go to, which is not searched where it is in a folder that is.
     """
     search = _Search(recursive, results)
     for argument in map(str, arguments):
@@ -198,7 +198,7 @@ class _Search:
         self.found.refused.append((str(path), InputError(f"{path}: cannot be read: {error.strerror or error}")))
 
     def _below(self, folder: Path) -> Iterator[Path]:
-        """The files in a folder; what is left out is told."""
+        """The files in a folder; what is left out is reported."""
 
         def refuse(error: OSError) -> None:
             self._refuse(Path(error.filename), error)

@@ -59,7 +59,7 @@ def kind_by_suffix(path: Path) -> Kind | None:
 
 
 def kind_of_found(path: Path) -> Kind | str:
-    """Of a file that lies in a folder: its kind, or in words why it is neither image nor video.
+    """Of a file that is in a folder: its kind, or in words why it is neither image nor video.
 
     A file of a suffix that is no image's and no video's is judged by its content.
     """

@@ -29,7 +29,7 @@ LOWER_IS_BETTER: frozenset[Metric] = frozenset(("lpips", "tof", "tlp", "warping"
 
 @dataclass(frozen=True, slots=True)
 class Protocol:
-    """How a number is computed: immutable, hashable, and told in a paragraph by ``str``.
+    """How a number is computed: immutable, hashable, and described in a paragraph by ``str``.
 
     metrics           which, in the order they are reported
     samples           frames are rounded or truncated to 8 bits (after clamping to [0, 1]), or left as they are

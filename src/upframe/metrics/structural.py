@@ -86,7 +86,7 @@ def _padded(planes: Tensor, window: SSIMWindow) -> Tensor:
 
 
 def _map(x: Tensor, y: Tensor, window: SSIMWindow, data_range: float) -> Tensor:
-    """The SSIM of every window that lies in the planes (n, c, h, w), given in floating point.
+    """The SSIM of every window that is in the planes (n, c, h, w), given in floating point.
 
     Of the sum and the difference of the two, in place of the two and their product: four moments to filter and not five. The
     sum is centred first, which takes nothing from its variance and much from the rounding of its square.

@@ -170,7 +170,7 @@ class FRVSR(nn.Module):
             n, c, height, width = frame.shape
             state = FRVSRState(torch.zeros_like(frame), frame.new_zeros(n, c, self.scale * height, self.scale * width))
         if state.frame.shape != frame.shape:
-            raise ShapeError(f"a frame of {tuple(frame.shape)} cannot follow one of {tuple(state.frame.shape)}: begin anew")
+            raise ShapeError(f"a frame of {tuple(frame.shape)} cannot follow one of {tuple(state.frame.shape)}: start again")
         output = self(frame, state.frame, state.output)
         return output, FRVSRState(frame, output)
 

@@ -70,7 +70,7 @@ def is_mindspore(head: bytes) -> bool:
 def read_mindspore(path: Path) -> dict[str, Any]:
     """The parameters of a file by name, under the names PyTorch gives such layers.
 
-    What an optimiser keeps under the names of the weights (``moment1.conv.weight``) lies in a dictionary under its prefix,
+    What an optimiser keeps under the names of the weights (``moment1.conv.weight``) is in a dictionary under its prefix,
     single numbers of the training under ``counters``. Raises ValueError and EOFError for a damaged file.
     """
     parameters: dict[str, _Parameter] = {}

@@ -44,7 +44,7 @@ class Family(Protocol):
 
 @runtime_checkable
 class Undecided(Protocol):
-    """A family of which some switches are told by no tensor."""
+    """A family of which some switches are known from no tensor."""
 
     def choices(self, state: Mapping[str, Tensor]) -> Mapping[str, tuple[Any, ...]]: ...
 

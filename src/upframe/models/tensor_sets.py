@@ -162,7 +162,7 @@ def _from_lists(content: Any, found: list[Weights]) -> Iterator[Weights]:
 
 
 def _said_elsewhere(weights: Weights, entries: Mapping[Any, Any]) -> str:
-    """The kind of average a set is, where what lies beside it says so: two frameworks save averages in the weights' place."""
+    """The kind of average a set is, where what is beside it says so: two frameworks save averages in the weights' place."""
     first = weights.place[:1]
     mmengine = {"mmengine_version", "mmengine"} & {*_entries(entries.get("meta"))} or "message_hub" in entries
     if averages.SWAPPED in entries and mmengine and first in (("state_dict",), (averages.SWAPPED,)):

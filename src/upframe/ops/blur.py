@@ -29,7 +29,7 @@ def downscale_bd(image: Tensor, scale: int, *, sigma: float = SIGMA, padded: boo
 
     image (..., h, w), floating point -> (..., ceil(h / scale), ceil(w / scale)), not clamped. Convention: sample ``i`` of the
     result is centred on pixel ``i * scale`` of the image, the top left one of its cell; outside, the image is mirrored
-    without repeating its edge (``c b | a b c``). ``padded=False`` keeps to samples whose blur lies wholly inside, as in
+    without repeating its edge (``c b | a b c``). ``padded=False`` keeps to samples whose blur is wholly inside, as in
     training: with a reach of ``int(3 * sigma)`` = 4 pixels, ((h - 9) // scale + 1, (w - 9) // scale + 1) of them, and sample
     ``i`` is centred on pixel ``i * scale + 4``. Raises ShapeError for integers and for an image smaller than the blur.
     """

@@ -1,6 +1,6 @@
 """Chroma planes of half size upscaled to the size of luma and reduced again, exactly and in place.
 
-Along an axis that is halved, chroma sample ``k`` belongs to the pair of luma samples ``2k`` and ``2k + 1``, and lies on the
+Along an axis that is halved, chroma sample ``k`` belongs to the pair of luma samples ``2k`` and ``2k + 1``, and is on the
 first of them, between the two, or on the second (its *siting*: ITU-T H.273, figure 1). Each siting has one pair of filters:
 
 * *between*: the chroma sample is taken as the mean of the pair, and the pair is upscaled to that mean minus and plus a

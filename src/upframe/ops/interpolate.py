@@ -43,7 +43,7 @@ def _interpolate_axis(image: Tensor, scale: int, axis: Literal[-2, -1]) -> Tenso
 def interpolate_bicubic(image: Tensor, scale: int) -> Tensor:
     """Cubic convolution with a = -0.75, aligned as in TensorFlow 1: (n, c, h, w) -> (n, c, scale*h, scale*w), not clamped.
 
-    Convention: sample ``i`` of the result lies at ``i / scale`` of the input (pixel centres at integer coordinates, the top
+    Convention: sample ``i`` of the result is at ``i / scale`` of the input (pixel centres at integer coordinates, the top
     left corner aligned), so that every scale-th sample is the input's own. Outside: the last row and column are repeated.
     Equal to the ``BicubicUpsampler`` of TecoGAN's PyTorch edition, to the last bit: columns first, taps in ascending order.
     """

@@ -1,6 +1,6 @@
 """Resampling with the conventions of MATLAB's ``imresize``, the measuring stick of super-resolution.
 
-Convention: pixel centres at +0.5, corners unaligned; sample ``i`` of the output lies at ``(i + 0.5) / scale - 0.5`` of the
+Convention: pixel centres at +0.5, corners unaligned; sample ``i`` of the output is at ``(i + 0.5) / scale - 0.5`` of the
 input. When shrinking with ``antialias`` the kernel is widened by ``1 / scale``. Outside the image it is mirrored with the
 edge pixel repeated (``c b a | a b c``). Source: MATLAB's documentation of ``imresize``; Keys, 1981 (cubic kernel, a = -0.5).
 """

@@ -1,4 +1,4 @@
-"""Where a pixel of low resolution lies in the cell of high resolution that it stands for.
+"""Where a pixel of low resolution is in the cell of high resolution that it stands for.
 
 ``centre``: in the middle of its cell. So does everything that a camera, a renderer or a resizing made.
 ``corner``: on the first pixel of its cell, at the top left: low resolution that was blurred and of which every scale-th pixel

@@ -71,7 +71,7 @@ def spread_conv(x: Tensor, conv: nn.Conv2d, factor: int) -> Tensor:
     assert conv.bias is not None
     rows = F.pad(x, (0, 1, 0, 1)).permute(0, 2, 3, 1)  # (n, h + 1, w + 1, c): the cells, and the zeros after the last ones
     cells = conv.bias.expand(n, height, factor, width, factor, -1).contiguous()
-    # (place in the cell, tap, cell): the first tap lies on the sample of a cell at its place 1, the last at the place before.
+    # (place in the cell, tap, cell): the first tap is on the sample of a cell at its place 1, the last at the place before.
     meetings = ((1, 0, 0), (0, 1, 0), (factor - 1, 2, 1))
     for i, tap_row, below in meetings:
         for j, tap_column, right in meetings:

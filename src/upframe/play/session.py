@@ -115,14 +115,14 @@ class _Clock:
     """Measures stages, in milliseconds since it was made."""
 
     def __init__(self) -> None:
-        self._begun = time.perf_counter()
+        self._started = time.perf_counter()
 
     def now(self) -> float:
-        return (time.perf_counter() - self._begun) * 1e3
+        return (time.perf_counter() - self._started) * 1e3
 
     def span(self, times: tuple[float, float]) -> Timing:
         """Of when something began and ended by ``time.perf_counter``, in whichever process."""
-        return Timing((times[0] - self._begun) * 1e3, (times[1] - times[0]) * 1e3)
+        return Timing((times[0] - self._started) * 1e3, (times[1] - times[0]) * 1e3)
 
     @contextmanager
     def measure(self, stage: str, into: dict[str, Timing]) -> Iterator[None]:

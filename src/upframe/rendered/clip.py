@@ -227,7 +227,7 @@ class ClipWriter:
 
 
 def check_place(folder: Path) -> None:
-    """Raise OutputError where no clip can be begun or gone on with: at a file, and in a folder that holds something else."""
+    """Raise OutputError where no clip can be started or gone on with: at a file, and in a folder that holds something else."""
     if any((folder / name).exists() for name in (NAME, UNFINISHED)):
         return
     if any(place.exists() and not place.is_dir() for place in (folder, *folder.parents)):
@@ -241,7 +241,7 @@ def frame_path(folder: Path, number: int) -> Path:
 
 
 def target_path(folder: Path, number: int) -> Path:
-    """Where a frame's image at display size lies."""
+    """Where a frame's image at display size is."""
     return folder / "target" / f"{number:05d}.exr"
 
 

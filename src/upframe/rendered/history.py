@@ -39,7 +39,7 @@ def accumulate_motion(motions: Tensor, *, published: bool = False) -> Tensor:
     if motions.ndim != 5 or motions.shape[2] != 2:
         raise ShapeError(f"motions must be (n, frames, 2, h, w), not {tuple(motions.shape)}")
     frames = motions.shape[1]
-    onto = 2 if published else 1  # how many frames nearer the displacement lies that a step is added to
+    onto = 2 if published else 1  # how many frames nearer the displacement is that a step is added to
     displacements = [torch.zeros_like(motions[:, 0]), motions[:, -1]][:frames]
     for back in range(2, frames):
         nearer = displacements[max(back - onto, 0)]

@@ -146,7 +146,7 @@ class PointLight:
 class Scene:
     """Everything a maker needs. ``environment`` (h, 2h, 3) float32: radiance from all around, linear.
 
-    Row 0 of the environment is straight up; its middle column lies along +x, and columns go clockwise seen from above:
+    Row 0 of the environment is straight up; its middle column is along +x, and columns go clockwise seen from above:
     column = (0.5 - atan2(y, x) / 2 pi) * width. It does not hold the sun, which is a light of its own.
     """
 

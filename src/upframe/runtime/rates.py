@@ -56,10 +56,10 @@ def _best(run: Callable[[], object], device: torch.device) -> float:
     times = []
     for _ in range(ROUNDS + 1):
         wait(device)
-        begun = time.perf_counter()
+        started = time.perf_counter()
         run()
         wait(device)
-        times.append(time.perf_counter() - begun)
+        times.append(time.perf_counter() - started)
     return min(times[1:])
 
 

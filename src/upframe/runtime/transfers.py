@@ -25,7 +25,7 @@ Arrival = Callable[[], NDArray[Any]]
 
 
 class Transfers(Protocol):
-    """The ways up and down. ``ahead``: how many frames more should be begun before one is waited for."""
+    """The ways up and down. ``ahead``: how many frames more should be started before one is waited for."""
 
     ahead: int
 
@@ -94,7 +94,7 @@ def transfers(device: torch.device) -> Transfers:
 
 
 def behind(items: Iterable[Item], ahead: int) -> Iterator[Item]:
-    """The same items, each once ``ahead`` more have been begun, or the last has been."""
+    """The same items, each once ``ahead`` more have been started, or the last has been."""
     source = iter(items)
     waiting = deque(islice(source, ahead))
     for item in source:

@@ -1,4 +1,4 @@
-"""The files of weights that a recipe names: one that is missing is told by its key, before anything is loaded."""
+"""The files of weights that a recipe names: one that is missing is reported by its key, before anything is loaded."""
 
 from __future__ import annotations
 

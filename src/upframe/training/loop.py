@@ -48,7 +48,7 @@ def train(recipe: Recipe, output: Path, report: Report = lambda _: None, *, resu
 
     It then holds ``<name>.safetensors``, the network; ``last.ckpt``, to go on with ``resume``; ``recipe.yaml``, all that was
     decided; ``losses.csv``, ``validation.csv`` and ``timing.csv``; ``samples/`` and ``tensorboard/``. SIGINT, SIGTERM, SIGHUP
-    and ``run.minutes`` end it after the step with a checkpoint. With ``resume`` and no checkpoint it begins anew.
+    and ``run.minutes`` end it after the step with a checkpoint. With ``resume`` and no checkpoint it starts again.
 
     Raises InputError, CheckpointError, DeviceError and OutputError before anything is written; TrainingBroke for a loss that
     is no number, OutputError for a full disk, ReaderDied; the last checkpoint is whole then. KeyboardInterrupt for a second
@@ -70,7 +70,7 @@ def train(recipe: Recipe, output: Path, report: Report = lambda _: None, *, resu
     if checkpoint.is_file() and not resume:
         raise OutputError(f"{output}: holds a training: go on with it by --resume, or write elsewhere with --output")
     if step >= total:
-        raise InputError(f"{output}: is trained to its end, {step} steps; for more, begin anew with more iterations")
+        raise InputError(f"{output}: is trained to its end, {step} steps; for more, start again with more iterations")
 
     if recipe.run.threads is not None:
         torch.set_num_threads(recipe.run.threads)

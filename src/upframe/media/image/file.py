@@ -58,10 +58,10 @@ def read_image(
 ) -> Image:
     """Read an image of any supported format, upright.
 
-    The format is told by the content; a suffix that says otherwise is noted. ``max_pixels`` is checked on the header, before
+    The format is known by the content; a suffix that says otherwise is noted. ``max_pixels`` is checked on the header, before
     memory is asked for. ``allow_truncated`` keeps the readable part of a PNG, JPEG, TIFF, PGM or PPM that ends early.
     ``layer`` chooses a layer, part or channel of an OpenEXR file by its name, in place of the one that is the image.
-    ``on_note`` is told, in one line that names the file, whatever is left out or converted. Raises InputError for a file
+    ``on_note`` receives, in one line that names the file, whatever is left out or converted. Raises InputError for a file
     that is missing, empty, damaged, too large, no image, or of several images; MissingExtra without the package it needs.
     """
     path = Path(path)
@@ -163,7 +163,7 @@ def write_image(
 
     What is not said is as in ``image``: its depth, its JPEG subsampling, lossless or lossy WebP. ``quality`` is 1 to 100
     for JPEG and lossy WebP. ``depth`` is in bits a sample; 16 in OpenEXR is half, 32 is float. What the format cannot hold
-    is converted and told to ``on_note``. Raises OutputError when the file exists (unless ``overwrite``), its suffix names
+    is converted and reported to ``on_note``. Raises OutputError when the file exists (unless ``overwrite``), its suffix names
     no format, the image is too large for the format, or the disk refuses.
     """
     path = Path(path)

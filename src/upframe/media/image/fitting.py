@@ -133,7 +133,7 @@ def _fit_samples(image: Image, target: ImageFormat, depth: Depth | None, note: N
     if target != "tiff" or image.linear:
         image = _straight(image, note)
     if image.linear:
-        note("linear light was turned to display values by the sRGB curve; what lies outside 0 to 1 was clipped")
+        note("linear light was turned to display values by the sRGB curve; what is outside 0 to 1 was clipped")
         metadata = image.metadata
         if metadata.icc:
             metadata = replace(metadata, icc=None)
@@ -141,7 +141,7 @@ def _fit_samples(image: Image, target: ImageFormat, depth: Depth | None, note: N
         pixels = srgb_encode(image.pixels)
         image = replace(image, pixels=pixels, linear=False, metadata=metadata)
     elif own == 32:
-        note("what lies outside 0 to 1 was clipped")
+        note("what is outside 0 to 1 was clipped")
     if own > chosen:
         note(f"{own}-bit samples were rounded to {chosen} bits")
     alpha = None if image.alpha is None else to_depth(image.alpha, chosen)

@@ -57,7 +57,7 @@ def format_for(path: Path) -> ImageFormat:
 
 @dataclass(frozen=True, slots=True)
 class Georeference:
-    """Where on Earth an image lies: TIFF tags with their type and little-endian bytes, and the size they are true for."""
+    """Where on Earth an image is: TIFF tags with their type and little-endian bytes, and the size they are true for."""
 
     tags: Mapping[int, tuple[int, bytes]]
     width: int
@@ -86,7 +86,7 @@ class ImageMetadata:
     iptc: bytes | None = None
     """IPTC-IIM records: title, keywords, credit."""
     xmp_extension: bytes | None = None
-    """What of the XMP of a JPEG lies outside its main packet."""
+    """What of the XMP of a JPEG is outside its main packet."""
     comments: tuple[str, ...] = ()
     """The comments of a JPEG one by one, where it has several; ``text`` has them as one."""
     geo: Georeference | None = None

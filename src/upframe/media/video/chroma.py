@@ -29,7 +29,7 @@ _LOCATIONS: dict[tuple[int, int], ChromaLocation] = {
     (0, 2): "bottomleft",
     (1, 2): "bottom",
 }
-"""By how far to the right of the first luma sample, and how far below it, the first chroma sample lies, in half samples."""
+"""By how far to the right of the first luma sample, and how far below it, the first chroma sample is, in half samples."""
 
 
 def chroma_location(frame: VideoFrame) -> ChromaLocation | None:

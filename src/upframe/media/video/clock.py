@@ -121,12 +121,12 @@ class Clock:
         return range(len(self._offsets) - 1, track.part, -1)
 
     def _is_near(self, part: int, time: Fraction, end: Fraction | None) -> bool:
-        """Whether a time belongs to a part: it lies near what was read last, and not before the end of its own stream."""
+        """Whether a time belongs to a part: it is near what was read last, and not before the end of its own stream."""
         moved = time + self._offsets[part]
         return abs(moved - self._now) < _AHEAD and (end is None or moved >= end)
 
     def _open_part(self, offset: Fraction) -> list[Packet[Stream]]:
-        """Let a part begin, and release the packets that waited to be told where."""
+        """Let a part begin, and release the packets that waited to know where."""
         self._offsets.append(offset)
         self.jumps.append(self._now)
         held, self._held, self._held_since = self._held, [], None

@@ -75,7 +75,7 @@ class ColourTags:
 
     matrix: between Y'CbCr and R'G'B'; "rgb" for samples that are R'G'B' already, "grey" for luma alone.
     full_range: codes span 0 to 2^depth - 1; else 16 to 235 (240 for chroma), scaled to the depth.
-    chroma_location: where a sample of a subsampled chroma plane lies among its luma samples (H.273, figure 1).
+    chroma_location: where a sample of a subsampled chroma plane is among its luma samples (H.273, figure 1).
     colorspace, primaries, transfer, color_range: the codes to write. What the video left open holds the guess that
     was made, so that a player, which guesses by size, does not guess differently once the image is larger.
     guessed: the properties that the video left open.

@@ -165,7 +165,7 @@ def _formats(word: str) -> dict[str, tuple[str, str]]:
 def choose_encoding(
     info: VideoInfo, container: VideoContainer, size: tuple[int, int], settings: EncoderSettings, note: Notes
 ) -> Encoding:
-    """The encoding of a video upscaled to ``size`` (height, width); changes of its samples are told to ``note``.
+    """The encoding of a video upscaled to ``size`` (height, width); changes of its samples are reported to ``note``.
 
     Unless settings say otherwise, the first encoder of the container's that takes the video's own layout; x265 first for HDR;
     FFV1 and ProRes stay what they are. Raises OutputError, with the choices there are, for what cannot be combined.

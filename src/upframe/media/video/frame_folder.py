@@ -26,7 +26,7 @@ class FrameFolder:
 
     ``layout`` and ``colour`` say what the frames given to ``write`` must be: R'G'B' of full range, in the video's primaries and
     transfer, with transparency where the video has it; 8 bits or 16 as the video has them, unless ``depth`` says which.
-    ``size`` is their (height, width). write_image: what writes one. What is not for images is told to ``on_note``.
+    ``size`` is their (height, width). write_image: what writes one. What is not for images is reported to ``on_note``.
     """
 
     def __init__(

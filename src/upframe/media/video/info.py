@@ -35,7 +35,7 @@ class VideoDamaged(InputError):
 
 @dataclass(frozen=True, slots=True)
 class PixelLayout:
-    """How a frame lies in planes, one for each component.
+    """How a frame is in planes, one for each component.
 
     Order: Y; Y, U, V; or G, B, R (as FFmpeg's gbrp); alpha last. Samples are uint8 for a depth of 8, else uint16 with the
     value in the low ``depth`` bits. Y, G, B, R and alpha are (h, w); U and V are (ceil(h / 2^sub_y), ceil(w / 2^sub_x)).
@@ -66,7 +66,7 @@ class PixelLayout:
         return height, width
 
     def __str__(self) -> str:
-        """As it is told to a user: ``8-bit 4:2:0``."""
+        """As a user reads it: ``8-bit 4:2:0``."""
         if self.grey:
             colour = "grey"
         elif self.rgb:
@@ -100,7 +100,7 @@ class FrameKind:
 
     @property
     def rotation(self) -> str:
-        """As it is told to a user."""
+        """As a user reads it."""
         turn = turn_of(self.display_matrix)
         return "an odd angle" if turn is None else str(turn)
 
@@ -144,7 +144,7 @@ class StreamInfo:
     title: str | None = None
 
     def __str__(self) -> str:
-        """As it is told to a user: ``subtitle stream 3 (subrip, eng)``."""
+        """As a user reads it: ``subtitle stream 3 (subrip, eng)``."""
         kind = {"audio": "sound", "image": "cover image"}.get(self.kind, self.kind)
         details = ", ".join(detail for detail in (self.codec, self.language, self.title) if detail)
         return f"{kind} stream {self.index} ({details})" if details else f"{kind} stream {self.index}"

@@ -52,7 +52,7 @@ def find_programmes(path: Path) -> list[Programme]:
 
 
 def service_metadata(path: Path, video_id: int, container: VideoContainer, note: Notes) -> dict[str, str]:
-    """The entries that keep the name of the programme whose images are upscaled; what cannot be kept is told."""
+    """The entries that keep the name of the programme whose images are upscaled; what cannot be kept is reported."""
     programmes = find_programmes(path)
     if len(programmes) > 1:
         note(

@@ -75,7 +75,7 @@ def plan_streams(
 
 
 def _plan_sound(stream: StreamInfo, source: InputContainer, container: VideoContainer, audio: AudioMode) -> StreamPlan:
-    """Copied where it can be; else wrapped anew without loss; else encoded; or what ``audio`` asks for."""
+    """Copied where it can be; else wrapped again without loss; else encoded; or what ``audio`` asks for."""
     sound = source.streams[stream.index]
     if not isinstance(sound, AudioStream) or not has_decoder(sound) or not is_known(sound):
         return StreamPlan(stream, "copy" if _holds(stream, sound, container) else "leave")

@@ -35,7 +35,7 @@ class QuarterTurn:
         return (self.c if self.swaps else self.a) < 0
 
     def __str__(self) -> str:
-        """As it is told to a user: ``90 degrees clockwise``."""
+        """As a user reads it: ``90 degrees clockwise``."""
         mirrored = self.a * self.d - self.b * self.c < 0
         to_the_right = (-self.a, -self.b) if mirrored else (self.a, self.b)
         words = {(1, 0): "none", (0, 1): "90 degrees clockwise", (-1, 0): "180 degrees", (0, -1): "90 degrees anticlockwise"}

@@ -22,7 +22,7 @@ SMALLEST_DOT = 16
 
 @triton.jit
 def _place(channel, row, column, stride_c, stride_y, stride_x, fold: tl.constexpr):
-    """Where a channel of a pixel lies in an image that is ``fold`` times as large: channels are c, then row and column."""
+    """Where a channel of a pixel is in an image that is ``fold`` times as large: channels are c, then row and column."""
     cell: tl.constexpr = fold * fold
     y, x = row * fold + channel % cell // fold, column * fold + channel % fold
     return (channel // cell) * stride_c + y * stride_y + x * stride_x

@@ -148,7 +148,7 @@ class _Check:
             if jitter == (0.0, 0.0):
                 self._note("jitter", "the frames are not jittered")
             else:
-                self._note("jitter", f"jitter is {jitter} in every frame: it does not show what lies between the samples")
+                self._note("jitter", f"jitter is {jitter} in every frame: it does not show what is between the samples")
 
     def report(self) -> Report:
         """Judge what was read."""
@@ -234,7 +234,7 @@ class _Check:
         if nearer + farther < check_depth.LEAST_COUNT or farther < check_depth.ONE_SIDED * (nearer + farther):
             return ""
         share = _percent(farther / (nearer + farther))
-        return f"depth looks inverted: {share} of what comes into sight lies nearer than what hid it; store the distance"
+        return f"depth looks inverted: {share} of what comes into sight is nearer than what hid it; store the distance"
 
     def _by_range(self, indices: Sequence[int]) -> str:
         kind = check_depth.bounded_kind([self.frames[index] for index in indices])

@@ -96,7 +96,7 @@ class MotionReading:
 class JitterReading:
     """Stored jitter as something else than pixels from the centre of the pixel to the sample.
 
-    ``times``: how often the change of jitter lies between two frames beside the motion: once, unless the motion holds it.
+    ``times``: how often the change of jitter is between two frames beside the motion: once, unless the motion holds it.
     """
 
     axes: Axes = Axes()

@@ -9,7 +9,7 @@ its frames at render size, for a ratio of 2, and ``ground_truth/0000/0000.exr`` 
 
 * motion: UV units, current - previous, y down, without jitter -> ``-motion * (width, height)``;
 * depth: device depth, 0 near and 1 far or the reverse (``ReverseZ``), by the near and far plane in metres (far -1: infinite);
-  what lies on the far plane is background;
+  what is on the far plane is background;
 * jitter: ``NormalizedPerRatioJitter`` times the size, the sample less the centre of its pixel (their shader reads a frame at
   ``uv - jitter`` to undo it);
 * exposure as it is, cuts from ``CameraCut``; the first frame is one, said or not.

@@ -80,7 +80,7 @@ class STSSNetFrame:
     motion: Floats
 
     def network_inputs(self, depth: Depth = "clip") -> NetworkInputs:
-        """As the published loader hands them over: negatives in colours are 0, holes are told from the first channel."""
+        """As the published loader hands them over: negatives in colours are 0, holes are known from the first channel."""
         masks = (self.warped[..., :1] != HOLE).astype(np.float32)
         past = np.maximum(self.unchecked, 0)
         colour = np.concatenate((np.maximum(self.filled, 0), past[0]), axis=2)

@@ -274,7 +274,7 @@ class _Conversation:
             assert pipe is not None
             try:
                 pipe.close()
-            except BrokenPipeError:  # what was still to be told to it
+            except BrokenPipeError:  # what was still to be reported to it
                 continue
 
     def _answer(self) -> dict[str, Any]:

@@ -45,7 +45,7 @@ class FrameRequest(NamedTuple):
 
 
 class Rendered(NamedTuple):
-    """A frame and, where one is made, its target. ``times``: of each, when it was begun and done by ``time.perf_counter``."""
+    """A frame and, where one is made, its target. ``times``: of each, when it was started and done by ``time.perf_counter``."""
 
     number: int
     frame: RenderedFrame
@@ -181,13 +181,13 @@ def _render(rasteriser: Rasteriser, wanted: FrameRequest, form: _Format, slot: S
     """A frame, written to its slot; what else there is to say of it."""
     number, times = wanted.number, dict[str, tuple[float, float]]()
     shaded = wanted.shaded or rasteriser.is_cut(number)
-    begun = time.perf_counter()
+    started = time.perf_counter()
     frame = rasteriser.render(number, form.size, jitter=wanted.jitter, texture_bias=wanted.texture_bias, shaded=shaded)
     for name, values in frame.buffers().items():
         slot[name][...] = values
-    times["render"] = begun, time.perf_counter()
+    times["render"] = started, time.perf_counter()
     if form.target_size is not None:
-        begun = time.perf_counter()
+        started = time.perf_counter()
         slot["target"][...] = rasteriser.target(number, form.target_size, samples=form.samples)
-        times["reference"] = begun, time.perf_counter()
+        times["reference"] = started, time.perf_counter()
     return number, {"exposure": frame.exposure, "jitter": frame.jitter, "cut": frame.cut}, shaded, times

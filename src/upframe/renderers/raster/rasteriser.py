@@ -261,7 +261,7 @@ class Rasteriser:
             self._reflect_glossy(targets)
 
     def _open(self, targets: _Targets) -> None:
-        """How open everything lies to the sky, at half the size."""
+        """How open everything is to the sky, at half the size."""
         self._context.depth_func = "1"  # depth is written as a mark, and not read
         for target, shader in ((targets.half, self._half), (targets.open, self._openness)):
             target.use()

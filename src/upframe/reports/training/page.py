@@ -91,7 +91,7 @@ def _facts(record: TrainingRecord) -> list[str]:
 
 
 def _notes(records: Sequence[TrainingRecord]) -> str:
-    text = "nothing is logged yet: the training has just begun, or ended before the first line"
+    text = "nothing is logged yet: the training has just started, or ended before the first line"
     notes = "".join(f"<li>{escape(record.name)}: {text}</li>" for record in records if not record.losses)
     return f'<ul class="notes">{notes}</ul>' if notes else ""
 

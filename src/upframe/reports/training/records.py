@@ -64,7 +64,7 @@ class TrainingRecord:
         if self.ended:
             return "complete" if self.total is not None and self.step >= self.total else "stopped, weights saved"
         if not self.written:
-            return "just begun"
+            return "just started"
         return f"last line {_ago(max((time.time() if now is None else now) - self.written, 0))} ago"
 
 

@@ -20,7 +20,7 @@ def video_image(image: Tensor, frames: int, size: int, random: Generator, *, spe
     """A clip (frames, 3, size, size) of a photograph (3, h, w), both uint8.
 
     ``speed``: the deviation of the pan, in pixels of a frame from one frame to the next; zoom, rotation and parallax move
-    the border about as far. What lies outside the photograph mirrors it.
+    the border about as far. What is outside the photograph mirrors it.
     """
     height, width = image.shape[-2:]
     pixels = PIXELS if min(height, width) >= 1.5 * PIXELS * size else 1

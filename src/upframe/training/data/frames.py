@@ -30,7 +30,7 @@ _T = TypeVar("_T")
 
 
 class Keep(Protocol):
-    """Of the items of a source those that may be trained on; ``place`` says where one lies."""
+    """Of the items of a source those that may be trained on; ``place`` says where one is."""
 
     def __call__(self, source: str, items: list[_T], place: Callable[[_T], Path], /) -> list[_T]: ...
 
@@ -108,8 +108,8 @@ class DrawnImage:
 def open_images(sources: Sequence[str], held_out: HeldOut | None = None) -> list[Clip]:
     """Every image of folders and files, a clip of one frame each; ``drawn:0-23`` stands for 24 drawn ones.
 
-    Without those for testing, where there is a ``held_out`` that is told of them. Raises InputError for what is missing or
-    holds no images.
+    Without those for testing, where there is a ``held_out`` that keeps account of them. Raises InputError for what is missing
+    or holds no images.
     """
     images: list[Clip] = []
     keep = _keeper(held_out)
@@ -130,8 +130,8 @@ def open_clips(sources: Sequence[str], held_out: HeldOut | None = None, *, skip_
     """Every clip of folders: a video, a folder of videos, an LMDB, a folder of numbered frames, or a folder of such folders.
 
     Also Vimeo-90K's folder, of which those of its training list are taken. Clips for testing are left out, where there is a
-    ``held_out`` that is told of them. ``skip_damaged``: videos that are cut short have the frames before, and those that cannot
-    be read at all are left out.
+    ``held_out`` that keeps account of them. ``skip_damaged``: videos that are cut short have the frames before, and those that
+    cannot be read at all are left out.
     Raises InputError for what is missing or holds no clips, MissingExtra for an LMDB without its package.
     """
     keep = _keeper(held_out)

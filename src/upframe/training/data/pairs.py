@@ -1,7 +1,7 @@
-"""Low resolution made of high, on whatever device it lies, and the border that takes; or pairs that were made beforehand.
+"""Low resolution made of high, on whatever device it is, and the border that takes; or pairs that were made beforehand.
 
 ``BD`` as TecoGAN trains: blurred without padding, not rounded. ``BI``: MATLAB's bicubic, rounded to 8 bits as files are; the
-published trainings read such files. Either way no pixel depends on what lies outside the crop that was read.
+published trainings read such files. Either way no pixel depends on what is outside the crop that was read.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""Where on Earth a TIFF lies: its tags, for an image of another size (OGC GeoTIFF 1.1)."""
+"""Where on Earth a TIFF is: its tags, for an image of another size (OGC GeoTIFF 1.1)."""
 
 from __future__ import annotations
 

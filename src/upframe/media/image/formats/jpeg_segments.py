@@ -1,6 +1,6 @@
 """What a JPEG says in segments that Pillow does not keep: IPTC, extended XMP, several comments; and the names of the rest.
 
-Segments: ITU-T T.81, B.1. IPTC lies among Photoshop's image resources (APP13); XMP beyond 64 KiB in portions after the main
+Segments: ITU-T T.81, B.1. IPTC is among Photoshop's image resources (APP13); XMP beyond 64 KiB in portions after the main
 packet, which names their digest (XMP specification, part 3, 1.1.3.1).
 """
 
@@ -17,7 +17,7 @@ _COMMENT, _SAMPLES, _END = 0xFE, 0xDA, 0xD9
 _EXTENSION = b"http://ns.adobe.com/xmp/extension/\0"
 _PHOTOSHOP = b"Photoshop 3.0\0"
 _IPTC = 0x0404
-_NOT_MISSED = frozenset({_IPTC, 0x03ED, 0x0409, 0x040C, 0x0425})  # kept elsewhere: resolution; made anew: previews, a digest
+_NOT_MISSED = frozenset({_IPTC, 0x03ED, 0x0409, 0x040C, 0x0425})  # kept elsewhere: resolution; made again: previews, a digest
 _KEPT = {
     0xE0: (b"JFIF\0", b"JFXX\0"),
     0xE1: (b"Exif\0", b"http://ns.adobe.com/xap/1.0/\0", _EXTENSION),
@@ -25,13 +25,13 @@ _KEPT = {
     0xED: (_PHOTOSHOP,),
     0xEE: (b"Adobe",),
 }
-"""Segments by their marker and first bytes that are read here or by Pillow, or made anew (previews, layout)."""
+"""Segments by their marker and first bytes that are read here or by Pillow, or made again (previews, layout)."""
 _MOST = 65_533  # bytes in a segment
 _PORTION = 65_000  # bytes of extended XMP in one
 
 
 class JpegExtras(NamedTuple):
-    """What lies beside EXIF, XMP and the profile."""
+    """What is beside EXIF, XMP and the profile."""
 
     iptc: bytes | None
     xmp_extension: bytes | None

@@ -204,7 +204,7 @@ class _Unpacking:
         self._source, self._left = source, _MOST_UNPACKED
 
     def __call__(self, data: bytes) -> bytes:
-        """What a chunk holds; empty when it is damaged or beyond the limit, which is told."""
+        """What a chunk holds; empty when it is damaged or beyond the limit, which is reported."""
         if not self._left:
             return b""
         decoder = zlib.decompressobj()

@@ -1,7 +1,7 @@
 """TIFF directories as they are stored: tags with their types and bytes, to move between TIFF files and EXIF blocks unchanged.
 
 A directory is a count, entries of tag, type, count and value (or its place in the file), and a link; all places are counted
-from the start of the file, so that a directory that moves is written anew (TIFF 6.0, section 2; BigTIFF has wider counts).
+from the start of the file, so that a directory that moves is written again (TIFF 6.0, section 2; BigTIFF has wider counts).
 """
 
 from __future__ import annotations

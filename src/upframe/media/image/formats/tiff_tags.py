@@ -37,7 +37,7 @@ _LAYOUT = frozenset(
     {*range(254, 267), 273, *range(277, 285), *range(288, 294), 296, 297, 301, *range(317, 326), 327, *range(330, 335)}
     | {*range(336, 344), 347, *range(512, 522), *range(529, 533), 559, 32995, 32996, 32997, 50838, 50839}
 )
-"""Tags that say how samples are stored, and what programs for stacks write for themselves: made anew."""
+"""Tags that say how samples are stored, and what programs for stacks write for themselves: made again."""
 _NAMES = {34377: "Photoshop's image resources", 37724: "Photoshop's layers", 50844: "the georeference (RPC)"}
 _CENTIMETRES_PER_INCH = 2.54
 _Tag = tuple[int, int, int, bytes, bool]

@@ -21,7 +21,7 @@ class Joined:
     in_part: bool = False
 
     def __str__(self) -> str:
-        """As it is told to a user."""
+        """As a user reads it."""
         rest = f"of its {self.size:,} bytes the last {self.size - self.position:,}, where another one begins,"
         done = "may be read in part alone" if self.in_part else "are not read"
         return f"the file is several joined end to end: {rest} {done}; give the files one by one"

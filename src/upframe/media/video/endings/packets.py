@@ -12,7 +12,7 @@ _PACK, _PROGRAMME_END, _FIRST_STREAM = 0xBA, 0xB9, 0xBB
 _AS_RECORDED = "so do recordings of broadcasts, and all that is whole is kept"
 _GXF_LEADER, _GXF_END = b"\x00\x00\x00\x00\x01", 0xFB
 _TRANSPORT_PACKETS = ((188, 0), (192, 4), (204, 0))
-"""Sizes, and where in each the byte 0x47 lies."""
+"""Sizes, and where in each the byte 0x47 is."""
 
 
 def of_flv(file: Bytes) -> Cut | None:

@@ -236,7 +236,7 @@ def serve() -> None:
             answer(**known[request.pop("do")](**request))
         except Refusal as refusal:
             answer(error=str(refusal))
-        except Exception as error:  # noqa: BLE001 - whatever Blender raises is told in one line, and fully on standard error
+        except Exception as error:  # noqa: BLE001 - whatever Blender raises is reported in one line, and fully on standard error
             traceback.print_exc()
             answer(error=f"Blender failed: {error}".strip().splitlines()[-1])
 
