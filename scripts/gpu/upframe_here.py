@@ -48,6 +48,6 @@ if importlib.util.find_spec("av") is None:
     sys.meta_path.append(WithoutPyAV())
 
 if __name__ == "__main__":
-    from upframe.cli.main import main
+    from upframe.cli.start import main
 
     main()

@@ -15,7 +15,8 @@ import pytest
 from tests.web_server import Site, serving
 
 from upframe import download
-from upframe.datasets.catalog import DownloadArchive, Entry, named_entry
+from upframe.datasets.catalog import named_entry
+from upframe.datasets.catalog_entry import DownloadArchive, Entry
 from upframe.datasets.fetching import fetch
 from upframe.datasets.unpacking import unpack
 from upframe.errors import InputError

@@ -37,11 +37,11 @@ def data(context: typer.Context, as_json: AsJson = False, debug: Debug = False) 
 def list_sets(as_json: AsJson = False, debug: Debug = False) -> None:
     """List the data sets that are known, and which of them are here."""
     with one_line(debug=debug):
-        from upframe.datasets.catalog import entries
+        from upframe.datasets.catalog_entries import ENTRIES
         from upframe.datasets.places import folder_of
 
         if as_json:
-            for entry in entries():
+            for entry in ENTRIES:
                 folder = folder_of(entry)
                 print(json.dumps(entry.as_dict() | {"folder": None if folder is None else str(folder)}))
             return
@@ -50,7 +50,7 @@ def list_sets(as_json: AsJson = False, debug: Debug = False) -> None:
         table = Table(box=None, header_style="bold")
         for heading in ("name", "here", "for", "licence", ""):
             table.add_column(heading, overflow="fold", no_wrap=heading in ("name", "here", "for"))
-        for entry in entries():
+        for entry in ENTRIES:
             here = "yes" if folder_of(entry) else "-"
             table.add_row(*map(cell, (entry.name, here, entry.use, entry.licence, entry.title)))
         console().print(table)

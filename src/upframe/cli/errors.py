@@ -8,7 +8,7 @@ from contextlib import contextmanager
 import typer
 
 from upframe.cli.printing import write_error
-from upframe.cli.start import exit_code, tell_interrupted, was_interrupted
+from upframe.cli.signals import exit_code, tell_interrupted, was_interrupted
 from upframe.errors import UpframeError, as_upframe_error
 
 FAILED = 1

@@ -31,7 +31,7 @@ from upframe.cli.options import (
 )
 from upframe.cli.printing import write_error
 from upframe.cli.scores import deliver, refuse_existing, split_metrics, telling
-from upframe.cli.start import INTERRUPTED
+from upframe.cli.signals import INTERRUPTED
 from upframe.errors import OutputError
 
 if TYPE_CHECKING:

@@ -26,7 +26,6 @@ from upframe.cli import (
     upscale,
 )
 from upframe.cli.printing import printable
-from upframe.cli.start import main  # noqa: F401  # where an installed command may look for it
 
 _UsageError: Any = typer.BadParameter.__bases__[0]  # of click, or of typer's own edition of it
 

@@ -14,7 +14,7 @@ import typer
 from upframe.cli.errors import one_line
 from upframe.cli.options import AsJson, Debug
 from upframe.cli.printing import write_error
-from upframe.cli.start import HUNG_UP, INTERRUPTED
+from upframe.cli.signals import HUNG_UP, INTERRUPTED
 
 if TYPE_CHECKING:
     from upframe.cli.terminal import Terminal

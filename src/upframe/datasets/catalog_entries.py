@@ -6,7 +6,7 @@ supersampling, EDSR-PyTorch, BasicSR, PFNL, SelfExSR and VRT; MD5 digests from T
 
 from __future__ import annotations
 
-from upframe.datasets.catalog import DownloadArchive, Entry
+from upframe.datasets.catalog_entry import DownloadArchive, Entry
 
 _DIV2K = "https://data.vision.ee.ethz.ch/cvl/DIV2K/"
 _EDSR = "https://cv.snu.ac.kr/research/EDSR/"

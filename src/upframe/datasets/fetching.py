@@ -6,7 +6,7 @@ from collections.abc import Callable
 from contextlib import suppress
 from pathlib import Path
 
-from upframe.datasets.catalog import DownloadArchive, Entry
+from upframe.datasets.catalog_entry import DownloadArchive, Entry
 from upframe.datasets.unpacking import unpack
 from upframe.download import download
 from upframe.errors import InputError

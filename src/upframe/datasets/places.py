@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from upframe.datasets.catalog import Entry, find_entry
+from upframe.datasets.catalog import find_entry
+from upframe.datasets.catalog_entry import Entry
 from upframe.errors import InputError
 from upframe.folders import DATA, is_readable, user_folder
 from upframe.regular import refuse_irregular

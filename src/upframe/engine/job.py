@@ -23,6 +23,7 @@ from upframe.errors import OutputError, UpframeError, as_upframe_error
 from upframe.export import Backend
 from upframe.media.atomic import atomic_output
 from upframe.media.files import FoundInputs, Input, search_inputs
+from upframe.media.frame_folder import FrameFolder
 from upframe.media.image.file import MAX_PIXELS, read_image, write_image
 from upframe.media.image.image import Image
 from upframe.media.memory import require_memory
@@ -31,7 +32,6 @@ from upframe.media.naming import Target as OutputTarget
 from upframe.media.numbered import FrameNames
 from upframe.media.video.clock import ClockMode
 from upframe.media.video.encoders import EncoderSettings
-from upframe.media.video.frame_folder import FrameFolder
 from upframe.media.video.info import CopiedPacket, RawFrame
 from upframe.media.video.probe import MAX_PIXELS as MAX_FRAME_PIXELS
 from upframe.media.video.reader import VideoReader

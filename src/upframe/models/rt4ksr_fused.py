@@ -7,14 +7,24 @@ left to memory is one map read and one written for each 3x3 convolution.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import TYPE_CHECKING, Any, cast
+from typing import Any, Protocol, cast
 
 from torch import Tensor, nn
 
 from upframe.models.rt4ksr_blocks import Block, ChannelNorm, MergedConv
 
-if TYPE_CHECKING:
-    from upframe.models.rt4ksr import RT4KSR
+
+class MergedRT4KSR(Protocol):
+    """The parts of an RT4KSR that are computed here, as :class:`upframe.models.rt4ksr.RT4KSR` has them once it is merged."""
+
+    head: nn.Sequential
+    body: nn.Sequential
+    tail: nn.Sequential
+    upsample: nn.Sequential
+    scale: int
+    unshuffle: int
+    fold: int
+
 
 _FUSED = {
     "design": "rep",
@@ -37,7 +47,7 @@ def can_be_fused(switches: Mapping[str, Any]) -> bool:
     )
 
 
-def upscale(network: RT4KSR, x: Tensor) -> Tensor:
+def upscale(network: MergedRT4KSR, x: Tensor) -> Tensor:
     """What the network adds to its skip: (n, 3, h, w) -> (n, 3, scale*h, scale*w), by Triton."""
     from upframe.ops.triton.convolving import convolve
 
