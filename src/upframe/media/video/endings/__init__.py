@@ -2,7 +2,7 @@
 
 Some files have nothing that says where they end: elementary streams (raw H.264, HEVC, MPEG video), WTV, and a transport
 stream, programme stream, DV, Y4M, fragmented MP4 or live Matroska file that is cut exactly between two of its packets,
-pictures, fragments or blocks.
+images, fragments or blocks.
 """
 
 from __future__ import annotations
@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from pathlib import Path
 
-from upframe.media.video.endings import boxes, elements, packets, pictures
+from upframe.media.video.endings import boxes, elements, images, packets
 from upframe.media.video.endings.cut import NOTHING_LOST, Bytes, Cut
 from upframe.media.video.endings.joined import Joined, joined_in
 
@@ -31,13 +31,13 @@ _FINDERS: dict[str, Callable[[Bytes], Cut | None]] = {
     "mpegts": packets.of_transport_stream,
     "mpeg": packets.of_programme_stream,
     "ogg": packets.of_ogg,
-    "yuv4mpegpipe": pictures.of_y4m,
-    "gif": pictures.of_gif,
-    "ivf": pictures.of_ivf,
-    "mjpeg": pictures.of_mjpeg,
-    "obu": pictures.of_obu,
-    "dv": pictures.of_dv,
-    "swf": pictures.of_swf,
+    "yuv4mpegpipe": images.of_y4m,
+    "gif": images.of_gif,
+    "ivf": images.of_ivf,
+    "mjpeg": images.of_mjpeg,
+    "obu": images.of_obu,
+    "dv": images.of_dv,
+    "swf": images.of_swf,
 }
 """By FFmpeg's name of the container."""
 

@@ -62,16 +62,16 @@ def of_riff(file: Bytes) -> Cut | None:
 
 
 def _if_only_index(file: Bytes, position: int) -> str:
-    """What to say if the list of pictures and sound is whole, of the chunks of a RIFF list that begin at ``position``."""
-    pictures = False
+    """What to say if the list of images and sound is whole, of the chunks of a RIFF list that begin at ``position``."""
+    images = False
     while position + 8 <= file.size:
         kind, size = file.at(position, 4), file.little(position + 4, 4)
         whole = position + 8 + size <= file.size
-        pictures |= whole and kind == b"LIST" and file.some(position + 8, 4) == b"movi"
+        images |= whole and kind == b"LIST" and file.some(position + 8, 4) == b"movi"
         if not whole:
-            return NOTHING_LOST if pictures and kind in (b"idx1", b"JUNK") else ""
+            return NOTHING_LOST if images and kind in (b"idx1", b"JUNK") else ""
         position += 8 + size + size % 2
-    return NOTHING_LOST if pictures else ""
+    return NOTHING_LOST if images else ""
 
 
 def of_png(file: Bytes) -> Cut | None:

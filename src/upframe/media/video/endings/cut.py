@@ -18,7 +18,7 @@ class Cut:
     in_index: bool = False
 
 
-NOTHING_LOST = "its pictures and sound are whole"
+NOTHING_LOST = "its images and sound are whole"
 
 
 class Bytes:

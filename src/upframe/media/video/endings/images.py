@@ -1,4 +1,4 @@
-"""Files that are one picture after the other: Y4M, GIF, IVF, AV1, DV, JPEG; and Flash, which states its size."""
+"""Files that are one image after the other: Y4M, GIF, IVF, AV1, DV, JPEG; and Flash, which states its size."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ _CHROMA_SHARE = {"420": 0.5, "411": 0.5, "422": 1.0, "440": 1.0, "444": 2.0, "mo
 
 
 def of_y4m(file: Bytes) -> Cut | None:
-    """A line that states the size of the pictures, then a line and the samples of each."""
+    """A line that states the size of the images, then a line and the samples of each."""
     head = file.some(0, 4096).partition(b"\n")[0]
     words = head.decode("ascii", "replace").split()[1:]
     width, height = (next(int(word[1:]) for word in words if word[0] == letter) for letter in "WH")
@@ -23,13 +23,13 @@ def of_y4m(file: Bytes) -> Cut | None:
         if not line.startswith(b"FRAME"[: len(line)]):
             return None
         if end < 0:
-            return Cut("it ends inside the head of an picture")
+            return Cut("it ends inside the head of an image")
         position += end + 1 + size
-    return Cut(beyond("its last picture", position - file.size)) if position > file.size else None
+    return Cut(beyond("its last image", position - file.size)) if position > file.size else None
 
 
 def _y4m_frame(width: int, height: int, chroma: str) -> int:
-    """Bytes of an picture. Raises ValueError for an unknown kind of chroma."""
+    """Bytes of an image. Raises ValueError for an unknown kind of chroma."""
     depth = chroma.removeprefix("mono") if chroma.startswith("mono") else chroma.partition("p")[2]
     step = 2 if depth.isdecimal() and int(depth) > 8 else 1
     kind = chroma[:3]
@@ -67,16 +67,16 @@ def _after_blocks(file: Bytes, position: int) -> int:
 
 
 def of_ivf(file: Bytes) -> Cut | None:
-    """IVF: a size and a time before each picture; the head may state the length in units of time."""
+    """IVF: a size and a time before each image; the head may state the length in units of time."""
     position, last, length = file.little(6, 2), 0, file.little(24, 4)
     while position + 12 <= file.size:
         last = file.little(position + 4, 8)
         position += 12 + file.little(position, 4)
     if position > file.size:
-        return Cut(beyond("its last picture", position - file.size))
+        return Cut(beyond("its last image", position - file.size))
     if position < file.size:
-        return Cut("it ends inside the head of an picture")
-    return Cut(f"its head states a length of {length}, and its last picture is at {last}") if last + 1 < length else None
+        return Cut("it ends inside the head of an image")
+    return Cut(f"its head states a length of {length}, and its last image is at {last}") if last + 1 < length else None
 
 
 def of_obu(file: Bytes) -> Cut | None:
@@ -106,11 +106,11 @@ def _leb128(file: Bytes, position: int) -> tuple[int, int]:
 
 
 def of_dv(file: Bytes) -> Cut | None:
-    """DV: every picture has as many bytes."""
+    """DV: every image has as many bytes."""
     for size in _DV_FRAMES:
         if file.some(size, 3) == _DV_START:
-            return Cut("it ends inside an picture") if file.size % size else None
-    return Cut("it ends inside an picture") if file.size < _DV_FRAMES[-1] and file.size not in _DV_FRAMES else None
+            return Cut("it ends inside an image") if file.size % size else None
+    return Cut("it ends inside an image") if file.size < _DV_FRAMES[-1] and file.size not in _DV_FRAMES else None
 
 
 def of_swf(file: Bytes) -> Cut | None:
@@ -120,6 +120,6 @@ def of_swf(file: Bytes) -> Cut | None:
 
 
 def of_mjpeg(file: Bytes) -> Cut | None:
-    """JPEG pictures side by side: each ends with a marker."""
+    """JPEG images side by side: each ends with a marker."""
     tail = file.some(max(file.size - 4096, 0), 4096).rstrip(b"\0")
-    return None if not tail or tail.endswith(b"\xff\xd9") else Cut("its last picture has no end")
+    return None if not tail or tail.endswith(b"\xff\xd9") else Cut("its last image has no end")
