@@ -34,8 +34,8 @@ from _report import RESULTS, ROOT, write
 from _scores import protocol, scores, summary
 
 from upframe.datasets.degradation import cut_to_multiple
-from upframe.training.data.frames import Clip, open_clips
 from upframe.metrics import load_lpips
+from upframe.training.data.frames import Clip, open_clips
 
 VERSION = 1  # of how a score is computed beside what its key names
 PEER_CONDITIONS = "clean,x264 23,x264 28"
