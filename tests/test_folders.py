@@ -11,8 +11,7 @@ from upframe.datasets.catalog import named_entry
 from upframe.datasets.fetching import fetch
 from upframe.datasets.places import data_folder, locate
 from upframe.errors import InputError, OutputError
-from upframe.export import cache
-from upframe.folders import MODELS, is_readable, is_writable, made_writable
+from upframe.folders import MODELS, _passing_folder, cache_folder, is_readable, is_writable, made_writable
 from upframe.models.cards import imported, models_folder, named_file, shipped
 
 
@@ -26,7 +25,7 @@ def barred(request: pytest.FixtureRequest, tmp_path: Path, monkeypatch: pytest.M
     for name in ("UPFRAME_DATA", "UPFRAME_MODELS"):
         monkeypatch.delenv(name, raising=False)
     yield home
-    cache._passing_folder.cache_clear()
+    _passing_folder.cache_clear()
 
 
 def test_models_and_data_are_looked_for_elsewhere(barred: Path) -> None:
@@ -47,10 +46,21 @@ def test_what_is_to_be_kept_there_names_the_variable(barred: Path) -> None:
 
 
 def test_exports_are_kept_for_a_while_where_the_cache_cannot_be_written(barred: Path) -> None:
-    folder = cache.cache_folder()
+    folder = cache_folder("exports")
     assert is_writable(folder)
-    assert cache.cache_folder() == folder
+    assert cache_folder("exports") == folder
     assert barred not in folder.parents
+
+
+def test_a_user_without_a_home_is_told_which_variable_names_a_folder(monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in ("XDG_DATA_HOME", "XDG_CACHE_HOME", "UPFRAME_MODELS"):
+        monkeypatch.delenv(name, raising=False)
+    monkeypatch.setattr("os.path.expanduser", lambda path: path)  # as for a user that the system does not know
+    with pytest.raises(InputError, match="no home folder for the models: set UPFRAME_MODELS"):
+        models_folder()
+    assert imported() == []
+    assert is_writable(cache_folder("exports"))
+    _passing_folder.cache_clear()
 
 
 def test_a_folder_that_can_be_written_is_made(tmp_path: Path) -> None:

@@ -27,7 +27,7 @@ from upframe import Supersampler, Upscaler
 from upframe.models.catalog import Model
 from upframe.ops.triton import SWITCH
 from upframe.rendered.frame import RenderedFrame
-from upframe.runtime.device import Precision
+from upframe.runtime.precision import Precision
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,7 +92,7 @@ def frames(model: Model, size: tuple[int, int], count: int) -> Iterator[Rendered
 
 def fresh(model: Model) -> Model:
     """A copy with a network of its own, whatever its card says of half precision: that is to be found out."""
-    return replace(model, network=copy.deepcopy(model.network), info=replace(model.info, half=""))
+    return replace(model, network=copy.deepcopy(model.network), info=replace(model.info, half=None))
 
 
 def results(

@@ -32,8 +32,9 @@ from upframe import Upscaler
 from upframe.engine.profile import PUBLISHED, published
 from upframe.models.cards import weights_folder
 from upframe.models.catalog import Model, load, save
+from upframe.models.info import HalfPrecision
 from upframe.models.rt4ksr import RT4KSR
-from upframe.runtime.device import HALF, Precision
+from upframe.runtime.precision import HALF, Precision
 from upframe.runtime.transfers import transfers
 
 Frames = NDArray[Any]  # (count, h, w, 3)
@@ -100,15 +101,15 @@ def score_model(model: Model, device: torch.device, folder: Path) -> dict[str, f
     return {name: round(score, 4) for name, score in scores.items()}
 
 
-def half_of(rows: dict[str, Any], scores: dict[str, float] | None) -> str:
+def half_of(rows: dict[str, Any], scores: dict[str, float] | None) -> tuple[HalfPrecision, ...]:
     """What belongs into the card: the half precisions that passed by every way to run but the compiler's, fp16 before bf16."""
-    good = []
+    good: list[HalfPrecision] = []
     for precision in HALF:
         passed = [row["passed"] for name, row in rows.items() if name.startswith(f"{precision} ") and "compiled" not in name]
         lost = scores["cpu fp32"] - scores[precision] if scores else 0.0
         if passed and all(passed) and lost < LARGEST_DROP:
             good.append(precision)
-    return " ".join(good) or "none"
+    return tuple(good)
 
 
 def normalised() -> Model:

@@ -27,7 +27,8 @@ from torch import Tensor, nn
 from upframe import Upscaler
 from upframe.engine.acceleration import accelerate
 from upframe.engine.profile import count
-from upframe.runtime.device import Precision, memory_format
+from upframe.runtime.device import memory_format
+from upframe.runtime.precision import Precision
 from upframe.runtime.rates import Rates, wait
 from upframe.runtime.transfers import Arrival, PlainTransfers, Transfers, behind, transfers
 

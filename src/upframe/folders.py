@@ -1,28 +1,54 @@
-"""Where on this machine what belongs to the user is: imported models, and data sets."""
+"""Where on this machine what belongs to the user is: imported models and data sets, and what can be made again.
+
+Each system has its own places for them: ``~/.local/share`` and ``~/.cache``, ``~/Library``, ``AppData``.
+"""
 
 from __future__ import annotations
 
+import atexit
 import os
+from functools import cache
 from pathlib import Path
+from shutil import rmtree
+from tempfile import mkdtemp
+
+import platformdirs
 
 from upframe.errors import InputError, OutputError
 
 MODELS, DATA = "UPFRAME_MODELS", "UPFRAME_DATA"
 """Variables of the environment that name other folders."""
+_NAME = "upframe"
 
 
 def user_folder(name: str, variable: str) -> Path:
-    """The folder that an environment variable names, else ``upframe/NAME`` in ``XDG_DATA_HOME``, else in ``~/.local/share``.
+    """The folder that an environment variable names, else ``upframe/NAME`` where this system keeps a user's data.
 
     It need not be there. Raises InputError for a user without a home.
     """
     try:
-        if folder := os.environ.get(variable):
-            return Path(folder).expanduser()
-        data = os.environ.get("XDG_DATA_HOME") or Path.home() / ".local" / "share"
+        if given := os.environ.get(variable):
+            return Path(given).expanduser()
+        return platformdirs.user_data_path(_NAME, appauthor=False).expanduser() / name
     except RuntimeError as error:
-        raise InputError(f"there is no home folder for the {name} to lie in: set {variable} to a folder") from error
-    return Path(data) / "upframe" / name
+        raise InputError(f"there is no home folder for the {name}: set {variable} to a folder") from error
+
+
+def cache_folder(name: str) -> Path:
+    """``upframe/NAME`` where this system keeps what can be made again; where it cannot be written, one until the end."""
+    try:
+        folder = platformdirs.user_cache_path(_NAME, appauthor=False).expanduser() / name
+    except RuntimeError:  # a user without a home
+        return _passing_folder()
+    return folder if is_writable(folder) else _passing_folder()
+
+
+@cache
+def _passing_folder() -> Path:
+    """A folder that is removed when the program ends."""
+    folder = Path(mkdtemp(prefix="upframe-"))
+    atexit.register(rmtree, folder, ignore_errors=True)
+    return folder
 
 
 def is_readable(folder: Path) -> bool:

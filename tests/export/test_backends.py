@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import importlib
+import shutil
 from pathlib import Path
 from typing import Any
 
@@ -12,7 +14,9 @@ import torch
 from upframe import Upscaler
 from upframe.errors import CheckpointError, DeviceError, InputError, MissingExtra, ShapeError
 from upframe.export import Backend
+from upframe.export import cache as export_cache
 from upframe.export.exporting import export_model
+from upframe.export.steps import step_of
 from upframe.models.catalog import Model
 from upframe.models.frvsr import FRVSR
 from upframe.models.rt4ksr import RT4KSR
@@ -69,6 +73,20 @@ def test_images_are_the_same_in_every_backend(image_network: Model, cache: Path,
         image = random_pixels(*shape)
         np.testing.assert_allclose(upscaler.upscale(image), plain.upscale(image), atol=1e-3)
     assert len(list(cache.glob("*.onnx"))) == 1, "exported once, for both"
+
+
+@pytest.mark.parametrize("source", ["ops/triton/warping.py", "rendered/history.py", "models/rt4ksr.py", "export/steps.py"])
+def test_a_change_of_the_code_behind_an_export_makes_another(
+    image_network: Model, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, source: str
+) -> None:
+    package = importlib.import_module(f"upframe.{source.partition('/')[0]}")
+    step = step_of(image_network)
+    assert export_cache._key(step) == (before := export_cache._key(step))
+    changed = Path(shutil.copytree(package.__path__[0], tmp_path / "package"))
+    monkeypatch.setattr(package, "__path__", [str(changed)])
+    assert export_cache._key(step) == before, "only what is in the files counts, not where they are"
+    (changed / source.partition("/")[2]).write_text("# changed")
+    assert export_cache._key(step) != before
 
 
 @pytest.mark.parametrize("backend", BACKENDS)

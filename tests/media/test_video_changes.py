@@ -22,9 +22,8 @@ from upframe.engine.events import Failed, Note
 from upframe.engine.job import Settings, upscale_files
 from upframe.engine.size import Target
 from upframe.media.image.file import read_image
+from upframe.media.video.changes import FieldOrder, SequenceHeaders
 from upframe.media.video.encoders import EncoderSettings
-from upframe.media.video.fields import FieldOrder
-from upframe.media.video.headers import SequenceHeaders
 from upframe.media.video.info import RawFrame
 from upframe.media.video.reader import VideoReader
 

@@ -11,10 +11,10 @@ import pytest
 from tests.media.video_fixtures import Sound, Video, describe, samples, steady, upscale
 
 from upframe.errors import OutputError
-from upframe.media.video.choice import suitable_suffix
 from upframe.media.video.containers import CONTAINER_OF_SUFFIX
 from upframe.media.video.encoders import EncoderSettings
 from upframe.media.video.sound import AudioMode
+from upframe.media.video.streams import suitable_suffix
 
 COUNTED = Video("mpeg2video", times=range(25), time_base=Fraction(1, 25))
 PHONE = Video("mpeg4", times=range(25), time_base=Fraction(1, 25))

@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import importlib.util
 import math
-import sys
 from pathlib import Path
 
 import pytest
@@ -12,9 +10,9 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
-from upframe.errors import InputError, MissingExtra, ShapeError
+from upframe.errors import ShapeError
 from upframe.media import read_image
-from upframe.metrics import cvvdp, frame_tensor, niqe
+from upframe.metrics import frame_tensor, niqe
 
 # Values of the Python edition in MMEditing with MATLAB's bicubic for the half size, computed once on the same images.
 PUBLISHED = {"baby": 3.265554, "bird": 4.439304, "butterfly": 5.154849, "head": 8.716237, "woman": 4.397778}
@@ -51,23 +49,3 @@ def test_a_flat_image_has_no_niqe() -> None:
 def test_a_image_of_one_block_is_too_small_for_niqe() -> None:
     with pytest.raises(ShapeError, match="191x191 is too small for NIQE"):
         niqe(torch.rand(3, 191, 191))
-
-
-def test_without_its_package_cvvdp_tells_how_to_get_it(monkeypatch: pytest.MonkeyPatch) -> None:
-    if importlib.util.find_spec("pycvvdp"):
-        pytest.skip("cvvdp is installed here")
-    with pytest.raises(MissingExtra, match=r"pip install 'upframe\[cvvdp\]'"):
-        cvvdp(torch.rand(3, 64, 64), torch.rand(3, 64, 64))
-
-
-def test_a_broken_cvvdp_is_told_from_a_missing_one(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    (tmp_path / "pycvvdp.py").write_text("raise RuntimeError('operator torchvision::nms does not exist')")
-    monkeypatch.syspath_prepend(tmp_path)
-    monkeypatch.delitem(sys.modules, "pycvvdp", raising=False)
-    with pytest.raises(InputError, match=r"cannot be loaded \(operator torchvision::nms"):
-        cvvdp(torch.rand(3, 64, 64), torch.rand(3, 64, 64))
-
-
-def test_a_clip_without_frame_rate_is_refused_by_cvvdp() -> None:
-    with pytest.raises(InputError, match="frame rate"):
-        cvvdp(torch.rand(2, 3, 64, 64), torch.rand(2, 3, 64, 64))

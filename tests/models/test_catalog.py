@@ -157,6 +157,15 @@ def test_listing_passes_over_files_that_are_no_models(folder: Path) -> None:
     assert imported() == []
 
 
+@pytest.mark.parametrize(("written", "half"), [("", None), ("none", ()), ("fp16 bf16", ("fp16", "bf16"))])
+def test_a_card_of_an_earlier_version_says_its_half_precisions_in_words(written: str, half: tuple[str, ...] | None) -> None:
+    values = ModelInfo("x", "x", "image", 2).as_dict()
+    assert ModelInfo.from_dict(values | {"half": written}).half == half
+    assert ModelInfo.from_dict(values | {"half": None if half is None else list(half)}).half == half
+    with pytest.raises(TypeError, match="half"):
+        ModelInfo.from_dict(values | {"half": ["fp8"]})
+
+
 def test_the_folder_of_models_follows_the_settings_of_the_system(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     assert models_folder() == tmp_path / "models"
     monkeypatch.delenv("UPFRAME_MODELS")

@@ -8,14 +8,14 @@ import torch
 
 from upframe import Upscaler
 from upframe.errors import DeviceError
-from upframe.runtime.device import Precision, choose_dtype, has_bfloat16
+from upframe.runtime.precision import Precision, choose_dtype, has_bfloat16
 
 CPU = torch.device("cpu")
 
 
 @pytest.mark.parametrize("fast", [False, True])
 def test_left_alone_every_device_computes_in_single_precision(fast: bool, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("upframe.runtime.device.has_bfloat16", lambda: fast)
+    monkeypatch.setattr("upframe.runtime.precision.has_bfloat16", lambda: fast)
     for device in (CPU, torch.device("cuda"), torch.device("mps")):
         assert choose_dtype("auto", device) is torch.float32
 
@@ -27,7 +27,7 @@ def test_left_alone_every_device_computes_in_single_precision(fast: bool, monkey
 def test_half_precision_on_a_cpu_needs_instructions_for_it(
     precision: Precision, fast: bool, allowed: bool, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("upframe.runtime.device.has_bfloat16", lambda: fast)
+    monkeypatch.setattr("upframe.runtime.precision.has_bfloat16", lambda: fast)
     if allowed:
         assert choose_dtype(precision, CPU) is torch.bfloat16
     else:
@@ -37,9 +37,11 @@ def test_half_precision_on_a_cpu_needs_instructions_for_it(
 
 @pytest.mark.parametrize(
     ("half", "chosen"),
-    [("", torch.float32), ("none", torch.float32), ("bf16", torch.bfloat16), ("fp16 bf16", torch.float16)],
+    [(None, torch.float32), ((), torch.float32), (("bf16",), torch.bfloat16), (("fp16", "bf16"), torch.float16)],
 )
-def test_a_gpu_takes_the_half_precision_that_was_checked_for_the_model(half: str, chosen: torch.dtype) -> None:
+def test_a_gpu_takes_the_half_precision_that_was_checked_for_the_model(
+    half: tuple[str, ...] | None, chosen: torch.dtype
+) -> None:
     assert choose_dtype("auto", torch.device("cuda"), half) is chosen
     for place in (CPU, torch.device("mps")):
         assert choose_dtype("auto", place, half) is torch.float32
@@ -48,12 +50,24 @@ def test_a_gpu_takes_the_half_precision_that_was_checked_for_the_model(half: str
 def test_a_half_precision_that_failed_its_check_is_refused_on_a_gpu() -> None:
     cuda = torch.device("cuda")
     with pytest.raises(DeviceError, match=r"0\.05 dB.* --precision fp16 or fp32"):
-        choose_dtype("bf16", cuda, "fp16")
+        choose_dtype("bf16", cuda, ("fp16",))
     with pytest.raises(DeviceError, match=r"--precision fp32$"):
-        choose_dtype("fp16", cuda, "none")
-    assert choose_dtype("fp16", cuda, "fp16") is torch.float16
-    assert choose_dtype("fp32", cuda, "none") is torch.float32
-    assert choose_dtype("bf16", cuda, "") is torch.bfloat16, "not checked: it is the user's to judge"
+        choose_dtype("fp16", cuda, ())
+    assert choose_dtype("fp16", cuda, ("fp16",)) is torch.float16
+    assert choose_dtype("fp32", cuda, ()) is torch.float32
+    assert choose_dtype("bf16", cuda, None) is torch.bfloat16, "not checked: it is the user's to judge"
+
+
+@pytest.mark.parametrize(
+    ("machine", "has"), [({"neon": True, "bf16": True}, True), ({"neon": True, "bf16": False}, False), ({}, False)]
+)
+def test_an_arm_processor_is_asked_for_bfloat16_and_not_known_by_its_name(
+    machine: dict[str, bool], has: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for question in ("_is_avx512_bf16_supported", "_is_amx_tile_supported"):
+        monkeypatch.setattr(torch.cpu, question, lambda: False)
+    monkeypatch.setattr(torch.cpu, "get_capabilities", lambda: machine, raising=False)
+    assert has_bfloat16() is has
 
 
 @pytest.mark.skipif(not has_bfloat16(), reason="this processor has no instructions for bfloat16")

@@ -27,7 +27,8 @@ Name = Annotated[str, typer.Argument(help="A name of `upframe data list`.", show
 def data(context: typer.Context, as_json: AsJson = False, debug: Debug = False) -> None:
     """List the data sets of super-resolution, show one, fetch one, or prepare one for training.
 
-    They lie in the folder that the environment variable UPFRAME_DATA names, else in ~/.local/share/upframe/datasets.
+    They are in the folder that the environment variable UPFRAME_DATA names, else in upframe/data where this system keeps
+    data of its users: ~/.local/share, ~/Library/Application Support, AppData.
     """
     if context.invoked_subcommand is None:
         list_sets(as_json=as_json, debug=debug)

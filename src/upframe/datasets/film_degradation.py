@@ -11,7 +11,7 @@ import zlib
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, replace
 from itertools import chain
-from typing import Literal, cast, get_args
+from typing import Literal, get_args
 
 import numpy as np
 import torch
@@ -22,7 +22,6 @@ from torch.nn import functional as F
 
 from upframe.datasets.codecs import SMALLEST, Codec, Compression, compressed, jpeg_compressed
 from upframe.datasets.degradation import cut_to_multiple
-from upframe.errors import InputError
 from upframe.ops.blur import gaussian_taps
 from upframe.ops.resize import resize
 
@@ -148,14 +147,6 @@ class FilmDegradation:
     def _random(self, name: str, variant: int, stream: int) -> Generator:
         key = [self.seed, zlib.crc32(f"{self.material} {self.level} {VERSION} {name}".encode())]
         return Generator(Philox(key=key, counter=[0, 0, variant, stream]))
-
-
-def film_degradation(material: str, level: str, seed: int = 0) -> FilmDegradation:
-    """By the names of a material and a level. Raises InputError, with those there are, for any other."""
-    for word, known in ((material, get_args(Material)), (level, get_args(Level))):
-        if word not in known:
-            raise InputError(f"{word!r} is not one of {', '.join(known)}")
-    return FilmDegradation(cast(Material, material), cast(Level, level), seed)
 
 
 def degraded(frames: Iterable[Pixels], scale: int, faults: Faults, random: Generator) -> Iterator[Pixels]:

@@ -9,8 +9,7 @@ from __future__ import annotations
 
 import weakref
 from collections import OrderedDict
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
@@ -19,6 +18,7 @@ from torch import Tensor, nn
 
 from upframe.errors import DeviceError
 from upframe.models.ttvsr import TTVSR
+from upframe.runtime.compiling import compiler_errors
 from upframe.runtime.device import out_of_memory
 
 KEPT = 16  # recordings of one network: an image in tiles has nine sizes of them
@@ -57,22 +57,10 @@ def _compiled(run: Run) -> Run:
     compiled = torch.compile(run)
 
     def checked(*arguments: Any, **named: Any) -> Any:
-        with compiler_errors():
+        with compiler_errors("--compile"):
             return compiled(*arguments, **named)
 
     return checked
-
-
-@contextmanager
-def compiler_errors() -> Iterator[None]:
-    """A compiler that fails is a lack of the machine. Raises DeviceError."""
-    from torch._dynamo.exc import TorchDynamoException  # takes a second to import
-
-    try:
-        yield
-    except TorchDynamoException as error:
-        reason = next((line.strip() for line in str(error).splitlines() if line.strip()), type(error).__name__)
-        raise DeviceError(f"torch cannot compile the network here ({reason[:160]}): leave --compile out") from error
 
 
 class CUDAGraphs:

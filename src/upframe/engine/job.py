@@ -38,8 +38,8 @@ from upframe.media.video.reader import VideoReader
 from upframe.media.video.writer import VideoWriter
 from upframe.models.cards import default_model
 from upframe.ops.sampling import Sampling
-from upframe.runtime.device import Precision
 from upframe.runtime.memory import keep_freed_memory
+from upframe.runtime.precision import Precision
 
 QUEUE = 6  # frames and packets that wait between two threads: enough for an encoder's uneven pace
 

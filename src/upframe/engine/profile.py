@@ -28,7 +28,8 @@ from upframe.models.nsrr import NSRR
 from upframe.models.rt4ksr import RT4KSR
 from upframe.models.stssnet import STSSNet
 from upframe.models.ttvsr import TTVSR
-from upframe.runtime.device import Precision, choose_device, choose_dtype, memory_format, out_of_memory
+from upframe.runtime.device import choose_device, memory_format, out_of_memory
+from upframe.runtime.precision import Precision, choose_dtype
 from upframe.runtime.rates import measure_rates, wait
 
 WARM_UP = 2  # runs that are not timed
@@ -132,7 +133,7 @@ def profile(
     for a device that is not there or has too little memory.
     """
     place = choose_device(device)
-    dtype = choose_dtype(precision, place)
+    dtype = choose_dtype(precision, place, model.info.half)
     if threads is not None:
         torch.set_num_threads(threads)
     _check_size(model, height, width)

@@ -21,7 +21,8 @@ from upframe.ops.shift import centred
 from upframe.ops.transfer import decode_linear, encode_linear
 from upframe.rendered.frame import Buffer, RenderedFrame
 from upframe.rendered.history import NSRRHistory, STSSNetHistory, normalised_depth
-from upframe.runtime.device import Precision, choose_device, choose_dtype, memory_format, out_of_memory
+from upframe.runtime.device import choose_device, memory_format, out_of_memory
+from upframe.runtime.precision import Precision, choose_dtype
 
 
 class NetworkCall(Protocol):

@@ -13,8 +13,7 @@ import torch
 from torch import Tensor, nn
 
 from upframe.engine.acceleration import accelerate
-from upframe.engine.array_kinds import as_array, as_given
-from upframe.engine.arrays import Pixels, to_pixels, to_tensor
+from upframe.engine.arrays import Pixels, as_array, as_given, to_pixels, to_tensor
 from upframe.engine.associated import within_neighbours
 from upframe.engine.clips import ClipStream, upscale_in_order
 from upframe.engine.cuts import Cuts, choose_cuts, no_cuts
@@ -32,7 +31,8 @@ from upframe.ops.resize import resize
 from upframe.ops.sampling import Sampling, sample_offset
 from upframe.ops.shift import centred, shift
 from upframe.ops.transfer import decode_linear, encode_linear
-from upframe.runtime.device import Precision, choose_device, choose_dtype, memory_format
+from upframe.runtime.device import choose_device, memory_format
+from upframe.runtime.precision import Precision, choose_dtype
 
 Given = TypeVar("Given", Pixels, PIL.Image.Image)
 

@@ -33,8 +33,9 @@ from upframe.models.info import ModelInfo
 from upframe.ops.resize import upscale
 from upframe.ops.sampling import Sampling
 from upframe.ops.shift import centred
-from upframe.runtime.device import Precision, choose_device
+from upframe.runtime.device import choose_device
 from upframe.runtime.memory import keep_freed_memory
+from upframe.runtime.precision import Precision
 
 
 class EvaluationProgress(NamedTuple):

@@ -28,7 +28,8 @@ from upframe.models.stssnet import STSSNet
 from upframe.ops.sampling import Sampling, sample_offset
 from upframe.ops.shift import centred
 from upframe.rendered.frame import RenderedFrame
-from upframe.runtime.device import Precision, choose_device, choose_dtype
+from upframe.runtime.device import choose_device
+from upframe.runtime.precision import Precision, choose_dtype
 from upframe.runtime.rates import wait
 
 
@@ -135,7 +136,7 @@ class StoredRun:
 
     def __init__(self, model: Model, *, device: str, precision: Precision) -> None:
         self.info, self.device = model.info, choose_device(device)
-        self._dtype = choose_dtype(precision, self.device)
+        self._dtype = choose_dtype(precision, self.device, model.info.half)
         self._network = model.network.to(self.device, self._dtype)
 
     @torch.inference_mode()

@@ -2,14 +2,9 @@
 
 from __future__ import annotations
 
-import atexit
 import hashlib
-import os
-from functools import cache
 from importlib.metadata import version
 from pathlib import Path
-from shutil import rmtree
-from tempfile import mkdtemp
 
 import upframe.export
 import upframe.models
@@ -21,29 +16,12 @@ from upframe.export.exported import ExportedFile, open_exported
 from upframe.export.onnx_file import TRACED, fitting, write_onnx
 from upframe.export.runners import Backend
 from upframe.export.steps import ExportStep, step_of
-from upframe.folders import is_writable
+from upframe.folders import cache_folder
 from upframe.media.atomic import atomic_output
 from upframe.models.catalog import Model
 from upframe.models.interpolation import Interpolation
 
 _PACKAGES = ("upframe", "torch", "onnx", "onnxscript")
-
-
-def cache_folder() -> Path:
-    """``upframe/exports`` in ``XDG_CACHE_HOME``, else in ``~/.cache``; where it cannot be written, one until the end."""
-    try:
-        folder = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "upframe" / "exports"
-    except RuntimeError:  # a user without a home
-        return _passing_folder()
-    return folder if is_writable(folder) else _passing_folder()
-
-
-@cache
-def _passing_folder() -> Path:
-    """A folder that is removed when the program ends."""
-    folder = Path(mkdtemp(prefix="upframe-"))
-    atexit.register(rmtree, folder, ignore_errors=True)
-    return folder
 
 
 def exported_for(model: Model, backend: Backend) -> ExportedFile:
@@ -56,7 +34,7 @@ def exported_for(model: Model, backend: Backend) -> ExportedFile:
     step = step_of(model)
     if step.contract.form not in ("image", "recurrent"):
         raise InputError(f"{model.info.name}: runs in torch alone; leave --backend out")
-    path = cache_folder() / f"{_key(step)}.onnx"
+    path = cache_folder("exports") / f"{_key(step)}.onnx"
     if not path.exists():
         metadata = describe(model.info, model.network.configuration, step.contract)  # type: ignore[arg-type]
         with atomic_output(path, overwrite=True) as temporary:

@@ -11,7 +11,6 @@ import numpy as np
 
 from upframe.media.image.image import Image, ImageMetadata
 from upframe.media.numbered import FrameNames
-from upframe.media.video.aspect import result_aspect
 from upframe.media.video.colour import FULL, UNSPECIFIED, ColourTags
 from upframe.media.video.info import CopiedPacket, HdrMetadata, Notes, PixelLayout, RawFrame, VideoInfo
 from upframe.media.video.planes import layout_of
@@ -78,7 +77,7 @@ def _layout(depth: int, *, alpha: bool) -> PixelLayout:
 def _metadata(info: VideoInfo, colour: ColourTags, size: tuple[int, int], *, png: bool) -> ImageMetadata:
     """The shape of pixels, and the colours in PNG's own words."""
     turn = info.kind.turn
-    aspect = turn.aspect(result_aspect(info, turn.size(*size)))
+    aspect = turn.aspect(info.result_aspect(turn.size(*size)))
     chunks = []
     if not png:
         return ImageMetadata(pixel_aspect=None if aspect == 1 else aspect)

@@ -102,7 +102,7 @@ def _named(item: Input, target: Path) -> Target:
 def _result_suffix(item: Input) -> str:
     """A suffix that the input's result can be written under."""
     if item.kind == "video" and item.relative.suffix == item.path.suffix:  # else the caller has chosen
-        from upframe.media.video.choice import suitable_suffix  # PyAV, which lists and help do without
+        from upframe.media.video.streams import suitable_suffix  # PyAV, which lists and help do without
 
         return suitable_suffix(item.path)
     if item.kind == "image" and item.relative.suffix.lower() not in IMAGE_SUFFIXES:

@@ -16,7 +16,6 @@ from upframe.metrics.scorer import ClipScorer, score
 from upframe.metrics.scores import Averages, ClipScores, FrameScores, average
 from upframe.metrics.signal_to_noise import psnr, temporal_psnr
 from upframe.metrics.structural import SSIMWindow, ssim, ssim_map
-from upframe.metrics.visible_difference import cvvdp
 
 __all__ = [
     "LOWER_IS_BETTER",
@@ -33,7 +32,6 @@ __all__ = [
     "SSIMWindow",
     "VideoScorer",
     "average",
-    "cvvdp",
     "edge_mask",
     "farneback",
     "find_protocol",

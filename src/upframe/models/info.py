@@ -5,11 +5,12 @@ from __future__ import annotations
 import json
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, fields, replace
-from typing import Any, Literal, Self
+from typing import Any, Literal, Self, get_args
 
 from upframe.ops.sampling import SAMPLINGS, Sampling, sampling_of
 
 Kind = Literal["image", "video", "rendered"]
+HalfPrecision = Literal["fp16", "bf16"]
 METADATA_KEY = "upframe"  # of a safetensors file; holds ModelInfo and the configuration as one JSON object
 
 
@@ -25,8 +26,8 @@ class ModelInfo:
     (Gaussian, then every scale-th pixel), ``rendered`` (small by themselves), ``none`` (nothing was trained) or
     ``unknown``. ``sampling``: where its samples lie in their cells (:mod:`upframe.ops.sampling`): videos and images have
     theirs in the ``centre``, a network for BD expects them at the ``corner``. ``half``: the half precisions, the best first,
-    in which results on CUDA stay within 0.05 dB, as ``scripts/gpu/check.py`` finds out: words of ``fp16`` and ``bf16``;
-    ``none`` where neither does, empty where it was not checked. ``sha256``: of the file, empty where there is none.
+    in which results on CUDA stay within 0.05 dB, as ``scripts/gpu/check.py`` finds out; None where nobody has checked.
+    ``sha256``: of the file, empty where there is none.
     """
 
     name: str
@@ -43,7 +44,7 @@ class ModelInfo:
     parameters: int = 0
     degradation: str = "unknown"
     sampling: Sampling = "centre"
-    half: str = ""
+    half: tuple[HalfPrecision, ...] | None = None
     licence: str = "unknown"
     sha256: str = ""
     experimental: bool = False
@@ -73,12 +74,24 @@ class ModelInfo:
         given = {key: value for key, value in values.items() if key in known}
         example = cls(name="", family="", kind="image", scale=1)
         for key, value in given.items():
-            if key not in ("inputs", "radius") and type(value) is not type(getattr(example, key)):
+            if key not in ("inputs", "radius", "half") and type(value) is not type(getattr(example, key)):
                 raise TypeError(f"{key} is no {type(getattr(example, key)).__name__}")
+        given["half"] = _half_precisions(given.get("half"))
         given.setdefault("sampling", sampling_of(given.get("degradation", "unknown")))
         if given["sampling"] not in SAMPLINGS:
             raise ValueError(f"{given['sampling']!r} is no sampling")
         return cls(**given | {"inputs": tuple(given.get("inputs", ("rgb",)))})
+
+
+def _half_precisions(stored: object) -> tuple[HalfPrecision, ...] | None:
+    """As a card has them. Earlier versions wrote words: those that passed, ``none``, or nothing where nobody had checked."""
+    if isinstance(stored, str):
+        stored = [] if stored == "none" else stored.split() or None
+    if stored is None:
+        return None
+    if not isinstance(stored, list | tuple) or not set(stored) <= set(get_args(HalfPrecision)):
+        raise TypeError(f"half is no list of {', '.join(get_args(HalfPrecision))}")
+    return tuple(stored)
 
 
 def to_metadata(info: ModelInfo, configuration: Mapping[str, Any]) -> dict[str, str]:

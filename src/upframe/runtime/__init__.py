@@ -1,1 +1,1 @@
-"""What everything that runs a network needs, once: devices and precision, memory, transfers, the rates of the machine."""
+"""What everything that runs a network needs, once: device, precision, compiling, memory, transfers, the rates of a machine."""

@@ -1,17 +1,12 @@
-"""Where a model runs and in which precision."""
+"""Where a model runs."""
 
 from __future__ import annotations
 
 import warnings
-from typing import Literal
 
 import torch
 
 from upframe.errors import DeviceError
-
-Precision = Literal["auto", "fp32", "fp16", "bf16"]
-HALF: tuple[Precision, ...] = ("fp16", "bf16")
-_TYPES: dict[str, torch.dtype] = {"auto": torch.float32, "fp32": torch.float32, "fp16": torch.float16, "bf16": torch.bfloat16}
 
 
 def choose_device(name: str = "auto") -> torch.device:
@@ -32,37 +27,6 @@ def choose_device(name: str = "auto") -> torch.device:
         reason = str(error).strip().splitlines()[0]
         raise DeviceError(f"device {name!r} cannot be used here ({reason}). Try --device auto") from error
     return device
-
-
-def choose_dtype(precision: Precision, device: torch.device, half: str = "") -> torch.dtype:
-    """The type the network computes in. ``half``: the half precisions the model was checked in, as its card says.
-
-    ``auto`` is float32, but on CUDA the first half precision that was checked and costs less than 0.05 dB: half precision is
-    asked for, or known to be as good, never assumed. On a CPU that has instructions for bfloat16, it takes half the time; but
-    its results, rounded to 1/256 near white, would differ from other machines' by more than 0.001.
-
-    Raises DeviceError for a precision of another name; on a CPU for float16 and for a bfloat16 it has no instructions for:
-    these are 10 to 100 times slower than float32; on CUDA for a half precision that was checked and failed.
-    """
-    if precision not in _TYPES:
-        raise DeviceError(f"precision {precision!r} is not one of {', '.join(_TYPES)}")
-    dtype = _TYPES[precision]
-    if device.type == "cpu" and (dtype is torch.float16 or (dtype is torch.bfloat16 and not has_bfloat16())):
-        raise DeviceError(f"{precision} is far slower than fp32 on this CPU. Leave --precision out, or use a GPU")
-    if device.type != "cuda" or not half:
-        return dtype
-    good = [word for word in half.split() if word in HALF]
-    if precision == "auto":
-        return _TYPES[good[0]] if good else dtype
-    if precision in HALF and precision not in good:
-        others = " or ".join([*good, "fp32"])
-        raise DeviceError(f"{precision} costs this model more than 0.05 dB on a GPU, says its card. Use --precision {others}")
-    return dtype
-
-
-def has_bfloat16() -> bool:
-    """Whether this processor has instructions for bfloat16 (AVX-512 BF16, AMX)."""
-    return bool(torch.cpu._is_avx512_bf16_supported() or torch.cpu._is_amx_tile_supported())
 
 
 def memory_format(device: torch.device) -> torch.memory_format:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import logging
 import math
-import platform
 import signal
 import threading
 import warnings
@@ -20,7 +19,9 @@ from upframe.errors import DeviceError, InputError, MissingExtra, OutputError, U
 from upframe.media import atomic_output
 from upframe.media.atomic import output_error
 from upframe.ops.convolution import channels_last
-from upframe.training.compiling import compile_networks, compiler_errors
+from upframe.runtime.compiling import compiler_errors
+from upframe.runtime.precision import has_bfloat16
+from upframe.training.compiling import compile_networks
 from upframe.training.data.sets import Loader, NumberedSamples, Steps
 from upframe.training.events import Report, TrainingEvent, TrainingFinished, TrainingNote
 from upframe.training.files import require_files
@@ -135,19 +136,13 @@ def _in_bfloat16(run: RunSection) -> bool:
     return run.precision == "bf16"
 
 
-def has_bfloat16() -> bool:
-    """Whether the processor has instructions for it: AVX-512, AMX or those of 64-bit ARM."""
-    found = torch.cpu._is_avx512_bf16_supported() or torch.cpu._is_amx_tile_supported()
-    return found or platform.machine().lower() in ("arm64", "aarch64")
-
-
 @contextmanager
 def _named_errors(recipe: Recipe, output: Path) -> Iterator[None]:
     """What Lightning, TensorBoard and torch raise, as ours."""
     before = signal.getsignal(signal.SIGINT)
     with ExitStack() as stack:
         if recipe.run.compile:
-            stack.enter_context(compiler_errors())
+            stack.enter_context(compiler_errors("run.compile"))
         try:
             yield
         except SystemExit as error:  # Lightning makes it of KeyboardInterrupt, and goes deaf to further ones

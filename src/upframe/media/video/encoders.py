@@ -141,7 +141,6 @@ _ENCODERS = {
         instead_of="x265",
     ),
 }
-ENCODER_NAMES = tuple(_ENCODERS)
 _INTERMEDIATE = ("ffv1", "prores")
 """Codecs of videos that are to be worked on: the result keeps them where it can."""
 

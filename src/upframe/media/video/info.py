@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from fractions import Fraction
 from pathlib import Path
@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from upframe.errors import InputError
-from upframe.media.video.colour import ColourTags
+from upframe.media.video.colour import ColourTags, unsupported_matrix
 from upframe.media.video.turning import QuarterTurn, turn_of
 
 if TYPE_CHECKING:
@@ -23,6 +23,11 @@ StreamKind = Literal["video", "image", "audio", "subtitle", "attachment", "data"
 Plane = NDArray[Any]
 Notes = Callable[[str], None]
 """Where remarks for the user go: one line each, without the file's name."""
+INTERLACED = (
+    "the video is interlaced: its frames are upscaled as they are, combs included; deinterlace it first for a better result"
+)
+_LARGEST_ASPECT = 65535
+"""Of the numbers of a fraction, as containers store it."""
 
 
 class VideoDamaged(InputError):
@@ -195,6 +200,31 @@ class VideoInfo:
             self.sample_aspect_ratio,
             self.display_matrix,
         )
+
+    def result_aspect(self, size: tuple[int, int]) -> Fraction | None:
+        """Width over height of a pixel of a result of ``size`` (height, width); None if the source does not say.
+
+        The source's own, unless the image is upscaled more in one direction: then what keeps the image's shape, if the video
+        had pixels that are not square. With square ones the change of shape is what was asked for.
+        """
+        own = self.sample_aspect_ratio
+        height, width = size
+        stretched = abs(width * self.height - height * self.width) > max(self.width, self.height)
+        if own is None or own == 1 or not stretched:
+            return own
+        return (own * Fraction(self.width * height, self.height * width)).limit_denominator(_LARGEST_ASPECT)
+
+    def remarks(self) -> Iterator[str]:
+        """What a user should know before it is upscaled: colours, fields and samples that are not what they might be."""
+        if guess := self.colour.describe_guess(self.width, self.height):
+            yield guess
+        matrix = unsupported_matrix(self.colour.colorspace) if self.colour.matrix not in ("rgb", "grey") else None
+        if matrix:
+            yield f"colours are {matrix}: the network sees them through the {self.colour.matrix} matrix; they are kept"
+        if self.interlaced:
+            yield INTERLACED
+        if self.source_format in ("yuv411p", "yuvj411p", "uyyvyy411", "yuv410p"):
+            yield f"{self.source_format} images are read as {self.layout}"
 
 
 @dataclass(frozen=True, slots=True)

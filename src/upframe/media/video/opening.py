@@ -1,4 +1,4 @@
-"""The one place where FFmpeg opens a video that somebody has given: nothing but that one file is read."""
+"""The one place where FFmpeg opens a video that somebody has given: nothing but that one file is read, and no huge frame."""
 
 from __future__ import annotations
 
@@ -7,9 +7,11 @@ from pathlib import Path
 import av
 from av.audio.codeccontext import AudioCodecContext
 from av.audio.stream import AudioStream
+from av.codec.context import CodecContext
 from av.container import InputContainer
 from av.stream import Stream
 from av.video.codeccontext import VideoCodecContext
+from av.video.frame import VideoFrame
 from av.video.stream import VideoStream
 
 from upframe.media.video.spliced import Spliced, flv_parts
@@ -38,8 +40,6 @@ _OPTIONS = {
     "enable_drefs": "0",
     "use_absolute_path": "0",
 }
-
-
 _PATIENT = {"probesize": str(64 << 20), "analyzeduration": str(30 * 60 * 1_000_000), "scan_all_pmts": "1"}
 """Bytes, and microseconds, of a video that are looked through for streams that FFmpeg has not met at its beginning. With all
 tables of its programmes to be read, a transport stream is not taken to be known after the first."""
@@ -91,3 +91,28 @@ def names_other_files(head: bytes) -> bool:
         text.startswith((b"<?xml", b"<MPD", b"<Composition", b"<smil"))
         and any(mark in text for mark in (b"<MPD", b"CompositionPlaylist", b"<smil", b"<playlist"))
     )
+
+
+def open_decoder(stream: VideoStream, threads: int | None, max_pixels: int) -> VideoCodecContext:
+    """A decoder with threads, None for as many as there are processors, that refuses frames of more than ``max_pixels``.
+
+    For VP9 with transparency the one that knows of it.
+    """
+    context = stream.codec_context
+    if stream.metadata.get("alpha_mode") == "1" and context.codec.name == "vp9":
+        replacement = CodecContext.create("libvpx-vp9", "r")
+        if isinstance(replacement, VideoCodecContext):
+            replacement.extradata = context.extradata
+            context = replacement
+    context.options = {"max_pixels": str(max_pixels)}  # of a frame that comes later, too, before memory is taken for it
+    context.thread_type = "AUTO"
+    context.thread_count = threads or 0
+    return context
+
+
+def drain(context: VideoCodecContext) -> list[VideoFrame]:
+    """The frames that a decoder still holds back; it is then ready for a stream that begins. Raises av.FFmpegError."""
+    try:
+        return context.decode(None)
+    finally:
+        context.flush_buffers()

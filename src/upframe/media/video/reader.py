@@ -17,16 +17,24 @@ from av.stream import Stream
 from av.video.frame import VideoFrame
 
 from upframe.errors import InputError
+from upframe.media.video.changes import FieldOrder, Gaps, SequenceHeaders
 from upframe.media.video.clock import Clock, ClockMode
-from upframe.media.video.decoder import drain, open_decoder
 from upframe.media.video.endings import NOTHING_LOST, find_cut, find_joined
-from upframe.media.video.fields import FieldOrder
 from upframe.media.video.frame_times import FrameTimes
-from upframe.media.video.gaps import Gaps
-from upframe.media.video.headers import SequenceHeaders
-from upframe.media.video.info import CopiedPacket, FrameKind, Notes, Plane, RawFrame, VideoDamaged, VideoInfo, no_notes
+from upframe.media.video.info import (
+    INTERLACED,
+    CopiedPacket,
+    FrameKind,
+    Notes,
+    Plane,
+    RawFrame,
+    VideoDamaged,
+    VideoInfo,
+    no_notes,
+)
 from upframe.media.video.kinds import FrameKinds
 from upframe.media.video.length import shortfall
+from upframe.media.video.opening import drain, open_decoder
 from upframe.media.video.planes import read_planes
 from upframe.media.video.probe import (
     MAX_PIXELS,
@@ -38,7 +46,6 @@ from upframe.media.video.probe import (
     is_still,
     open_video,
 )
-from upframe.media.video.remarks import INTERLACED, remarks_on
 
 Changes = Literal["refuse", "follow", "stop"]
 
@@ -121,7 +128,8 @@ class VideoReader:
         except BaseException:
             self.close()
             raise
-        for remark in remarks_on(self.info, find_joined(self.path, name)):
+        joined = find_joined(self.path, name)
+        for remark in (*([str(joined)] if joined else ()), *self.info.remarks()):
             self._note_once(remark)
 
     def __iter__(self) -> Iterator[RawFrame | CopiedPacket]:

@@ -17,8 +17,8 @@ from av.packet import Packet
 from av.stream import Stream
 from av.subtitles.stream import SubtitleStream
 
-from upframe.errors import OutputError
-from upframe.media.video.containers import CONTAINER_OF_SUFFIX, VideoContainer
+from upframe.errors import InputError, OutputError
+from upframe.media.video.containers import CONTAINER_OF_SUFFIX, VideoContainer, result_suffix
 from upframe.media.video.info import Notes, StreamInfo, VideoInfo
 from upframe.media.video.opening import is_known
 from upframe.media.video.probe import has_decoder, open_video, stream_info
@@ -40,6 +40,8 @@ _MOV_NAMES = """
 """
 _MOV_KEYS = frozenset(_MOV_NAMES.split())
 """What MP4 has a place for without custom keys."""
+_OTHER_SUFFIXES = (".mkv", ".mov", ".3gp")
+"""What the result of a video becomes whose own kind cannot be written, or not with all its sound."""
 
 
 @dataclass(slots=True)
@@ -290,3 +292,19 @@ def _titled(metadata: dict[str, str]) -> dict[str, str]:
 def custom_keys(metadata: dict[str, str]) -> list[str]:
     """The entries that an MP4 holds only under keys of its own, as phones write them."""
     return [key for key in metadata if key.lower() not in _MOV_KEYS]
+
+
+def suitable_suffix(path: Path) -> str:
+    """The suffix for the result of the video ``path``.
+
+    Its own where that can be written; else .mkv, or the first that takes all its sound as it is. A file that cannot be opened
+    is given .mkv: whoever reads it says what is wrong.
+    """
+    usual = result_suffix(path)
+    if usual == path.suffix or usual not in _OTHER_SUFFIXES:
+        return usual
+    try:
+        fitting = (suffix for suffix in _OTHER_SUFFIXES if holds_all_sound(path, CONTAINER_OF_SUFFIX[suffix]))
+        return next(fitting, usual)
+    except InputError:
+        return usual

@@ -21,7 +21,6 @@ from av.video.stream import VideoStream
 
 from upframe.errors import OutputError, ShapeError
 from upframe.media.atomic import output_error
-from upframe.media.video.aspect import result_aspect
 from upframe.media.video.beginning import beginning_shift
 from upframe.media.video.colour import ColourTags
 from upframe.media.video.containers import VideoContainer, container_for
@@ -78,7 +77,7 @@ class VideoWriter:
         self._shift = beginning_shift(source, container, self._note_once)
         if container.from_zero and (source.info.start_time or 0) + self._shift < 1:
             self._encoding = self._encoding.without_reordering()
-        self._aspect = result_aspect(source.info, size)
+        self._aspect = source.info.result_aspect(size)
         self._begin(source, settings)
 
     @property
