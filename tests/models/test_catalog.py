@@ -162,8 +162,17 @@ def test_a_card_of_an_earlier_version_says_its_half_precisions_in_words(written:
     values = ModelInfo("x", "x", "image", 2).as_dict()
     assert ModelInfo.from_dict(values | {"half": written}).half == half
     assert ModelInfo.from_dict(values | {"half": None if half is None else list(half)}).half == half
-    with pytest.raises(TypeError, match="half"):
-        ModelInfo.from_dict(values | {"half": ["fp8"]})
+
+
+@pytest.mark.parametrize(
+    "wrong", [{"half": ["fp8"]}, {"scale": 0}, {"scale": "2"}, {"kind": "sound"}, {"inputs": "rgb"}, {"sampling": "side"}]
+)
+def test_a_card_with_a_value_that_cannot_be_is_none(wrong: dict[str, object]) -> None:
+    values = ModelInfo("x", "x", "image", 2).as_dict()
+    with pytest.raises(ValueError, match=next(iter(wrong))):
+        ModelInfo.from_dict(values | wrong)
+    assert from_metadata({METADATA_KEY: json.dumps({"info": values | wrong, "configuration": {}})}) == (None, {})
+    assert from_metadata({METADATA_KEY: json.dumps({"info": values | {"later": 1}, "configuration": {}})})[0] is not None
 
 
 def test_the_folder_of_models_follows_the_settings_of_the_system(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:

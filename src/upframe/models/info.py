@@ -4,13 +4,18 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass, fields, replace
-from typing import Any, Literal, Self, get_args
+from dataclasses import asdict, dataclass, replace
+from functools import cache
+from typing import Annotated, Any, Literal, Self
 
-from upframe.ops.sampling import SAMPLINGS, Sampling, sampling_of
+from pydantic import Field, TypeAdapter
+
+from upframe.ops.sampling import Sampling, sampling_of
 
 Kind = Literal["image", "video", "rendered"]
 HalfPrecision = Literal["fp16", "bf16"]
+Natural = Annotated[int, Field(ge=0)]
+Positive = Annotated[int, Field(ge=1)]
 METADATA_KEY = "upframe"  # of a safetensors file; holds ModelInfo and the configuration as one JSON object
 
 
@@ -33,15 +38,15 @@ class ModelInfo:
     name: str
     family: str
     kind: Kind
-    scale: int
+    scale: Positive
     inputs: tuple[str, ...] = ("rgb",)
-    multiple: int = 1
-    minimum: int = 1
-    radius: int | None = 0
-    border: int = 8
-    past: int = 0
-    future: int = 0
-    parameters: int = 0
+    multiple: Positive = 1
+    minimum: Positive = 1
+    radius: Natural | None = 0
+    border: Natural = 8
+    past: Natural = 0
+    future: Natural = 0
+    parameters: Natural = 0
     degradation: str = "unknown"
     sampling: Sampling = "centre"
     half: tuple[HalfPrecision, ...] | None = None
@@ -63,35 +68,27 @@ class ModelInfo:
         """Plain values, as ``--json`` prints them."""
         return asdict(self)
 
-    @classmethod
-    def from_dict(cls, values: Mapping[str, Any]) -> Self:
+    @staticmethod
+    def from_dict(values: Mapping[str, Any]) -> ModelInfo:
         """From :meth:`as_dict`; unknown keys, of a later version, are left out.
 
         A card that does not say where its samples lie, of an earlier version, has them where its degradation puts them. Raises
-        TypeError for values of another type, ValueError for a sampling that is not known.
+        ValueError for values of another type or out of range.
         """
-        known = {f.name for f in fields(cls)}
-        given = {key: value for key, value in values.items() if key in known}
-        example = cls(name="", family="", kind="image", scale=1)
-        for key, value in given.items():
-            if key not in ("inputs", "radius", "half") and type(value) is not type(getattr(example, key)):
-                raise TypeError(f"{key} is no {type(getattr(example, key)).__name__}")
-        given["half"] = _half_precisions(given.get("half"))
-        given.setdefault("sampling", sampling_of(given.get("degradation", "unknown")))
-        if given["sampling"] not in SAMPLINGS:
-            raise ValueError(f"{given['sampling']!r} is no sampling")
-        return cls(**given | {"inputs": tuple(given.get("inputs", ("rgb",)))})
+        return _reader().validate_json(json.dumps(_of_this_version(values)), strict=True)
 
 
-def _half_precisions(stored: object) -> tuple[HalfPrecision, ...] | None:
-    """As a card has them. Earlier versions wrote words: those that passed, ``none``, or nothing where nobody had checked."""
-    if isinstance(stored, str):
-        stored = [] if stored == "none" else stored.split() or None
-    if stored is None:
-        return None
-    if not isinstance(stored, list | tuple) or not set(stored) <= set(get_args(HalfPrecision)):
-        raise TypeError(f"half is no list of {', '.join(get_args(HalfPrecision))}")
-    return tuple(stored)
+@cache
+def _reader() -> TypeAdapter[ModelInfo]:
+    return TypeAdapter(ModelInfo)
+
+
+def _of_this_version(values: Mapping[str, Any]) -> dict[str, Any]:
+    """A card with what earlier versions did not write, or wrote otherwise: half precisions were words, ``none`` for none."""
+    half = values.get("half")
+    if isinstance(half, str):
+        half = [] if half == "none" else half.split() or None
+    return {"sampling": sampling_of(str(values.get("degradation", "unknown")))} | dict(values) | {"half": half}
 
 
 def to_metadata(info: ModelInfo, configuration: Mapping[str, Any]) -> dict[str, str]:
