@@ -65,7 +65,7 @@ def test_every_column_becomes_a_curve(tmp_path: Path) -> None:
     curves = curves_of(text)
     assert curves["pixel"] == [{"run": 0, "x": list(range(1, 41)), "y": pytest.approx([1 / s for s in range(1, 41)], rel=1e-5)}]
     assert {"psnr_y", "lpips", "learning rate", "seconds a step", "share of a step spent waiting for data"} <= curves.keys()
-    assert "discriminator&#x27;s logits of real clips" in text
+    assert "discriminator&#39;s logits of real clips" in text
     for words in ("Validation", "Losses", "Discriminator", "Gradients", "34<small>at 40", "0.025<small>at 40", "2.0%", "of 40"):
         assert words in text, words
 

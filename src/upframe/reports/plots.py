@@ -5,7 +5,8 @@ from __future__ import annotations
 import math
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from html import escape
+
+from markupsafe import Markup
 
 POINTS = 600  # of a line at most
 MARKED = 60  # points of a line that are marked one by one
@@ -49,54 +50,68 @@ class _Axis:
         return self.first + (value - low) / (high - low) * (self.last - self.first)
 
 
-def line_plot(series: Sequence[Series], label: str, *, names: Sequence[str] = (), width: int = _WIDTH) -> str:
+def line_plot(series: Sequence[Series], label: str, *, names: Sequence[str] = (), width: int = _WIDTH) -> Markup:
     """Lines over a number. ``names``: of points that do not follow on one another; they stand below where they are few.
 
     Empty without a finite value.
     """
     finite = [point for line in series for point in line.points if math.isfinite(point[1])]
     if not finite:
-        return ""
+        return Markup()
     x = _Axis(*_spread(min(p[0] for p in finite), max(p[0] for p in finite), 0), _LEFT, width - _RIGHT)
     y = _Axis(*_spread(min(p[1] for p in finite), max(p[1] for p in finite), 0.06), _HEIGHT - _BOTTOM, _TOP)
     parts = [*_rows(y, width), *_numbers(x, names)]
-    parts.append('<g class="apart">' if names else "<g>")
+    parts.append(Markup('<g class="apart">') if names else Markup("<g>"))
     for line in series:
         parts += _line(line, x, y, names)
-    parts.append("</g>")
+    parts.append(Markup("</g>"))
     return _svg(width, _HEIGHT, label, parts)
 
 
-def scatter_plot(dots: Sequence[Dot], label: str, *, x_title: str, y_title: str) -> str:
+def scatter_plot(dots: Sequence[Dot], label: str, *, x_title: str, y_title: str) -> Markup:
     """Dots with their names; the horizontal axis is logarithmic. Empty unless two dots can be drawn."""
     dots = [dot for dot in dots if math.isfinite(dot.y) and dot.x > 0]
     if len(dots) < 2:
-        return ""
+        return Markup()
     width, height = 1040, 330
     x = _Axis(min(d.x for d in dots) / 1.6, max(d.x for d in dots) * 1.6, 64, width - 24, logarithmic=True)
     y = _Axis(*_spread(min(d.y for d in dots), max(d.y for d in dots), 0.15), height - 46, 26)
     parts = [*_rows(y, width, left=64), *_decades(x, height - 46)]
-    parts.append(f'<text x="64" y="14">{escape(y_title)}</text>')
-    parts.append(f'<text x="{width - 24}" y="{height - 8}" text-anchor="end">{escape(x_title)}</text>')
+    parts.append(Markup('<text x="64" y="14">{}</text>').format(y_title))
+    parts.append(_text(width - 24, height - 8, "end", x_title))
     taken: list[tuple[float, float]] = []
     for dot in sorted(dots, key=lambda dot: dot.y, reverse=True):
         at, level = x(dot.x), y(dot.y)
-        parts.append(
-            f'<circle cx="{at:.1f}" cy="{level:.1f}" r="6" style="fill:{dot.colour}">'
-            f"<title>{escape(f'{dot.name}: {dot.x:.3g} ms, {dot.y:.4g}')}</title></circle>"
-        )
+        parts.append(_circle(at, level, 6, dot.colour, f"{dot.name}: {dot.x:.3g} ms, {dot.y:.4g}"))
         ends = at > width - 220
         below = level + 4
         while any(abs(below - other) < 15 and abs(at - place) < 260 for place, other in taken):
             below += 15
         taken.append((at, below))
         anchor, beside = ("end", at - 12) if ends else ("start", at + 12)
-        parts.append(f'<text class="name" x="{beside:.1f}" y="{below:.1f}" text-anchor="{anchor}">{escape(dot.name)}</text>')
+        parts.append(_text(beside, below, anchor, dot.name, kind="name"))
     return _svg(width, height, label, parts)
 
 
-def _svg(width: int, height: int, label: str, parts: Sequence[str]) -> str:
-    return f'<svg viewBox="0 0 {width} {height}" role="img" aria-label="{escape(label)}">{"".join(parts)}</svg>'
+def _svg(width: int, height: int, label: str, parts: Sequence[Markup]) -> Markup:
+    svg = Markup('<svg viewBox="0 0 {} {}" role="img" aria-label="{}">{}</svg>')
+    return svg.format(width, height, label, Markup().join(parts))
+
+
+def _text(x: float, y: float, anchor: str, text: str, *, kind: str = "") -> Markup:
+    """A word; ``kind`` is a class of the page's style."""
+    mark = Markup('class="{}" ').format(kind) if kind else Markup()
+    return Markup('<text {}x="{}" y="{}" text-anchor="{}">{}</text>').format(mark, f"{x:.1f}", f"{y:.1f}", anchor, text)
+
+
+def _circle(x: float, y: float, radius: float, colour: str, title: str) -> Markup:
+    circle = Markup('<circle cx="{}" cy="{}" r="{}" style="fill:{}"><title>{}</title></circle>')
+    return circle.format(f"{x:.1f}", f"{y:.1f}", radius, colour, title)
+
+
+def _grid_line(x1: float, x2: float, y1: float, y2: float) -> Markup:
+    line = Markup('<line class="grid" x1="{}" x2="{}" y1="{}" y2="{}"/>')
+    return line.format(*(f"{place:.1f}" for place in (x1, x2, y1, y2)))
 
 
 def _spread(low: float, high: float, margin: float) -> tuple[float, float]:
@@ -118,17 +133,17 @@ def _ticks(low: float, high: float, count: int) -> Iterator[float]:
         number += 1
 
 
-def _rows(y: _Axis, width: float, left: float = _LEFT) -> Iterator[str]:
+def _rows(y: _Axis, width: float, left: float = _LEFT) -> Iterator[Markup]:
     values = list(_ticks(y.low, y.high, 4))
     gap = values[1] - values[0] if len(values) > 1 else 1.0
     decimals = max(0, -math.floor(math.log10(gap) + 1e-9)) + (round(gap / 10 ** math.floor(math.log10(gap)), 1) == 2.5)
     for value in values:
         level = y(value)
-        yield f'<line class="grid" x1="{left}" x2="{width - _RIGHT}" y1="{level:.1f}" y2="{level:.1f}"/>'
-        yield f'<text x="{left - 7}" y="{level + 4:.1f}" text-anchor="end">{value:.{decimals}f}</text>'
+        yield _grid_line(left, width - _RIGHT, level, level)
+        yield _text(left - 7, level + 4, "end", f"{value:.{decimals}f}")
 
 
-def _numbers(x: _Axis, names: Sequence[str]) -> Iterator[str]:
+def _numbers(x: _Axis, names: Sequence[str]) -> Iterator[Markup]:
     """What stands below the horizontal axis."""
     level = _HEIGHT - 6
     if names:
@@ -136,35 +151,32 @@ def _numbers(x: _Axis, names: Sequence[str]) -> Iterator[str]:
             for number, name in enumerate(names):
                 anchor = "start" if number == 0 else "end" if number == len(names) - 1 else "middle"
                 short = name if len(name) <= 12 else f"{name[:11]}…"
-                yield f'<text x="{x(number):.1f}" y="{level}" text-anchor="{anchor}">{escape(short)}</text>'
+                yield _text(x(number), level, anchor, short)
         return
     for value in _ticks(x.low, x.high, 6):
         if value == int(value):
-            yield f'<text x="{x(value):.1f}" y="{level}" text-anchor="middle">{int(value)}</text>'
+            yield _text(x(value), level, "middle", f"{int(value)}")
 
 
-def _decades(x: _Axis, level: float) -> Iterator[str]:
+def _decades(x: _Axis, level: float) -> Iterator[Markup]:
     """Lines and numbers at 1, 2 and 5 of each decade."""
     for power in range(math.floor(math.log10(x.low)), math.ceil(math.log10(x.high)) + 1):
         for factor in (1, 2, 5):
             value = factor * 10.0**power
             if x.low <= value <= x.high:
-                yield f'<line class="grid" x1="{x(value):.1f}" x2="{x(value):.1f}" y1="26" y2="{level:.1f}"/>'
-                yield f'<text x="{x(value):.1f}" y="{level + 16:.1f}" text-anchor="middle">{value:g}</text>'
+                yield _grid_line(x(value), x(value), 26, level)
+                yield _text(x(value), level + 16, "middle", f"{value:g}")
 
 
-def _line(line: Series, x: _Axis, y: _Axis, names: Sequence[str]) -> Iterator[str]:
+def _line(line: Series, x: _Axis, y: _Axis, names: Sequence[str]) -> Iterator[Markup]:
     for run in _runs(line.points):
         places = " ".join(f"{x(a):.1f},{y(b):.1f}" for a, b in _thinned(run))
-        yield f'<polyline points="{places}" style="stroke:{line.colour}"/>'
+        yield Markup('<polyline points="{}" style="stroke:{}"/>').format(places, line.colour)
     if len(line.points) <= MARKED:
         for number, value in line.points:
             if math.isfinite(value):
                 name = names[int(number)] if names else f"frame {number:g}"
-                yield (
-                    f'<circle cx="{x(number):.1f}" cy="{y(value):.1f}" r="2.6" style="fill:{line.colour}">'
-                    f"<title>{escape(f'{line.name}, {name}: {value:.4f}')}</title></circle>"
-                )
+                yield _circle(x(number), y(value), 2.6, line.colour, f"{line.name}, {name}: {value:.4f}")
 
 
 def _runs(points: Sequence[tuple[float, float]]) -> Iterator[list[tuple[float, float]]]:

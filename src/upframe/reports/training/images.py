@@ -4,16 +4,13 @@ from __future__ import annotations
 
 import hashlib
 import io
-from base64 import b64encode
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from html import escape
 
 import PIL.Image
 from PIL import UnidentifiedImageError
 
 from upframe.regular import refuse_irregular
-from upframe.reports.parts import section
 from upframe.reports.training.records import TrainingRecord, ValidationImage
 
 STEPS = 48  # of all runs together that are shown, so that a page stays small
@@ -29,24 +26,6 @@ class SceneImages:
     truth: bytes
     plain: dict[str, bytes] = field(default_factory=dict)
     runs: dict[str, list[tuple[int, bytes]]] = field(default_factory=dict)
-
-
-def images(records: Sequence[TrainingRecord]) -> str:
-    """The section; empty without images."""
-    scenes = gather(records)
-    steps = sorted({step for scene in scenes for shown in scene.runs.values() for step, _ in shown})
-    if not steps:
-        return ""
-    slider = (
-        f'<div class="time"><input type="range" id="time" min="0" max="{len(steps) - 1}" value="{len(steps) - 1}" '
-        f'aria-label="Step" data-steps="{" ".join(map(str, steps))}"><output for="time">step {steps[-1]:,}</output></div>'
-    )
-    lead = (
-        "The middle frame of a validation clip. Move the slider, or press the arrow keys on it, to see the networks learn; of "
-        "a run without an image of that step its latest one before is shown."
-    )
-    rows = "".join(f'<div class="row scene">{_figures(scene)}</div>' for scene in scenes)
-    return section("Validation images", lead, slider + rows)
 
 
 def gather(records: Sequence[TrainingRecord]) -> list[SceneImages]:
@@ -93,23 +72,3 @@ def _png(image: PIL.Image.Image) -> bytes:
 
 def _digest(content: bytes) -> str:
     return hashlib.sha256(content).hexdigest()
-
-
-def _figures(scene: SceneImages) -> str:
-    parts = [_figure("bicubic", [(None, image)]) for image in scene.plain.values()]
-    parts += [_figure(name, list(shown)) for name, shown in scene.runs.items()]
-    return "".join([*parts, _figure("truth", [(None, scene.truth)])])
-
-
-def _figure(name: str, shown: Sequence[tuple[int | None, bytes]]) -> str:
-    """An image, or one for each step, of which the last is seen."""
-    images = "".join(
-        f'<img alt="{escape(name if step is None else f"{name}, step {step:,}")}"'
-        f"{'' if step is None else f' data-step={step}'}{'' if last else ' hidden'} "
-        f'src="data:image/png;base64,{b64encode(image).decode("ascii")}">'
-        for (step, image), last in zip(shown, [False] * (len(shown) - 1) + [True], strict=True)
-    )
-    step = shown[-1][0]
-    at = "" if step is None else f' <span class="at">step {step:,}</span>'
-    kind = "" if step is None else ' class="run"'
-    return f"<figure{kind}>{images}<figcaption>{escape(name)}{at}</figcaption></figure>"
