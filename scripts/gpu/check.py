@@ -60,7 +60,7 @@ def on_images(upscaler: Upscaler, folder: Path) -> float:
     for path in sorted(folder.glob("*.png")):
         high = read(path, 2 * scale)
         low = reduce(high, scale)[None].float() / 255
-        scores.append(psnr(upscaler.upscale(low).cpu(), high[None].float() / 255, scale))
+        scores.append(psnr(upscaler.upscale_tensor(low).cpu(), high[None].float() / 255, scale))
     return sum(scores) / len(scores)
 
 

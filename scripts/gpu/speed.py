@@ -130,7 +130,7 @@ def there_and_back(upscaler: Upscaler, way: Transfers, size: tuple[int, int], nu
     @torch.inference_mode()
     def begin(image: NDArray[Any]) -> Arrival:
         rgb = way.up(image).permute(2, 0, 1)[None].float().div_(255)
-        codes = upscaler.upscale(rgb)[0].mul_(255).add_(0.5).clamp_(0, 255).to(torch.uint8)
+        codes = upscaler.upscale_tensor(rgb)[0].mul_(255).add_(0.5).clamp_(0, 255).to(torch.uint8)
         return way.down(codes.permute(1, 2, 0).contiguous())
 
     def run(count: int) -> Iterator[NDArray[Any]]:

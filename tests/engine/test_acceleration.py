@@ -141,10 +141,10 @@ def test_graphs_are_refused_where_there_is_no_cuda() -> None:
 def test_a_compiled_network_gives_the_same_and_can_be_plain_again() -> None:
     network = RT4KSR(2, channels=8, blocks=1, merged=True).eval().requires_grad_(False)
     image = torch.rand(1, 3, 20, 28)
-    plain = Upscaler(Model(network, network.info), device="cpu").upscale(image)
+    plain = Upscaler(Model(network, network.info), device="cpu").upscale_tensor(image)
     compiled = Upscaler(Model(network, network.info), device="cpu", compile=True)
-    torch.testing.assert_close(compiled.upscale(image), plain, rtol=0, atol=1e-5)
-    torch.testing.assert_close(compiled.upscale(image[..., :12, :16]).shape, torch.Size((1, 3, 24, 32)))
+    torch.testing.assert_close(compiled.upscale_tensor(image), plain, rtol=0, atol=1e-5)
+    torch.testing.assert_close(compiled.upscale_tensor(image[..., :12, :16]).shape, torch.Size((1, 3, 24, 32)))
     assert "forward" in vars(network)
     accelerate(network, CPU, compiled=False, graphs=False, on_note=no_notes)
     assert "forward" not in vars(network)

@@ -211,7 +211,7 @@ def test_chroma_stays_on_luma(location: Any) -> None:
     kind |= {"chroma_location": location, "subsampling": (2, 2)}
     with torch.inference_mode():
         read = planes_to_rgb(rgb_to_planes(coloured, **kind), **kind)
-        large = Upscaler(small_frvsr(), device="cpu").upscale(read)
+        large = Upscaler(small_frvsr(), device="cpu").upscale_tensor(read)
         again = planes_to_rgb(rgb_to_planes(large, **kind), **kind)
     luma = again.mean(dim=1, keepdim=True)
     chroma = again[:, 2:] - luma

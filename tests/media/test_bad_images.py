@@ -19,8 +19,8 @@ import tifffile
 from upframe.errors import InputError, MissingExtra
 from upframe.media import Image, find_inputs, read_image, write_image
 from upframe.media.image.file import MAX_PIXELS
-from upframe.media.image.formats.tiff_directory import DirectoryLayout, read_directory
 from upframe.media.image.image import Samples
+from upframe.media.image.tiff_directory import DirectoryLayout, read_directory
 
 SHAPE = (64, 48, 3)
 LARGE = 30_000

@@ -90,7 +90,7 @@ def _type_name(value: object) -> str:
 def _advice(value: object) -> str:
     torch = sys.modules.get("torch")
     if torch is not None and isinstance(value, torch.Tensor):
-        return ": give (height, width, channels) with .numpy(), or use Upscaler.upscale for (n, 3, height, width)"
+        return ": give (height, width, channels) with .numpy(), or use Upscaler.upscale_tensor for (n, 3, height, width)"
     if isinstance(value, np.ma.MaskedArray):
         return ": fill what is masked first, with .filled()"
     return ": np.asarray makes one of it" if isinstance(value, np.matrix | list | tuple) else ""

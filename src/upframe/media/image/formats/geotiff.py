@@ -5,7 +5,7 @@ from __future__ import annotations
 import struct
 from collections.abc import Mapping
 
-from upframe.media.image.formats.tiff_directory import TagValue
+from upframe.media.image.tiff_directory import TagValue
 
 SCALE, TIEPOINTS, TRANSFORMATION = 33550, 33922, 34264
 _KEYS = 34735

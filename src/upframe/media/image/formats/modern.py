@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import struct
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from functools import partial
 from io import BytesIO
 from typing import Any
 
 import numpy as np
-import PIL.Image
 
 from upframe.errors import InputError, MissingExtra
 from upframe.media.image import exif
@@ -21,64 +23,62 @@ _EXTRA = "stills"
 
 def read_avif(source: Source) -> Image:
     """Read a still AVIF. Raises InputError, or MissingExtra where Pillow is older than 11.3."""
-    try:
+    with _plugin(source, "pillow>=11.3", "AVIF"):
         from PIL.AvifImagePlugin import AvifImageFile
-    except ImportError as error:
-        raise MissingExtra("pillow>=11.3", _EXTRA, f"{source.path}: reading AVIF") from error
-    data = source.path.read_bytes()
-    source.check_size(*_largest_size(source, data))
-    try:
-        image = AvifImageFile(BytesIO(data))
-        image.load()
-    except (OSError, SyntaxError, ValueError) as error:
-        raise source.damaged(error) from error
+    opened, samples, data = _decoded(source, AvifImageFile, _largest_size)
     depth = _av1_depth(data)
     if depth > 8:
         source.note(f"{source.path}: samples of {depth} bits were read as 8 bits")
-    return _image(np.asarray(image), "avif", image.info, data)
+    return _image(samples, "avif", opened.info, data)
 
 
 def read_heic(source: Source) -> Image:
     """Read a still HEIC, of its images the primary one. Raises InputError, or MissingExtra without pillow-heif."""
-    try:
+    with _plugin(source, "pillow-heif", "HEIC"):
         import pillow_heif
-    except ImportError as error:
-        raise MissingExtra("pillow-heif", _EXTRA, f"{source.path}: reading HEIC") from error
-    data = source.path.read_bytes()
-    source.check_size(*_largest_size(source, data))
-    try:
-        file = pillow_heif.open_heif(BytesIO(data), convert_hdr_to_8bit=False)
-        stored = np.asarray(file)
-    except (OSError, SyntaxError, ValueError, RuntimeError, EOFError) as error:
-        raise source.damaged(error) from error
-    left_out = {"further image": len(file) - 1, "depth map": len(file.info.get("depth_images", ()))}
-    left_out["auxiliary image (a gain map or a matte)"] = len(file.info.get("aux", ()))
+    opened, samples, data = _decoded(source, partial(pillow_heif.open_heif, convert_hdr_to_8bit=False), _largest_size)
+    left_out = {"further image": len(opened) - 1, "depth map": len(opened.info.get("depth_images", ()))}
+    left_out["auxiliary image (a gain map or a matte)"] = len(opened.info.get("aux", ()))
     for what, count in left_out.items():
         if count > 0:
             source.note(f"{source.path}: {count} {what}{'s' * (count > 1 and '(' not in what)} left out")
-    info = dict(file.info)
+    info = dict(opened.info)
     if info.get("exif"):  # the decoder has turned the image
         info["exif"] = exif.as_upright(info["exif"].removeprefix(_EXIF_PREFIX))
-    return _image(_to_full_range(stored, int(info.get("bit_depth", 8))), "heic", info, data)
+    return _image(_to_full_range(samples, int(info.get("bit_depth", 8))), "heic", info, data)
 
 
 def read_jxl(source: Source) -> Image:
     """Read a still JPEG XL. Raises InputError, or MissingExtra without pillow-jxl-plugin."""
-    try:
+    with _plugin(source, "pillow-jxl-plugin", "JPEG XL"):
         from pillow_jxl.JpegXLImagePlugin import JXLImageFile
-    except ImportError as error:
-        raise MissingExtra("pillow-jxl-plugin", _EXTRA, f"{source.path}: reading JPEG XL") from error
-    data = source.path.read_bytes()
-    source.check_size(*_jxl_size(source, data))
-    try:
-        image: PIL.Image.Image = JXLImageFile(BytesIO(data))
-        image.load()
-    except Exception as error:  # of a decoder that raises what it likes
-        raise source.damaged(error) from error
-    samples = np.asarray(image)
+    opened, samples, data = _decoded(source, JXLImageFile, _jxl_size)
     if samples.dtype not in (np.uint8, np.uint16, np.float32):
         raise InputError(f"{source.path}: JPEG XL with samples of {samples.dtype} is not supported; convert it to PNG or TIFF")
-    return _image(samples, "jxl", image.info, data)
+    return _image(samples, "jxl", opened.info, data)
+
+
+@contextmanager
+def _plugin(source: Source, package: str, kind: str) -> Iterator[None]:
+    """The import of what reads a kind of file. Raises MissingExtra without it."""
+    try:
+        yield
+    except ImportError as error:
+        raise MissingExtra(package, _EXTRA, f"{source.path}: reading {kind}") from error
+
+
+def _decoded(
+    source: Source, open_image: Callable[[BytesIO], Any], size_of: Callable[[Source, bytes], tuple[int, int]]
+) -> tuple[Any, Samples, bytes]:
+    """An image, its samples, and the bytes of its file. ``size_of`` is asked before anything is decoded. Raises InputError."""
+    data = source.path.read_bytes()
+    source.check_size(*size_of(source, data))
+    try:
+        opened = open_image(BytesIO(data))
+        samples: Samples = np.asarray(opened)
+    except Exception as error:  # decoders raise what they like
+        raise source.damaged(error) from error
+    return opened, samples, data
 
 
 def _image(samples: Samples, name: ImageFormat, info: Any, data: bytes) -> Image:

@@ -10,16 +10,17 @@ from typing import TYPE_CHECKING, Any, BinaryIO
 from upframe.media.image.exif import SMALLEST_DIRECTORY
 from upframe.media.image.formats import geotiff
 from upframe.media.image.formats.exchange import Source
-from upframe.media.image.formats.tiff_directory import (
+from upframe.media.image.image import Georeference, ImageMetadata
+from upframe.media.image.tiff_directory import (
     ASCII,
     LONG,
     Directory,
     DirectoryLayout,
     TagValue,
+    header_of,
     packed_directory,
     read_directory,
 )
-from upframe.media.image.image import Georeference, ImageMetadata
 
 if TYPE_CHECKING:
     from tifffile import TiffPage
@@ -124,13 +125,9 @@ def _block(main: Directory, inner: dict[int, Directory]) -> bytes:
 
 def _unpacked(block: bytes) -> tuple[dict[int, TagValue], dict[int, Directory]]:
     """The directories of an EXIF block; empty for a damaged one."""
-    order = {b"II*\0": "<", b"MM\0*": ">"}.get(block[:4])
+    header = header_of(block)
     try:
-        return (
-            _read_directories(BytesIO(block), DirectoryLayout(order), struct.unpack_from(order + "I", block, 4)[0])
-            if order
-            else ({}, {})
-        )
+        return _read_directories(BytesIO(block), *header) if header else ({}, {})
     except (struct.error, OverflowError):
         return {}, {}
 

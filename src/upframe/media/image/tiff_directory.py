@@ -7,7 +7,7 @@ from the start of the file, so that a directory that moves is written again (TIF
 from __future__ import annotations
 
 import struct
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from typing import BinaryIO, NamedTuple
 
 import numpy as np
@@ -18,7 +18,7 @@ _RATIONALS = (5, 10)  # pairs of numbers
 _MOST_BYTES = 16 << 20  # of one value; a damaged count asks for more
 _MOST_TOGETHER = 64 << 20  # bytes of all values of a directory, as many may lie at one place of the file
 
-ASCII, LONG = 2, 4
+ASCII, SHORT, LONG = 2, 3, 4
 
 
 class TagValue(NamedTuple):
@@ -54,6 +54,40 @@ class DirectoryLayout(NamedTuple):
         return ("Q", "Q", 8) if self.big else ("H", "I", 4)
 
 
+class Entry(NamedTuple):
+    """An entry as it is stored. content: the value, or its place where it is longer; position: of the entry in the file."""
+
+    tag: int
+    kind: int
+    numbers: int
+    content: bytes
+    position: int
+
+    def number(self, layout: DirectoryLayout) -> int:
+        """The first number of an entry of SHORT or LONG that holds its value itself."""
+        return int(struct.unpack_from(layout.order + ("H" if self.kind == SHORT else "I"), self.content)[0])
+
+
+def header_of(block: bytes) -> tuple[DirectoryLayout, int] | None:
+    """How an EXIF block, which begins as a TIFF does, writes its directories, and where the first is; None for another."""
+    order = {b"II*\0": "<", b"MM\0*": ">"}.get(block[:4])
+    if order is None or len(block) < 8:
+        return None
+    return DirectoryLayout(order), int(struct.unpack_from(order + "I", block, 4)[0])
+
+
+def read_entries(file: BinaryIO, layout: DirectoryLayout, start: int) -> Iterator[Entry]:
+    """The entries of the directory at ``start`` that are whole. Raises struct.error where no directory is."""
+    total, place, inside = layout.counts
+    entry = struct.Struct(f"{layout.order}HH{place}{inside}s")
+    file.seek(start)
+    (count,) = struct.unpack(layout.order + total, file.read(struct.calcsize(total)))
+    position = start + struct.calcsize(layout.order + total)
+    stored = file.read(entry.size * min(count, 65535))
+    for number, (tag, kind, numbers, content) in enumerate(entry.iter_unpack(stored[: len(stored) // entry.size * entry.size])):
+        yield Entry(tag, kind, numbers, content, position + number * entry.size)
+
+
 def _size(kind: int) -> int:
     return _UNIT[kind] * (2 if kind in _RATIONALS else 1)
 
@@ -64,24 +98,20 @@ def _reordered(kind: int, stored: bytes) -> bytes:
 
 def read_directory(file: BinaryIO, layout: DirectoryLayout, start: int) -> dict[int, TagValue]:
     """The directory at ``start``, without entries of unknown type, too large or outside the file. Raises struct.error."""
-    total, place, inside = layout.counts
-    entry = struct.Struct(f"{layout.order}HH{place}{inside}s")
-    file.seek(start)
-    (count,) = struct.unpack(layout.order + total, file.read(struct.calcsize(total)))
-    entries = file.read(entry.size * min(count, 65535))
+    _, place, inside = layout.counts
     found: dict[int, TagValue] = {}
     left = _MOST_TOGETHER
-    for tag, kind, number, content in entry.iter_unpack(entries[: len(entries) // entry.size * entry.size]):
-        if kind not in _UNIT or number * _size(kind) > min(_MOST_BYTES, left):
+    for entry in read_entries(file, layout, start):
+        if entry.kind not in _UNIT or entry.numbers * _size(entry.kind) > min(_MOST_BYTES, left):
             continue
-        length = number * _size(kind)
+        length, content = entry.numbers * _size(entry.kind), entry.content
         if length > inside:
             file.seek(struct.unpack(layout.order + place, content)[0])
-            content = file.read(length)  # noqa: PLW2901
+            content = file.read(length)
         if len(content) >= length:
             left -= length
             stored = content[:length]
-            found[tag] = TagValue(kind, stored if layout.order == "<" else _reordered(kind, stored))
+            found[entry.tag] = TagValue(entry.kind, stored if layout.order == "<" else _reordered(entry.kind, stored))
     return found
 
 
