@@ -56,8 +56,8 @@ def test_one_image_and_one_video(tmp_path: Path) -> None:
 
 def test_a_folder_gives_its_images_and_videos_in_natural_order_with_their_places(tmp_path: Path) -> None:
     put(tmp_path, "p10.png", "p9.png", "deep/er/p1.jpg", "video.MP4".lower(), "readme.txt", ".hidden.png", ".git/x.png")
-    assert names_of(find_inputs([tmp_path])) == ["deep/er/p1.jpg", "video.mp4", "p9.png", "p10.png"]
-    assert names_of(find_inputs([tmp_path], recursive=False)) == ["video.mp4", "p9.png", "p10.png"]
+    assert names_of(find_inputs([tmp_path])) == ["deep/er/p1.jpg", "p9.png", "p10.png", "video.mp4"]
+    assert names_of(find_inputs([tmp_path], recursive=False)) == ["p9.png", "p10.png", "video.mp4"]
 
 
 def test_suffixes_count_in_any_case(tmp_path: Path) -> None:
