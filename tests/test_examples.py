@@ -97,7 +97,7 @@ def notebook_of(path: Path, *sources: str, tags: tuple[str, ...] = ()) -> Path:
 
 
 def test_what_cells_print_and_show_is_stored_in_order(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    source = "from PIL import Image\nprint('first')\ndisplay(PIL.Image.new('RGB', (8, 8)))\nprint('second')\nn * 2"
+    source = "import PIL.Image\nprint('first')\ndisplay(PIL.Image.new('RGB', (8, 8)))\nprint('second')\nn * 2"
     path = notebook_of(tmp_path / "n.ipynb", "n = 1", source, tags=("parameters",))
     assert main([str(path), "--set", "n=21", "--write"]) == 0
     outputs = json.loads(path.read_text())["cells"][1]["outputs"]

@@ -72,7 +72,7 @@ def test_sets_lie_in_the_user_s_folder(tmp_path: Path, monkeypatch: pytest.Monke
     assert locate("B100") == (tmp_path / "bsd100", entry)
     monkeypatch.delenv("UPFRAME_DATA")
     monkeypatch.setenv("XDG_DATA_HOME", str(tmp_path / "share"))
-    assert data_folder() == tmp_path / "share/upframe/datasets"
+    assert data_folder() == tmp_path / "share/upframe/data"
 
 
 def test_a_path_that_exists_is_never_taken_for_a_name(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

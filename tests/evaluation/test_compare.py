@@ -244,7 +244,7 @@ def test_lpips_of_another_network_shows_in_the_name_of_the_protocol(tmp_path: Pa
 def test_the_reference_values_come_back(shared: Path) -> None:
     folder = shared / "reference" / "metrics"
     values = json.loads((folder / "values_more.json").read_text())
-    for crop, options in ((0, {"asked": ScoringOptions("rt4ksr-y")}), (2, {"asked": ScoringOptions("set-y"), "scale": 2})):
+    for crop, options in ((0, {"scoring": ScoringOptions("rt4ksr-y")}), (2, {"scoring": ScoringOptions("set-y"), "scale": 2})):
         result = result_of(scores_of(folder / "result.png", folder / "reference.png", **options))
         assert result["psnr_y"] == pytest.approx(values[f"rt4ksr.crop{crop}"]["psnr_y"], abs=1e-4)
         assert result["ssim_y"] == pytest.approx(values[f"rt4ksr.crop{crop}"]["ssim_y"], abs=1e-4)

@@ -13,7 +13,7 @@ COUNT_FAULTS = """
 import resource, torch
 from upframe.runtime.memory import keep_freed_memory
 kept = keep_freed_memory()
-for _ in range(3):
+for _ in range(10):  # the heap settles
     torch.ones(10_000_000)
 before = resource.getrusage(resource.RUSAGE_SELF).ru_minflt
 for _ in range(20):

@@ -16,7 +16,7 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from upframe.models import frvsr, tecogan
-from upframe.ops.interpolate import upscale
+from upframe.ops.interpolate import interpolate
 from upframe.training.objectives.features import FeatureSettings, FrozenFeatures
 from upframe.training.objectives.frvsr import FRVSRLosses, FRVSRObjective, pixel_loss, warping_loss
 from upframe.training.objectives.losses import cosine_distance
@@ -80,7 +80,7 @@ def outputs_of(net: frvsr.FRVSR, low: Tensor) -> tuple[Tensor, Tensor, list[Tens
         flow = net.fnet(low[:, i], low[:, i - 1])
         warped.append(moved(low[:, i - 1], flow))
         flows.append(flow)
-        large = 4 * upscale(flow, 4, "BD")
+        large = 4 * interpolate(flow, 4, "BD")
         flow_list.append(large)
         previous = moved(outputs[-1], large)
         n, c, h, w = previous.shape
@@ -95,7 +95,7 @@ def published_tecogan_step(
     """The step of ``vsrgan_model.py``, every term and both optimisers."""
     adam_g, adam_d = (torch.optim.Adam(network.parameters(), lr=RATE) for network in (net, judge))
     low, high = (torch.cat((frames, frames[:, [2, 1, 0]]), dim=1) for frames in (clip["low"], clip["high"]))
-    large = torch.stack([upscale(low[:, i], 4, "BD") for i in range(7)], dim=1)
+    large = torch.stack([interpolate(low[:, i], 4, "BD") for i in range(7)], dim=1)
     output, warping, flows = outputs_of(net, low)
     # Triplets (0 1 2) and (3 4 5): from the middle one back, and on: on to i + 1 is back from 6 - i to 5 - i.
     still = torch.zeros_like(flows[0])
@@ -190,7 +190,7 @@ def test_the_losses_are_those_of_the_published_code(shared: Path) -> None:
     golden = load_file(shared / "reference/frvsr/golden_generator.safetensors")
     expected = json.loads((shared / "reference/metrics/values_more.json").read_text())["tecogan_losses"]
     low, output = golden["BD4.train.lr_data"], golden["BD4.train.hr_data"]
-    large = upscale(low[0], 4, "BD")
+    large = interpolate(low[0], 4, "BD")
     result = frvsr.ClipResult(
         output, golden["BD4.train.hr_flow"], *(golden[f"BD4.train.lr_{name}"] for name in ("flow", "curr", "prev"))
     )
