@@ -35,9 +35,10 @@ from _report import write
 
 from upframe.datasets.degradation import DEGRADATIONS
 from upframe.datasets.videos import rgb_of
-from upframe.engine.job import Settings, upscale_files
 from upframe.engine.pipeline import in_background, overlap
 from upframe.engine.size import Target
+from upframe.jobs.batch import upscale_files
+from upframe.jobs.options import FileOptions, RunOptions, UpscaleOptions
 from upframe.media.video.encoders import EncoderSettings
 from upframe.media.video.info import RawFrame
 from upframe.media.video.reader import VideoReader
@@ -140,7 +141,9 @@ def compare(result: Path, original: Path, frames: int) -> dict[str, float]:
 def upframe(model: str) -> Run:
     def run(small: Path, large: Path, scale: int, kind: str) -> None:
         target, sampling = Target(scale=scale), sampling_of(kind)
-        settings = Settings(model=model, target=target, device="cpu", sampling=sampling, overwrite=True)
+        settings = UpscaleOptions(
+            RunOptions(model=model, target=target, device="cpu", sampling=sampling), files=FileOptions(overwrite=True)
+        )
         for event in upscale_files([str(small)], str(large), settings):
             assert type(event).__name__ != "Failed", event
 

@@ -24,9 +24,11 @@ import torch
 from _clips import clip
 from _report import ROOT, machine
 
-from upframe.engine.job import QUEUE, Settings, upscale_files
 from upframe.engine.size import parse_size
 from upframe.engine.timeline import Stage, StageSpan, Timeline
+from upframe.jobs.batch import upscale_files
+from upframe.jobs.options import FileOptions, RunOptions, UpscaleOptions, VideoOptions
+from upframe.jobs.videos import QUEUE
 
 LEFT, WIDTH, RIGHT = 128, 800, 150
 LANE, GAP, CHART = 26, 8, 44
@@ -94,7 +96,9 @@ def watch(source: Path, model: str) -> Run:
     timeline = Timeline()
     started = time.perf_counter()
     with watched_processors(started) as processors:
-        settings = Settings(model=model, device="cpu", overwrite=True, timeline=timeline)
+        settings = UpscaleOptions(
+            RunOptions(model=model, device="cpu"), video=VideoOptions(timeline=timeline), files=FileOptions(overwrite=True)
+        )
         for event in upscale_files([str(source)], str(source.with_name("large.mp4")), settings):
             assert type(event).__name__ != "Failed", event
     seconds = time.perf_counter() - started

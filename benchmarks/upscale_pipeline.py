@@ -22,9 +22,10 @@ from _report import write
 
 from upframe import Upscaler
 from upframe.engine.cuts import no_cuts
-from upframe.engine.job import Settings, upscale_files
 from upframe.engine.size import Target
 from upframe.engine.videos import FrameUpscaler
+from upframe.jobs.batch import upscale_files
+from upframe.jobs.options import FileOptions, RunOptions, UpscaleOptions
 from upframe.media.video.info import RawFrame
 from upframe.media.video.reader import VideoReader
 from upframe.media.video.writer import VideoWriter
@@ -73,7 +74,7 @@ class Stages:
 
 def upscale(source: Path, folder: Path) -> None:
     """The command's work, in this program."""
-    settings = Settings(model=MODEL, device="cpu", overwrite=True)
+    settings = UpscaleOptions(RunOptions(model=MODEL, device="cpu"), files=FileOptions(overwrite=True))
     for event in upscale_files([str(source)], str(folder / "whole.mp4"), settings):
         assert type(event).__name__ != "Failed", event
 
@@ -149,8 +150,10 @@ def growth(folder: Path) -> dict[str, object]:
 def peak_memory(source: Path, output: Path) -> int:
     """Megabytes at most of a program that upscales a clip, as Linux counts them."""
     code = (
-        "import sys; from upframe.engine.job import Settings, upscale_files\n"
-        "list(upscale_files([sys.argv[1]], sys.argv[2], Settings(model=sys.argv[3], device='cpu', overwrite=True)))\n"
+        "import sys; from upframe.jobs.batch import upscale_files\n"
+        "from upframe.jobs.options import FileOptions, RunOptions, UpscaleOptions\n"
+        "options = UpscaleOptions(RunOptions(model=sys.argv[3], device='cpu'), files=FileOptions(overwrite=True))\n"
+        "list(upscale_files([sys.argv[1]], sys.argv[2], options))\n"
         "print(next(line.split()[1] for line in open('/proc/self/status') if line.startswith('VmHWM')))"
     )
     done = subprocess.run([sys.executable, "-c", code, source, output, MODEL], capture_output=True, text=True, check=True)

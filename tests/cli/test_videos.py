@@ -254,8 +254,9 @@ def test_a_full_disk_says_how_much_is_free(upframe: Command, tmp_path: Path) -> 
 @pytest.mark.skipif(sys.platform != "linux", reason="reads the peak of memory as Linux counts it")
 def test_memory_does_not_grow_with_the_length_of_the_video(tmp_path: Path) -> None:
     code = (
-        "import sys; from upframe.engine.job import Settings, upscale_files\n"
-        "list(upscale_files([sys.argv[1]], sys.argv[2], Settings(device='cpu')))\n"
+        "import sys; from upframe.jobs.batch import upscale_files\n"
+        "from upframe.jobs.options import RunOptions, UpscaleOptions\n"
+        "list(upscale_files([sys.argv[1]], sys.argv[2], UpscaleOptions(RunOptions(device='cpu'))))\n"
         "print(next(line.split()[1] for line in open('/proc/self/status') if line.startswith('VmHWM')))"
     )
     peaks = []

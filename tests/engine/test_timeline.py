@@ -11,8 +11,9 @@ import numpy as np
 import pytest
 
 from upframe.engine.events import Finished
-from upframe.engine.job import Settings, upscale_files
 from upframe.engine.timeline import StageSpan, Timeline
+from upframe.jobs.batch import upscale_files
+from upframe.jobs.options import FileOptions, RunOptions, UpscaleOptions, VideoOptions
 
 FRAMES = 5
 
@@ -37,9 +38,13 @@ def spans_of(timeline: Timeline, stage: str) -> list[StageSpan]:
 @pytest.mark.parametrize("as_images", [False, True], ids=["video", "images"])
 def test_every_frame_is_seen_in_every_stage_one_stage_after_the_other(video: Path, tmp_path: Path, as_images: bool) -> None:
     timeline = Timeline()
-    settings = Settings(model="bicubic-x2", device="cpu", timeline=timeline, frames=tmp_path / "images" if as_images else None)
+    options = UpscaleOptions(
+        RunOptions(model="bicubic-x2", device="cpu"),
+        video=VideoOptions(timeline=timeline),
+        files=FileOptions(frames=tmp_path / "images" if as_images else None),
+    )
     started = time.perf_counter()
-    happened = list(upscale_files([str(video)], None if as_images else str(tmp_path / "large.mkv"), settings))
+    happened = list(upscale_files([str(video)], None if as_images else str(tmp_path / "large.mkv"), options))
     ended = time.perf_counter()
     assert isinstance(happened[-1], Finished)
     lanes = [spans_of(timeline, stage) for stage in ("read", "convert", "network", "convert back", "write")]
@@ -52,8 +57,8 @@ def test_every_frame_is_seen_in_every_stage_one_stage_after_the_other(video: Pat
 
 def test_a_stage_takes_one_frame_at_a_time(video: Path, tmp_path: Path) -> None:
     timeline = Timeline()
-    settings = Settings(model="bicubic-x2", device="cpu", timeline=timeline)
-    list(upscale_files([str(video)], str(tmp_path / "large.mkv"), settings))
+    options = UpscaleOptions(RunOptions(model="bicubic-x2", device="cpu"), video=VideoOptions(timeline=timeline))
+    list(upscale_files([str(video)], str(tmp_path / "large.mkv"), options))
     for stage in ("read", "convert", "network", "convert back", "write"):
         moments = [moment for span in spans_of(timeline, stage) for moment in (span.started, span.ended)]
         assert moments == sorted(moments)

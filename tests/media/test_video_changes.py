@@ -19,8 +19,9 @@ from numpy.typing import NDArray
 from tests.media.video_fixtures import HEIGHT, WIDTH, Sound, Video, describe, steady
 
 from upframe.engine.events import Failed, Note
-from upframe.engine.job import Settings, upscale_files
 from upframe.engine.size import Target
+from upframe.jobs.batch import upscale_files
+from upframe.jobs.options import FileOptions, RunOptions, UpscaleOptions, VideoOptions
 from upframe.media.image.file import read_image
 from upframe.media.video.changes import FieldOrder, SequenceHeaders
 from upframe.media.video.encoders import EncoderSettings
@@ -67,8 +68,10 @@ def joined(path: Path, *parts: Video) -> Path:
 def upscaled(source: Path, target: Path, **settings: Any) -> list[str]:
     """Upscale twofold; returns the notes."""
     notes = []
-    chosen = Settings(model="bicubic", target=Target(scale=2), threads=1, encoder=_LOSSLESS, **settings)
-    for event in upscale_files([str(source)], None if chosen.frames else str(target), chosen):
+    frames = settings.pop("frames", None)
+    run = RunOptions(model="bicubic", target=Target(scale=2), threads=1)
+    options = UpscaleOptions(run, video=VideoOptions(_LOSSLESS, **settings), files=FileOptions(frames))
+    for event in upscale_files([str(source)], None if frames else str(target), options):
         assert not isinstance(event, Failed), event.message
         notes += [event.text] if isinstance(event, Note) else []
     return notes

@@ -14,8 +14,9 @@ from tests.media.video_fixtures import FoundStream, describe, samples
 from tests.media.video_zoo import FRAMES, zoo
 
 from upframe.engine.events import Failed
-from upframe.engine.job import Settings, upscale_files
 from upframe.engine.size import Target
+from upframe.jobs.batch import upscale_files
+from upframe.jobs.options import RunOptions, UpscaleOptions, VideoOptions
 from upframe.media.video.encoders import EncoderSettings
 
 _LOST = ("wma",)
@@ -31,8 +32,9 @@ MILLISECONDS = (".mkv", ".webm", ".flv")
 def upscaled(zoo_folder: Path, tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
     """The results of one command for the whole zoo, by the names of their sources."""
     folder = tmp_path_factory.mktemp("upscaled")
-    settings = Settings(model="bicubic", target=Target(scale=2), threads=1, encoder=EncoderSettings(threads=1))
-    failures = [event for event in upscale_files([str(zoo_folder)], f"{folder}/", settings) if isinstance(event, Failed)]
+    run = RunOptions(model="bicubic", target=Target(scale=2), threads=1)
+    options = UpscaleOptions(run, video=VideoOptions(EncoderSettings(threads=1)))
+    failures = [event for event in upscale_files([str(zoo_folder)], f"{folder}/", options) if isinstance(event, Failed)]
     assert [failure.message for failure in failures] == []
     results = {path.stem: path for path in folder.iterdir()}
     assert {Path(name).stem for name in zoo()} - set(results) == set()

@@ -58,6 +58,28 @@ def upscale(
         typer.Option("--size", metavar="WxH|same", help="An exact size, or the size of the input, instead of --scale."),
     ] = None,
     overwrite: Overwrite = False,
+    skip_existing: Annotated[
+        bool, typer.Option("--skip-existing", help="Leave out inputs whose results are there already, and list them.")
+    ] = False,
+    resume: Annotated[
+        bool | None,
+        typer.Option(
+            "--resume/--restart",
+            help="Go on where an earlier run was ended, keeping what it has made; or throw that away.",
+            show_default=False,
+            rich_help_panel=RUNNING,
+        ),
+    ] = None,
+    devices: Annotated[
+        str | None,
+        typer.Option(
+            "--devices",
+            metavar="auto|A,B,...",
+            help="Make the segments of a video in a process for each device: cuda:0,cuda:1 or cpu*2; auto: every GPU.",
+            show_default=False,
+            rich_help_panel=RUNNING,
+        ),
+    ] = None,
     allow_truncated: Annotated[
         bool, typer.Option("--allow-truncated", help="Keep what can be read of a damaged input instead of refusing it.")
     ] = False,
@@ -212,37 +234,40 @@ def upscale(
     with one_line(debug=debug):
         with loading():
             from upframe.cli.report import reporter
-            from upframe.engine.job import Settings, upscale_files
             from upframe.engine.size import parse_target
+            from upframe.jobs.batch import upscale_files
+            from upframe.jobs.options import (
+                FileOptions,
+                ImageOptions,
+                JobOptions,
+                RunOptions,
+                UpscaleOptions,
+                VideoOptions,
+            )
             from upframe.media.video.encoders import EncoderSettings
 
-        settings = Settings(
-            model=model,
-            target=parse_target(scale, size),
-            device=device,
-            precision=precision,
-            backend=backend,
-            tile="auto" if tile == "auto" else int(tile),
-            sampling=sampling,
-            cuts=cuts,
-            threads=threads,
-            compile=compiled,
-            graphs=graphs,
-            encoder=EncoderSettings(codec=codec, crf=crf, preset=preset, pix_fmt=pix_fmt, audio=audio),
-            frames=frames,
-            depth=8 if depth == 8 else 16 if depth == 16 else None,
-            quality=quality,
-            layer=layer,
-            overwrite=overwrite,
-            allow_truncated=allow_truncated,
-            clock=clock,
-            max_pixels=max_pixels,
-            debug=debug,
-            size_change=size_change,
+        options = UpscaleOptions(
+            RunOptions(
+                model=model,
+                target=parse_target(scale, size),
+                device=device,
+                precision=precision,
+                backend=backend,
+                tile="auto" if tile == "auto" else int(tile),
+                sampling=sampling,
+                cuts=cuts,
+                threads=threads,
+                compile=compiled,
+                graphs=graphs,
+            ),
+            ImageOptions(depth=8 if depth == 8 else 16 if depth == 16 else None, quality=quality, layer=layer),
+            VideoOptions(EncoderSettings(codec, crf, preset, pix_fmt, audio), clock=clock, size_change=size_change),
+            FileOptions(frames, overwrite, skip_existing, allow_truncated, max_pixels),
+            JobOptions(resume, devices, debug=debug),
         )
         with reporter(as_json=as_json, quiet=quiet) as report:
             failures = 0
-            with closing(upscale_files(inputs, output, settings)) as happenings:
+            with closing(upscale_files(inputs, output, options)) as happenings:
                 for event in happenings:
                     report(event)
                     failures += type(event).__name__ == "Failed"

@@ -38,12 +38,41 @@ class Started(Event):
 
 @dataclass(frozen=True, slots=True)
 class Progress(Event):
-    """Frames done so far, frames a second, and seconds left where they can be known."""
+    """Frames done so far, frames a second, and seconds left where they can be known.
+
+    job, segment, worker: of a video that is made in segments, the result it becomes, the segment of the last frame, and the
+    device that made it.
+    """
 
     done: int
     frames: int | None
     fps: float
     seconds_left: float | None
+    job: str = ""
+    segment: int | None = None
+    worker: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Planned(Event):
+    """A video is divided. ``job``: the result it becomes. done: segments and frames that an earlier run has made."""
+
+    job: str
+    segments: int
+    frames: int
+    segments_done: int
+    frames_done: int
+
+
+@dataclass(frozen=True, slots=True)
+class SegmentMade(Event):
+    """A segment of a video is whole."""
+
+    job: str
+    segment: int
+    segments: int
+    frames: int
+    worker: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,10 +124,12 @@ class Meter:
 
     WINDOW = 10.0  # seconds
 
-    def __init__(self, name: str, frames: int | None) -> None:
-        self.name, self.frames, self.done = name, frames, 0
+    def __init__(self, name: str, frames: int | None, done: int = 0) -> None:
+        """``done``: frames that an earlier run has made."""
+        self.name, self.frames, self.done = name, frames, done
         self._started = time.monotonic()
-        self._recent: deque[tuple[float, int]] = deque([(self._started, 0)])
+        self._before = done
+        self._recent: deque[tuple[float, int]] = deque([(self._started, done)])
 
     def tick(self) -> Progress:
         """One more frame is done."""
@@ -115,4 +146,5 @@ class Meter:
     def finished(self, output: str) -> Finished:
         """All are done, and the output is whole."""
         seconds = max(time.monotonic() - self._started, 1e-6)
-        return Finished(self.name, output, self.done, round(seconds, 3), round(self.done / seconds, 2))
+        made = self.done - self._before
+        return Finished(self.name, output, self.done, round(seconds, 3), round(made / seconds, 2))

@@ -76,7 +76,7 @@ class FrameUpscaler:
     ) -> None:
         self.upscaler, self.target, self._timeline = upscaler, target, timeline
         self._source, self._result, self._canvas = source, result, canvas
-        self._to_planes = _conversion(*result)
+        self._to_planes = plane_conversion(*result)
         self._transfers = transfers(upscaler.device)
 
     def __call__(self, items: Iterable[Item], cuts: Cuts) -> Iterator[Item]:
@@ -152,7 +152,7 @@ class _Conversion:
         self.transparent = source[0].alpha and result[0].alpha
         self._opaque = result[0].alpha and not source[0].alpha
         self._depth, self._colours = source[0].depth, source[0].planes - source[0].alpha
-        self._from_planes = _conversion(*source)
+        self._from_planes = plane_conversion(*source)
         self._recoloured = conversion(_colorimetry(source[1]), _colorimetry(result[1]))
         self._shape, self._upscaler = shape, upscaler
 
@@ -184,7 +184,7 @@ def _colorimetry(colour: ColourTags) -> Colorimetry:
     return Colorimetry(colour.primaries, colour.transfer)
 
 
-def _conversion(layout: PixelLayout, colour: ColourTags) -> dict[str, Any]:
+def plane_conversion(layout: PixelLayout, colour: ColourTags) -> dict[str, Any]:
     """The arguments of ``planes_to_rgb`` and ``rgb_to_planes`` for a video's planes."""
     return {
         "matrix": colour.matrix,

@@ -98,7 +98,7 @@ class VideoReader:
         self._note, self._noted = on_note, set[str]()
         self._allow_truncated = allow_truncated
         self._lock, self._stepping = threading.Lock(), threading.Lock()  # held to use the container, and to take an item
-        self._closed = False
+        self._closed, self._decodes = False, True
         self._max_pixels, self._threads = max_pixels, threads
         self._unreadable = self._repaired = 0
         self._last_is_repaired = self._ends_early = False
@@ -169,6 +169,11 @@ class VideoReader:
             if isinstance(item, CopiedPacket) and is_still(self.container.streams[item.index])
         }
 
+    def others(self) -> Iterator[CopiedPacket]:
+        """The packets of all other streams, instead of iterating: pictures are passed over, and none is decoded."""
+        self._decodes = False
+        yield from (item for item in self._all_items() if isinstance(item, CopiedPacket))
+
     def _note_once(self, text: str) -> None:
         if text not in self._noted:
             self._noted.add(text)
@@ -206,7 +211,7 @@ class VideoReader:
             self._length.see(packet)
             if packet.stream_index != self._index:
                 yield CopiedPacket(packet.stream_index, packet)
-            elif packet.size and not self._drop(packet):
+            elif packet.size and self._decodes and not self._drop(packet):
                 if self._headers.change(packet):
                     yield from self._decode_packet(None)
                 yield from self._decode_packet(packet)

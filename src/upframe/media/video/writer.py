@@ -71,14 +71,14 @@ class VideoWriter:
         self._durations: dict[int, int] = {}
         self._copied: dict[int, CopiedStream | RepackedSound | EncodedSound] = {}
         self._before_zero: set[int] = set()
-        settings = settings or EncoderSettings()
+        self._source, self._settings = source, settings or EncoderSettings()
         self._container = container = container_for(self.name)
-        self._encoding = choose_encoding(source.info, container, size, settings, self._note_once)
+        self._encoding = choose_encoding(source.info, container, size, self._settings, self._note_once)
         self._shift = beginning_shift(source, container, self._note_once)
         if container.from_zero and (source.info.start_time or 0) + self._shift < 1:
             self._encoding = self._encoding.without_reordering()
         self._aspect = source.info.result_aspect(size)
-        self._begin(source, settings)
+        self._begin()
 
     @property
     def layout(self) -> PixelLayout:
@@ -148,14 +148,8 @@ class VideoWriter:
                 return
             self._open = False
             try:
-                self._mux_images(self._stream.encode(None))
-                for stream in self._copied.values():
-                    self._output.mux(stream.remaining())
-                self._output.close()
-                if self._shape_is_added and self._aspect is not None:
-                    ratio = self._container.format == "matroska"
-                    if not write_display_shape(self.path, self.size, self._aspect, ratio=ratio):
-                        self._note_once(f"the shape of the pixels ({self._aspect}) could not be stored; MP4 keeps it")
+                self._mux_images(self._remaining_images())
+                self._finish()
             except (av.FFmpegError, OSError, ValueError) as error:
                 self._let_go()
                 raise self._error(error) from error
@@ -167,6 +161,20 @@ class VideoWriter:
                 self._open = False
                 self._let_go()
 
+    def _remaining_images(self) -> list[Packet[VideoStream]]:
+        """What the encoder still holds at the end."""
+        return self._stream.encode(None)
+
+    def _finish(self) -> None:
+        """Complete the file, once all frames are written."""
+        for stream in self._copied.values():
+            self._output.mux(stream.remaining())
+        self._output.close()
+        if self._shape_is_added and self._aspect is not None:
+            ratio = self._container.format == "matroska"
+            if not write_display_shape(self.path, self.size, self._aspect, ratio=ratio):
+                self._note_once(f"the shape of the pixels ({self._aspect}) could not be stored; MP4 keeps it")
+
     def _let_go(self) -> None:
         with suppress(av.FFmpegError, OSError, ValueError):  # the file is to be thrown away
             self._output.close()
@@ -176,16 +184,15 @@ class VideoWriter:
             self._noted.add(text)
             self._note(text)
 
-    def _begin(self, source: VideoReader, settings: EncoderSettings) -> None:
+    def _begin(self) -> None:
         """Open the file and everything in it, so that what cannot work fails now."""
-        if self._encoding.word == "av1":
-            os.environ.setdefault("SVT_LOG", "0")  # SVT-AV1 prints to standard error by itself; 0: only what is fatal
+        source = self._source
         try:
             self._output = av.open(
                 f"file:{self.path}",
                 "w",
                 format=self._container.format,
-                container_options=_container_options(source, self._container, self.name, self._note_once),
+                container_options=self._container_options(),
                 metadata_errors="surrogateescape",
             )
             self._open = True
@@ -194,7 +201,7 @@ class VideoWriter:
                 self._output.metadata.update(service_metadata(source.path, source.stream.id, self._container, self._note_once))
             if self._container.chapters:
                 self._output.set_chapters(source.container.chapters())
-            self._stream = self._add_streams(source, settings)
+            self._stream = self._add_streams()
             self._output.start_encoding()
         except (av.FFmpegError, OSError, ValueError) as error:
             self.abort()
@@ -203,13 +210,17 @@ class VideoWriter:
             self.abort()
             raise
 
-    def _add_streams(self, source: VideoReader, settings: EncoderSettings) -> VideoStream:
+    def _container_options(self) -> dict[str, str]:
+        return _container_options(self._source, self._container, self.name, self._note_once)
+
+    def _add_streams(self) -> VideoStream:
         """All streams, in the order of the source; returns that of the images."""
-        plans = plan_streams(source.info, source.container, self._container, self._note_once, settings.audio)
+        source = self._source
+        plans = plan_streams(source.info, source.container, self._container, self._note_once, self._settings.audio)
         earlier = [plan for plan in plans if plan.info.index < source.info.video_index]
         for plan in earlier:
             self._add_other(plan, source)
-        stream = self._add_images(source, settings)
+        stream = self._add_images()
         for plan in plans[len(earlier) :]:
             self._add_other(plan, source)
         return stream
@@ -231,8 +242,10 @@ class VideoWriter:
                 name = original.metadata.get("filename", f"cover.{suffix}")
                 self._output.add_attachment(name, original.metadata.get("mimetype", f"image/{mime}"), data)
 
-    def _add_images(self, source: VideoReader, settings: EncoderSettings) -> VideoStream:
+    def _add_images(self) -> VideoStream:
         info, encoding = self._info, self._encoding
+        if encoding.word == "av1":
+            os.environ.setdefault("SVT_LOG", "0")  # SVT-AV1 prints to standard error by itself; 0: only what is fatal
         rate = (info.average_rate or _RATE).limit_denominator(1001000)
         stream = self._output.add_stream(encoding.codec, rate=rate, options=dict(encoding.options))
         assert isinstance(stream, VideoStream)
@@ -245,7 +258,7 @@ class VideoWriter:
         if self._aspect is not None:
             context.sample_aspect_ratio = self._aspect
         context.thread_type = "AUTO"  # by frame where it can: slices of a frame cost quality in H.264
-        context.thread_count = settings.threads or 0
+        context.thread_count = self._settings.threads or 0
         context.flags |= Flags.frame_duration
         if encoding.word == "x265" and self._container.format in ("mp4", "mov"):
             context.codec_tag = "hvc1"  # the form that Apple's players accept
@@ -256,7 +269,7 @@ class VideoWriter:
                 self._note_once(
                     f"the rotation by {info.rotation} degrees is not kept: {self._container.name} cannot hold it; .mkv can"
                 )
-        original = source.stream
+        original = self._source.stream
         stream.disposition = original.disposition
         stream.metadata.update(kept_metadata(original.metadata, images_changed=True))
         if self._shape_is_added:
@@ -287,7 +300,11 @@ class VideoWriter:
         for packet in packets:
             if packet.pts is not None:
                 packet.duration = self._durations.pop(packet.pts, packet.duration)
-            self._output.mux(packet)
+            self._put(packet)
+
+    def _put(self, packet: Packet[VideoStream]) -> None:
+        """Write an encoded frame."""
+        self._output.mux(packet)
 
     def _check_precision(self, frame: RawFrame) -> None:
         tick = self._container.tick

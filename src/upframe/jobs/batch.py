@@ -1,0 +1,117 @@
+"""A command's worth of work: inputs found, models loaded once, each input upscaled and written whole, events reported."""
+
+from __future__ import annotations
+
+from collections.abc import Generator, Iterator, Sequence
+from dataclasses import replace
+from pathlib import Path
+from typing import Protocol
+
+import torch
+
+from upframe.engine import events
+from upframe.engine.events import Event
+from upframe.errors import UpframeError, as_upframe_error
+from upframe.jobs.images import ImageJob, SequenceJob
+from upframe.jobs.journal import Journal, job_folder
+from upframe.jobs.loaded import LoadedModels
+from upframe.jobs.options import UpscaleOptions
+from upframe.jobs.segmented import LONG, SegmentedVideoJob
+from upframe.jobs.videos import VideoJob
+from upframe.media.files import FoundInputs, Input, SkippedFile, search_inputs
+from upframe.media.naming import PlannedOutput, may_be_several, plan_outputs, results_folder
+from upframe.media.video.probe import open_video
+
+
+class InputJob(Protocol):
+    """The work on one input."""
+
+    def run(self) -> Iterator[Event]:
+        """Do it, and tell what happens. Raises UpframeError."""
+
+
+def upscale_files(arguments: Sequence[str], output: str | None, options: UpscaleOptions) -> Generator[Event, None, None]:
+    """Upscale everything the arguments name, one input after the other, and tell what happens.
+
+    An input that fails, or an argument that names nothing, is reported as Failed, and the next one follows; at the end Summary
+    says what failed and what the folders held besides. What is wrong with the command as a whole (no such model or device, one
+    name for several results) is raised as UpframeError before anything is written.
+    """
+    if options.run.threads is not None:
+        torch.set_num_threads(options.run.threads)
+    if options.job.resume:  # what an earlier run has finished is there, and is not an error then
+        options = replace(options, files=replace(options.files, skip_existing=True))
+    found = search_inputs(arguments, results=options.files.frames or results_folder(arguments, output))
+    if not found.inputs and len(found.refused) == 1:
+        raise found.refused[0][1]
+    if found.inputs:
+        yield from _upscale_all(found, arguments, output, options)
+    else:
+        yield from (events.Failed(name, str(error)) for name, error in found.refused)
+
+
+def _upscale_all(found: FoundInputs, arguments: Sequence[str], output: str | None, options: UpscaleOptions) -> Iterator[Event]:
+    models = LoadedModels(options.run)
+    label = models.label()
+    found = found.without_results(label)
+    if models.is_for_video:
+        found = found.with_clips()
+    several = may_be_several(arguments)
+    plans = plan_outputs(found, output, label=label, several=several, frames=options.files.frames)
+    if options.files.skip_existing:
+        plans = _without_existing(plans, found)
+    failures = [events.Failed(name, str(error)) for name, error in found.refused]
+    yield from failures
+    for plan in plans:
+        try:
+            if plan.refusal is not None:
+                raise plan.refusal
+            if plan.note:
+                models.note(plan.note)
+            yield from choose_job(plan, models, options).run()
+        except Exception as error:  # one bad input, or a fault of ours, does not end the others
+            if options.job.debug and not isinstance(error, UpframeError):
+                raise
+            yield from models.notes_on(plan.item)
+            failures.append(events.Failed(str(plan.item.path), str(as_upframe_error(error, plan.item.path))))
+            yield failures[-1]
+    yield from events.summary_of(len(plans) + len(found.refused), failures, found)
+
+
+def choose_job(plan: PlannedOutput, models: LoadedModels, options: UpscaleOptions) -> InputJob:
+    """What does the work on an input: an image, numbered images, or a video, in one breath or in segments."""
+    item, target = plan.item, plan.target
+    if item.names is not None:
+        return SequenceJob(item, item.names, target, models, options)
+    if isinstance(target, Path) and item.kind == "image":
+        return ImageJob(item, target, models, options)
+    if isinstance(target, Path) and _is_segmented(item, target, options):
+        return SegmentedVideoJob(item, target, models, options)
+    return VideoJob(item, target, models, options)
+
+
+def _is_segmented(item: Input, target: Path, options: UpscaleOptions) -> bool:
+    """Whether a video is made in segments: where that is asked for, where it has been begun, and where it is long."""
+    job = options.job
+    if job.segmented is not None:
+        return job.segmented
+    if job.resume is not None or job.devices is not None or Journal(job_folder(target)).exists:
+        return True
+    with open_video(item.path) as container:
+        return (container.duration or 0) / 1_000_000 >= LONG
+
+
+def _without_existing(plans: list[PlannedOutput], found: FoundInputs) -> list[PlannedOutput]:
+    """The plans whose results are not there yet; what is left out is listed among what was found.
+
+    A video whose job is not finished is not left out.
+    """
+    kept = []
+    for plan in plans:
+        target = plan.target
+        is_there = isinstance(target, Path) and plan.refusal is None and target.exists()
+        if is_there and not (isinstance(target, Path) and Journal(job_folder(target)).exists):
+            found.passed_over.append(SkippedFile(plan.item.path, f"its result is there already ({target})"))
+        else:
+            kept.append(plan)
+    return kept

@@ -1,0 +1,205 @@
+"""The work of a segment: its frames decoded, upscaled and encoded into a part file."""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import ExitStack, closing, suppress
+from dataclasses import dataclass, replace
+from pathlib import Path
+from tempfile import TemporaryDirectory
+
+import torch
+
+from upframe.engine.cuts import ListedCuts
+from upframe.engine.pipeline import overlap
+from upframe.engine.upscaler import Upscaler
+from upframe.engine.videos import FrameUpscaler, VideoCanvas
+from upframe.jobs.excerpt import FrameSource
+from upframe.jobs.journal import Part, describe_part, part_file
+from upframe.jobs.loaded import LoadedModels
+from upframe.jobs.options import FileOptions, RunOptions, VideoOptions
+from upframe.jobs.segments import Reach, Segment
+from upframe.jobs.videos import QUEUE, open_reader
+from upframe.media.video.info import CopiedPacket, RawFrame, no_notes
+from upframe.media.video.parts import PartWriter
+from upframe.media.video.reader import VideoReader
+
+
+@dataclass(frozen=True, slots=True)
+class VideoTask:
+    """What all parts of a video share: everything that decides their bytes. Plain values, which travel to another process.
+
+    name: the result's, whose suffix says what container it is for. size: (height, width) of the result. threads: of the
+    processor, for the network; those of the encoder are in ``video.encoder``.
+    """
+
+    name: str
+    size: tuple[int, int]
+    run: RunOptions
+    video: VideoOptions
+    files: FileOptions
+    reach: Reach
+    threads: int
+
+
+@dataclass(frozen=True, slots=True)
+class FrameMade:
+    """One more frame of a segment is encoded."""
+
+    segment: int
+
+
+class PartMaker:
+    """Makes one part after the other; the video and the model stay open between them.
+
+    Closing it ends the work from any thread. Raises UpframeError as reading, upscaling and writing do.
+    """
+
+    def __init__(self, task: VideoTask, source: Path, models: LoadedModels | None = None) -> None:
+        self._task, self._source = task, source
+        torch.set_num_threads(task.threads)
+        self._models = models or LoadedModels(task.run)
+        self._described = self._open_reader()  # for what the encoder takes from the video, while the other goes to and fro
+        self._frames = FrameSource(self._open_reader, task.reach.past + task.reach.step + task.reach.future)
+
+    @property
+    def device(self) -> str:
+        """Where its model runs."""
+        info = self._described.info
+        return str(self._models.upscaler(info.height, info.width).device)
+
+    def close(self) -> None:
+        self._frames.close()
+        self._described.close()
+
+    def make(self, segments: Iterable[Segment], place: Callable[[Segment], Path]) -> Iterator[FrameMade | Part]:
+        """Make the parts of segments in turn, each at its ``place``, and tell of each frame and each part that is whole.
+
+        All is one stream of frames: while the encoder ends one part, the network is in the next.
+        """
+        info = self._described.info
+        upscaler = self._models.upscaler(info.height, info.width)
+        sink = _PartSink(self._task, self._described, place)
+        upscale = self._upscaling(upscaler)
+
+        def read() -> Iterator[_Item]:
+            for segment in segments:
+                yield segment
+                yield from self._frames.frames(segment.begin, segment.end)
+                yield None
+
+        def stage(items: Iterable[_Item]) -> Iterator[_Item]:
+            coming = iter(items)
+            for segment in coming:
+                assert isinstance(segment, Segment)
+                yield segment
+                frames = _until_none(coming)
+                with closing(upscale(frames, _cuts_of(segment))) as upscaled:
+                    yield from _own(segment, upscaled)
+                for _ in frames:  # those that were looked at ahead, and are not needed after all
+                    pass
+                yield None
+
+        current = -1
+        try:
+            with closing(overlap(read(), stage, sink, capacity=QUEUE)) as results:
+                for result in results:
+                    yield from sink.made()
+                    if isinstance(result, Segment):
+                        current = result.index
+                    elif isinstance(result, RawFrame):
+                        yield FrameMade(current)
+            yield from sink.made()
+        finally:
+            sink.abort()
+
+    def _upscaling(self, upscaler: Upscaler) -> FrameUpscaler:
+        """From the frames of the video to those that the encoder takes: one that is opened for this alone tells which."""
+        info, task = self._described.info, self._task
+        with TemporaryDirectory() as folder:
+            trial = part_writer(task, self._described, Path(folder, "trial"))
+            trial.abort()
+        kinds = (info.layout, info.colour), (trial.layout, trial.colour)
+        return FrameUpscaler(upscaler, task.run.target, *kinds, canvas=VideoCanvas(task.size, info.kind))
+
+    def _open_reader(self) -> VideoReader:
+        return open_reader(self._source, self._task.video, replace(self._task.files, allow_truncated=True), no_notes)
+
+
+def make_part(task: VideoTask, segment: Segment, source: Path, place: Path) -> Part:
+    """Make the part of one segment by itself, as PartMaker makes it among others: the same bytes."""
+    maker = PartMaker(task, source)
+    try:
+        [part] = [made for made in maker.make([segment], lambda _: place) if isinstance(made, Part)]
+    finally:
+        maker.close()
+    return part
+
+
+_Item = Segment | RawFrame | None
+"""What passes through the work: a segment, its frames, and None at its end."""
+
+
+class _PartSink:
+    """Writes the frames that follow a segment into its part. Called in the thread of the encoders."""
+
+    def __init__(self, task: VideoTask, source: VideoReader, place: Callable[[Segment], Path]) -> None:
+        self._task, self._source, self._place = task, source, place
+        self._made: deque[Part] = deque()
+        self._open = ExitStack()
+        self._segment: Segment | None = None
+        self._writer: PartWriter | None = None
+
+    def __call__(self, item: _Item) -> None:
+        if isinstance(item, Segment):
+            self._segment = item
+            temporary = self._open.enter_context(part_file(self._place(item)))
+            self._writer = self._open.enter_context(part_writer(self._task, self._source, temporary))
+        elif item is None:
+            assert self._segment is not None
+            self._open.close()  # the part is complete, and then under its name
+            self._made.append(describe_part(self._segment, self._place(self._segment)))
+        else:
+            assert self._writer is not None
+            self._writer.write(item)
+
+    def made(self) -> Iterator[Part]:
+        """The parts that are whole since the last time."""
+        while self._made:
+            yield self._made.popleft()
+
+    def abort(self) -> None:
+        """Throw away the part that is not finished, if there is one."""
+        with suppress(_Aborted), self._open:
+            raise _Aborted
+
+
+class _Aborted(Exception):
+    """Why a part is thrown away: never seen outside."""
+
+
+def _cuts_of(segment: Segment) -> ListedCuts:
+    return ListedCuts(frozenset(cut - segment.begin for cut in segment.cuts))
+
+
+def _own(segment: Segment, results: Iterator[RawFrame | CopiedPacket]) -> Iterator[RawFrame]:
+    """The frames of a segment; of those before and after it, the results are dropped."""
+    for result in results:
+        if isinstance(result, RawFrame) and segment.first <= result.index < segment.stop:
+            yield result
+            if result.index == segment.stop - 1:
+                return  # without the work that is still owed of the frames after it
+
+
+def part_writer(task: VideoTask, source: VideoReader, path: Path) -> PartWriter:
+    """The encoder of a part that is written to ``path``. Raises OutputError as VideoWriter does."""
+    return PartWriter(path, source, task.size, task.video.encoder, name=Path(task.name))
+
+
+def _until_none(items: Iterator[_Item]) -> Iterator[RawFrame]:
+    for item in items:
+        if item is None:
+            return
+        assert isinstance(item, RawFrame)
+        yield item

@@ -1,0 +1,89 @@
+"""What a user asks for, in groups that go unchanged from the command line to the engine. None leaves a choice to the input."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Literal
+
+from upframe.engine.size import Target
+from upframe.engine.timeline import Timeline
+from upframe.export import Backend
+from upframe.media.video.clock import ClockMode
+from upframe.media.video.encoders import EncoderSettings
+from upframe.ops.sampling import Sampling
+from upframe.runtime.device import Precision
+
+
+@dataclass(frozen=True, slots=True)
+class RunOptions:
+    """Which model runs, where and how."""
+
+    model: str | None = None
+    target: Target = field(default_factory=Target)
+    device: str = "auto"
+    precision: Precision = "auto"
+    backend: Backend | None = None
+    tile: int | Literal["auto"] = "auto"
+    sampling: Sampling = "centre"
+    cuts: str = "auto"
+    threads: int | None = None
+    compile: bool = False
+    graphs: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class ImageOptions:
+    """How images are read and written."""
+
+    depth: Literal[8, 16] | None = None
+    quality: int | None = None
+    layer: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class VideoOptions:
+    """How videos are read and written. ``timeline``: where the stages of one are timed."""
+
+    encoder: EncoderSettings = field(default_factory=EncoderSettings)
+    clock: ClockMode = "join"
+    size_change: Literal["fit", "stop"] = "fit"
+    timeline: Timeline | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class FileOptions:
+    """Which files are read and written. ``frames``: a folder for the frames of videos, as numbered images."""
+
+    frames: Path | None = None
+    overwrite: bool = False
+    skip_existing: bool = False
+    allow_truncated: bool = False
+    max_pixels: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class JobOptions:
+    """How a video is made in segments.
+
+    ``resume``: go on with what an earlier run has left, True; throw it away, False; None: a job that is there already is an
+    error that says so. ``devices``: one worker for each, ``auto``, ``cuda:0,cuda:1`` or ``cpu*2``; None is this process alone.
+    ``segmented``: whether a video is made in segments at all; None leaves it to its length. ``debug``: a fault of Upframe
+    itself is raised, and not reported as of the input.
+    """
+
+    resume: bool | None = None
+    devices: str | None = None
+    segmented: bool | None = None
+    debug: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class UpscaleOptions:
+    """All of it."""
+
+    run: RunOptions = field(default_factory=RunOptions)
+    image: ImageOptions = field(default_factory=ImageOptions)
+    video: VideoOptions = field(default_factory=VideoOptions)
+    files: FileOptions = field(default_factory=FileOptions)
+    job: JobOptions = field(default_factory=JobOptions)
