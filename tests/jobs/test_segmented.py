@@ -85,7 +85,7 @@ def test_a_changed_setting_or_input_is_said_and_starts_again_only_when_asked(sou
     target, options = tmp_path / "a.mkv", UpscaleOptions(RUN)
     stop_after(1, source, target, options)
     other = replace(options, video=VideoOptions(EncoderSettings(crf=30)))
-    assert "crf is 30.0, and was not set" in of(Failed, run(source, target, other, resume=True))[0].message
+    assert "crf is 30, and was not set" in of(Failed, run(source, target, other, resume=True))[0].message
     assert read_journal(job_folder(target)).parts.keys() == {0}
     assert of(Failed, run(source, target, other, resume=False)) == []
     assert len(describe(target).times) == 90

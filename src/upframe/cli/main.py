@@ -16,6 +16,7 @@ from upframe.cli import (
     degrade,
     evaluate,
     export,
+    jobs,
     models,
     monitor,
     pack,
@@ -69,7 +70,7 @@ app = typer.Typer(
     context_settings={"help_option_names": ["-h", "--help"]},
     pretty_exceptions_enable=False,
 )
-app.command(name="upscale")(upscale.upscale)
+app.command(name="upscale", cls=upscale.UpscaleCommand)(upscale.upscale)
 app.command(name="profile")(profile.profile)
 app.command(name="export")(export.export)
 app.command(name="train")(train.train)
@@ -82,6 +83,7 @@ app.command(name="check-frames")(check_frames.check_frames)
 app.command(name="render")(render.render)
 app.command(name="play")(play.play)
 app.add_typer(models.app, name="models")
+app.add_typer(jobs.app, name="jobs")
 app.add_typer(data.app, name="data")
 
 

@@ -47,6 +47,10 @@ def _show(screen: Terminal, event: Event) -> None:
             before, after = "x".join(map(str, event.size)), "x".join(map(str, event.output_size))
             screen.say(f"[bold]{name}[/]  {before} -> {after}  {event.model} on {event.device}")
             screen.begin(name, event.frames)
+        case events.Planned():
+            kept = f", {event.segments_done} of them from an earlier run" if event.segments_done else ""
+            screen.say(f"  {event.segments} segments{kept}")
+            screen.begin(escape(event.input), event.frames)
         case events.Progress():
             screen.move(event.done, event.frames, fps=event.fps)
         case events.Note():

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import re
 from contextlib import closing
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal
 
 import typer
+from typer.core import TyperCommand
 
 from upframe.cli.errors import FAILED, one_line
 from upframe.cli.loading import loading
@@ -25,7 +27,18 @@ from upframe.cli.options import (
 )
 
 AudioChoice = Literal["auto", "copy", "aac", "opus", "pcm"]
+_TIME = re.compile(r"[0-9:.]+")
 VIDEO, IMAGES = "Video output", "Image output"
+
+
+class UpscaleCommand(TyperCommand):
+    """``--preview`` may have a time after it, or none."""
+
+    def parse_args(self, ctx: Any, args: list[str]) -> list[str]:
+        for place, word in enumerate(args):
+            if word == "--preview" and not _TIME.fullmatch(args[place + 1] if place + 1 < len(args) else ""):
+                args = [*args[:place], "--preview=0", *args[place + 1 :]]
+        return super().parse_args(ctx, args)
 
 
 def upscale(
@@ -107,6 +120,20 @@ def upscale(
     sampling: Sampled = "centre",
     cuts: Cuts = "auto",
     threads: Threads = None,
+    preview: Annotated[
+        str | None,
+        typer.Option(
+            "--preview",
+            metavar="[TIME]",
+            help="Make five seconds of each video alone, from the start or from a time such as 12:30, as NAME-x2-preview.",
+            show_default=False,
+            rich_help_panel=VIDEO,
+        ),
+    ] = None,
+    watch: Annotated[
+        bool,
+        typer.Option("--watch", help="Do what is in a folder, and what comes into it, until Ctrl-C.", rich_help_panel=RUNNING),
+    ] = False,
     compiled: Annotated[
         bool,
         typer.Option(
@@ -231,11 +258,14 @@ def upscale(
     if frames is not None and output is not None:
         raise typer.BadParameter("give either --frames or --output", param_hint="--frames")
 
+    if watch and not (len(inputs) == 1 and Path(inputs[0]).is_dir()):
+        raise typer.BadParameter("give one folder to watch", param_hint="--watch")
+
     with one_line(debug=debug):
         with loading():
             from upframe.cli.report import reporter
             from upframe.engine.size import parse_target
-            from upframe.jobs.batch import upscale_files
+            from upframe.jobs.batch import upscale_files, watch_folder
             from upframe.jobs.options import (
                 FileOptions,
                 ImageOptions,
@@ -244,6 +274,7 @@ def upscale(
                 UpscaleOptions,
                 VideoOptions,
             )
+            from upframe.jobs.preview import VideoExcerpt, parse_time
             from upframe.media.video.encoders import EncoderSettings
 
         options = UpscaleOptions(
@@ -261,13 +292,19 @@ def upscale(
                 graphs=graphs,
             ),
             ImageOptions(depth=8 if depth == 8 else 16 if depth == 16 else None, quality=quality, layer=layer),
-            VideoOptions(EncoderSettings(codec, crf, preset, pix_fmt, audio), clock=clock, size_change=size_change),
+            VideoOptions(
+                EncoderSettings(codec, crf, preset, pix_fmt, audio),
+                clock,
+                size_change,
+                None if preview is None else VideoExcerpt(parse_time(preview)),
+            ),
             FileOptions(frames, overwrite, skip_existing, allow_truncated, max_pixels),
             JobOptions(resume, devices, debug=debug),
         )
         with reporter(as_json=as_json, quiet=quiet) as report:
             failures = 0
-            with closing(upscale_files(inputs, output, options)) as happenings:
+            work = watch_folder(inputs[0], output, options) if watch else upscale_files(inputs, output, options)
+            with closing(work) as happenings:
                 for event in happenings:
                     report(event)
                     failures += type(event).__name__ == "Failed"

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Generator, Iterator, Sequence
+import time
+from collections.abc import Callable, Generator, Iterator, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Protocol
@@ -21,6 +22,8 @@ from upframe.jobs.videos import VideoJob
 from upframe.media.files import FoundInputs, Input, SkippedFile, search_inputs
 from upframe.media.naming import PlannedOutput, may_be_several, plan_outputs, results_folder
 from upframe.media.video.probe import open_video
+
+SECONDS_BETWEEN_LOOKS = 2.0  # at a folder that is watched
 
 
 class InputJob(Protocol):
@@ -52,7 +55,7 @@ def upscale_files(arguments: Sequence[str], output: str | None, options: Upscale
 
 def _upscale_all(found: FoundInputs, arguments: Sequence[str], output: str | None, options: UpscaleOptions) -> Iterator[Event]:
     models = LoadedModels(options.run)
-    label = models.label()
+    label = _label(models, options)
     found = found.without_results(label)
     if models.is_for_video:
         found = found.with_clips()
@@ -63,19 +66,62 @@ def _upscale_all(found: FoundInputs, arguments: Sequence[str], output: str | Non
     failures = [events.Failed(name, str(error)) for name, error in found.refused]
     yield from failures
     for plan in plans:
-        try:
-            if plan.refusal is not None:
-                raise plan.refusal
-            if plan.note:
-                models.note(plan.note)
-            yield from choose_job(plan, models, options).run()
-        except Exception as error:  # one bad input, or a fault of ours, does not end the others
-            if options.job.debug and not isinstance(error, UpframeError):
-                raise
-            yield from models.notes_on(plan.item)
-            failures.append(events.Failed(str(plan.item.path), str(as_upframe_error(error, plan.item.path))))
-            yield failures[-1]
+        yield from _run(plan, models, options, failures)
     yield from events.summary_of(len(plans) + len(found.refused), failures, found)
+
+
+def _label(models: LoadedModels, options: UpscaleOptions) -> str:
+    return f"{models.label()}-preview" if options.video.preview else models.label()
+
+
+def _run(plan: PlannedOutput, models: LoadedModels, options: UpscaleOptions, failures: list[events.Failed]) -> Iterator[Event]:
+    """The work on one input; if it fails that is reported, and added to ``failures``."""
+    try:
+        if plan.refusal is not None:
+            raise plan.refusal
+        if plan.note:
+            models.note(plan.note)
+        yield from choose_job(plan, models, options).run()
+    except Exception as error:  # one bad input, or a fault of ours, does not end the others
+        if options.job.debug and not isinstance(error, UpframeError):
+            raise
+        yield from models.notes_on(plan.item)
+        failures.append(events.Failed(str(plan.item.path), str(as_upframe_error(error, plan.item.path))))
+        yield failures[-1]
+
+
+def watch_folder(
+    folder: str, output: str | None, options: UpscaleOptions, wait: Callable[[float], None] = time.sleep
+) -> Generator[Event, None, None]:
+    """Upscale the images and videos in a folder, and those that come into it, until it is closed.
+
+    A file is taken once it has stopped growing: when it is the same in two looks. Results that are there already are left as
+    they are. ``wait``: called between two looks with the seconds to wait.
+    """
+    options = replace(options, files=replace(options.files, skip_existing=True))
+    models = LoadedModels(options.run)
+    label, results = _label(models, options), results_folder([folder], output)
+    before: dict[Path, tuple[int, int]] = {}
+    done: set[Path] = set()
+    while True:
+        found = search_inputs([folder], results=results).without_results(label)
+        now = {item.path: mark for item in found.inputs if (mark := _mark(item.path)) is not None}
+        settled = [item for item in found.inputs if item.path not in done and before.get(item.path) == now.get(item.path, ())]
+        plans = plan_outputs(FoundInputs(settled), output, label=label, several=True, frames=options.files.frames)
+        for plan in _without_existing(plans, found):
+            yield from _run(plan, models, options, [])
+        done.update(item.path for item in settled)
+        before = now
+        wait(SECONDS_BETWEEN_LOOKS)
+
+
+def _mark(path: Path) -> tuple[int, int] | None:
+    """What changes while a file is being written; None where it has gone."""
+    try:
+        status = path.stat()
+    except OSError:
+        return None
+    return status.st_size, status.st_mtime_ns
 
 
 def choose_job(plan: PlannedOutput, models: LoadedModels, options: UpscaleOptions) -> InputJob:
@@ -93,6 +139,8 @@ def choose_job(plan: PlannedOutput, models: LoadedModels, options: UpscaleOption
 def _is_segmented(item: Input, target: Path, options: UpscaleOptions) -> bool:
     """Whether a video is made in segments: where that is asked for, where it has been begun, and where it is long."""
     job = options.job
+    if options.video.preview is not None:
+        return False
     if job.segmented is not None:
         return job.segmented
     if job.resume is not None or job.devices is not None or Journal(job_folder(target)).exists:

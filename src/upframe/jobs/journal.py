@@ -150,10 +150,14 @@ class Journal:
         """What is known of the job, without running it. Raises InputError as ``read_journal`` does."""
         return read_journal(self.folder)
 
+    def lock(self) -> None:
+        """Keep all other processes from the job. Raises OutputError where one is at work on it."""
+        self._lock = self._lock or _locked(self.folder)
+
     def open(self, header: Mapping[str, Any]) -> Record:
         """Begin the job, or go on with it where it has begun: what is known of it then. ``header``: of a job that begins."""
         self.parts_folder.mkdir(parents=True, exist_ok=True)
-        self._lock = _locked(self.folder)
+        self.lock()
         if self.exists:
             self.record = read_journal(self.folder)
             _drop_torn_line(self.folder / "journal")

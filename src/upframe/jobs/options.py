@@ -9,10 +9,11 @@ from typing import Literal
 from upframe.engine.size import Target
 from upframe.engine.timeline import Timeline
 from upframe.export import Backend
+from upframe.jobs.preview import VideoExcerpt
 from upframe.media.video.clock import ClockMode
 from upframe.media.video.encoders import EncoderSettings
 from upframe.ops.sampling import Sampling
-from upframe.runtime.device import Precision
+from upframe.runtime.precision import Precision
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,11 +44,12 @@ class ImageOptions:
 
 @dataclass(frozen=True, slots=True)
 class VideoOptions:
-    """How videos are read and written. ``timeline``: where the stages of one are timed."""
+    """How videos are read and written. ``preview``: only a few seconds of each. ``timeline``: where the stages are timed."""
 
     encoder: EncoderSettings = field(default_factory=EncoderSettings)
     clock: ClockMode = "join"
     size_change: Literal["fit", "stop"] = "fit"
+    preview: VideoExcerpt | None = None
     timeline: Timeline | None = None
 
 

@@ -55,8 +55,9 @@ class VideoJob:
             upscaler = models.upscaler(info.height, info.width)
             upright = isinstance(target, FrameNames)
             shown = info.kind.turn.size(info.height, info.width) if upright else (info.height, info.width)
-            yield models.started(item, target, shown, info.frames)
-            meter = events.Meter(str(item.path), info.frames)
+            yield models.started(item, target, shown, None if options.video.preview else info.frames)
+            frames = None if options.video.preview else info.frames
+            meter = events.Meter(str(item.path), frames)
             size = options.run.target.of(*shown, upscaler.info.scale)
             for _ in self._upscaled(reader, upscaler, VideoCanvas(size, info.kind, upright=upright)):
                 yield from models.notes_on(item)
@@ -81,7 +82,8 @@ class VideoJob:
                 else:
                     writer.copy(item)
 
-            with closing(overlap(reader, stage, write, capacity=QUEUE, timeline=timeline)) as results:
+            items = reader if options.video.preview is None else options.video.preview.of(reader)
+            with closing(overlap(items, stage, write, capacity=QUEUE, timeline=timeline)) as results:
                 for result in results:
                     if isinstance(result, RawFrame):
                         yield result
