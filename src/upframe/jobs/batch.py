@@ -12,7 +12,7 @@ import torch
 
 from upframe.engine import events
 from upframe.engine.events import Event
-from upframe.errors import UpframeError, as_upframe_error
+from upframe.errors import InputError, UpframeError, as_upframe_error
 from upframe.jobs.images import ImageJob, SequenceJob
 from upframe.jobs.journal import Journal, job_folder
 from upframe.jobs.loaded import LoadedModels
@@ -145,8 +145,11 @@ def _is_segmented(item: Input, target: Path, options: UpscaleOptions) -> bool:
         return job.segmented
     if job.resume is not None or job.devices is not None or Journal(job_folder(target)).exists:
         return True
-    with open_video(item.path) as container:
-        return (container.duration or 0) / 1_000_000 >= LONG
+    try:
+        with open_video(item.path) as container:
+            return (container.duration or 0) / 1_000_000 >= LONG
+    except InputError:  # the job says it, and more of it
+        return False
 
 
 def _without_existing(plans: list[PlannedOutput], found: FoundInputs) -> list[PlannedOutput]:

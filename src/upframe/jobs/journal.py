@@ -8,6 +8,7 @@ that is entered is whole, and is looked at again before it is used.
 
 from __future__ import annotations
 
+import errno
 import hashlib
 import json
 import os
@@ -161,7 +162,7 @@ class Journal:
         if self.exists:
             self.record = read_journal(self.folder)
             _drop_torn_line(self.folder / "journal")
-        self._file = (self.folder / "journal").open("ab")
+        self._file = (self.folder / "journal").open("ab", buffering=0)  # a line that cannot be written is not tried again
         if not self.record.header:
             self.add({"entry": "job", "version": VERSION, "begun": round(time.time())} | dict(header))
             sync_folder(self.folder)
@@ -184,9 +185,16 @@ class Journal:
     def add(self, entry: Mapping[str, Any]) -> None:
         """Write a line, and wait until it is on the disk."""
         assert self._file is not None
-        self._file.write(json.dumps(dict(entry), separators=(",", ":")).encode() + b"\n")
-        self._file.flush()
-        os.fsync(self._file.fileno())
+        line = json.dumps(dict(entry), separators=(",", ":")).encode() + b"\n"
+        before = os.fstat(self._file.fileno()).st_size
+        try:
+            if self._file.write(line) != len(line):
+                raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC), str(self.folder))
+            os.fsync(self._file.fileno())
+        except OSError:
+            with suppress(OSError):  # what was written of it would spoil the next line
+                os.ftruncate(self._file.fileno(), before)
+            raise
         _enter(self.record, entry)
 
     def add_plan(self, segments: list[Segment], **facts: Any) -> None:

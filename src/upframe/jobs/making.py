@@ -95,8 +95,7 @@ class PartMaker:
                 assert isinstance(segment, Segment)
                 yield segment
                 frames = _until_none(coming)
-                with closing(upscale(frames, _cuts_of(segment))) as upscaled:
-                    yield from _own(segment, upscaled)
+                yield from _own(segment, upscale(frames, _cuts_of(segment)))
                 for _ in frames:  # those that were looked at ahead, and are not needed after all
                     pass
                 yield None
@@ -111,6 +110,9 @@ class PartMaker:
                     elif isinstance(result, RawFrame):
                         yield FrameMade(current)
             yield from sink.made()
+        except Exception:
+            yield from sink.made()  # what was whole before the error stays
+            raise
         finally:
             sink.abort()
 

@@ -323,7 +323,9 @@ def _options(
         case "x265":
             parameters = {"log-level": "error", "master-display": _x26x_display(hdr), "max-cll": _light(hdr)}
             pools = str(settings.threads) if settings.threads else None
-            parameters |= {"hdr10": "1" if hdr else None, "pools": pools}
+            # Left to itself it counts the processors, which changes the bytes.
+            frame_threads = str(min(max(settings.threads // 4, 1), 4)) if settings.threads else None
+            parameters |= {"hdr10": "1" if hdr else None, "pools": pools, "frame-threads": frame_threads}
             options |= _joined("x265-params", parameters)
         case "av1":
             options |= _joined("svtav1-params", {"mastering-display": _svt_display(hdr), "content-light": _light(hdr)})

@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from fractions import Fraction
 from itertools import chain
 from pathlib import Path
-from typing import IO
+from typing import IO, cast
 
 import av
 from av.packet import Packet
@@ -167,7 +167,7 @@ class JoiningWriter(VideoWriter):
         times = decoding_times([[(packet.pts, packet.dts) for packet in read_part(path)[1]] for path in parts])
         packets = chain.from_iterable(read_part(path)[1] for path in parts)
         for source, dts in zip(packets, times, strict=True):
-            packet: Packet[VideoStream] = Packet(source.data)
+            packet = cast("Packet[VideoStream]", Packet(source.data))
             packet.stream, packet.time_base = self._stream, time_base
             packet.pts, packet.dts, packet.duration = source.pts, dts, source.duration
             packet.is_keyframe = source.is_key
