@@ -159,6 +159,7 @@ class Journal:
         """Begin the job, or go on with it where it has begun: what is known of it then. ``header``: of a job that begins."""
         self.parts_folder.mkdir(parents=True, exist_ok=True)
         self.lock()
+        self.record = Record()
         if self.exists:
             self.record = read_journal(self.folder)
             _drop_torn_line(self.folder / "journal")

@@ -207,7 +207,7 @@ class SegmentedVideoJob:
             raise OutputError(
                 f"{self._target}: an earlier run has made {count} of it; go on with --resume, or start again with --restart"
             )
-        journal.open({})  # fails where a process is at work on it
+        journal.lock()  # raises where a process is at work on it
         journal.remove()
 
     def _open_journal(self, reader: VideoReader, task: VideoTask, upscaler: Upscaler) -> None:
