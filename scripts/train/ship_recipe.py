@@ -26,7 +26,7 @@ from upframe.training.recipe import Recipe, read_recipe
 
 RESULTS = [Path(__file__).resolve().parents[2] / "benchmarks/results" / name for name in ("quality.json", "quality_short.json")]
 SCORES = "<!-- scores -->"
-VIDEO_RESULTS = RESULTS[0].with_name("film_quality.json")
+FILM_RESULTS = RESULTS[0].with_name("film_quality.json")
 TITLES = {
     "rt4ksr": "RT4KSR (Zamfir et al., CVPR Workshops 2023)",
     "frvsr": "FRVSR (Sajjadi et al., CVPR 2018, in the form of TecoGAN, ACM TOG 2020)",
@@ -159,17 +159,17 @@ def scores() -> None:
         if not mark:
             continue
         sha256 = load(info.name).info.sha256
-        video = info.degradation.startswith("film")
-        card.write_text(f"{kept}{SCORES}\n\n{film_table(info) if video else table(info, figures, sha256)}", encoding="utf-8")
+        of_film = info.degradation.startswith("film")
+        card.write_text(f"{kept}{SCORES}\n\n{film_table(info) if of_film else table(info, figures, sha256)}", encoding="utf-8")
 
 
 def film_table(info: ModelInfo) -> str:
     """Means over the held-out clips under each condition: bicubic, the clean weights, these."""
     columns = ("psnr_y", "ssim_y", "lpips", "vmaf", "vmaf_neg", "tof", "tlp")
     lines = ["| on | weights | " + " | ".join(columns) + " |", "|" + "---|" * (len(columns) + 2)]
-    conditions = json.loads(VIDEO_RESULTS.read_text(encoding="utf-8"))["figures"]["conditions"]
+    conditions = json.loads(FILM_RESULTS.read_text(encoding="utf-8"))["figures"]["conditions"]
     for condition, models in conditions.items():
-        for model in ("bicubic", info.name.replace("-video", ""), info.name):
+        for model in ("bicubic", info.name.replace("-film", ""), info.name):
             if model in models:
                 cells = " | ".join(f"{models[model]['mean'][column]:.3f}" for column in columns)
                 lines.append(f"| {condition} | {model} | {cells} |")

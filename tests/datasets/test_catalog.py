@@ -30,7 +30,7 @@ NAMES = (
     "tos3",
     "udm10",
     "stssnet",
-    "blender-videos",
+    "blender-films",
 )
 
 

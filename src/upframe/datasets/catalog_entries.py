@@ -275,14 +275,14 @@ ENTRIES = (
         ),
     ),
     Entry(
-        name="blender-videos",
+        name="blender-films",
         title="Production files of the Blender open videos, to be rendered with colour, depth and motion",
         use="training",
         licence="Creative Commons; which one, each video's page says",
         size=_UNKNOWN,
         page="https://studio.blender.org/films/",
-        layout="blender-videos/VIDEO/SHOT.blend",
-        folders=("blender-videos",),
+        layout="blender-films/FILM/SHOT.blend",
+        folders=("blender-films",),
         steps=(
             "Download production files from https://studio.blender.org/films/; timmh's neural supersampling took The Daily "
             "Dweebs (its test scene), Coffee Run, Agent 327 and Caminandes: Llamigos.",
