@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections import deque
+from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
@@ -19,6 +21,7 @@ from upframe.models.ttvsr import LOOK_AHEAD
 from upframe.ops.colour import planes_to_rgb
 
 _ENOUGH = 128  # pixels of the shorter side by which cuts are told where no network depends on them
+_DIFFERENT = 0.02  # mean difference of two frames, of full brightness, that may be a cut
 SETTLED = 4
 """Frames after which FRVSR and TecoGAN are within 1/255 of what they make of the whole video, wherever they began. Measured
 with the networks in the package, on drawn and on filmed material (docs/jobs.md)."""
@@ -42,20 +45,25 @@ def reach_of(info: ModelInfo) -> Reach:
     return Reach(past=SETTLED)
 
 
-def survey(reader: VideoReader, cuts: Cuts, reach: Reach) -> Survey:
-    """Read a video to its end, and divide it. ``cuts``: judges each frame; a frame of another kind begins a shot, too.
+def survey(reader: VideoReader, cuts: Callable[[], Cuts], reach: Reach, *, listed: bool = False) -> Survey:
+    """Read a video to its end, and divide it.
 
-    Raises InputError as the reader does.
+    ``cuts``: makes a judge of frames in order; a frame of another kind begins a shot, too. ``listed``: the judge counts frames,
+    and must be shown all of them. Raises InputError as the reader does.
     """
     found: list[int] = []
     times: list[float] = []
     others, kind, frame = 0, None, None
+    first = reader.info.kind
+    judge: Callable[[RawFrame], bool] = _Judge(cuts(), first)
+    if reach == Reach() and not listed:
+        judge = _SparseJudge(cuts, first)
     for item in reader:
         if not isinstance(item, RawFrame):
             others += 1
             continue
         frame = item
-        is_cut = cuts(_rgb(frame, reader.info.kind, exact=reach != Reach()))
+        is_cut = judge(frame)
         if is_cut or (kind is not None and frame.kind != kind):
             found.append(len(times))
         kind = frame.kind
@@ -65,10 +73,50 @@ def survey(reader: VideoReader, cuts: Cuts, reach: Reach) -> Survey:
     return Survey(divide(times, found, reach), max(len(times) - 1, 0), others)
 
 
-def _rgb(frame: RawFrame, first: FrameKind, *, exact: bool) -> Tensor:
-    """(1, 3, h, w) to find cuts in: the frame as a network sees it, or a sparse one where no result depends on it."""
+class _Judge:
+    """Finds cuts as a network in one breath would: each frame is looked at, and all of it."""
+
+    def __init__(self, cuts: Cuts, first: FrameKind) -> None:
+        self._cuts, self._first = cuts, first
+
+    def __call__(self, frame: RawFrame) -> bool:
+        return self._cuts(_rgb(frame, self._first, step=1))
+
+
+class _SparseJudge:
+    """Finds cuts where no result depends on them, at a small part of the cost: on sparse frames, and only where two differ.
+
+    They are judged as all others are; but a frame like the one before it, on average, is not looked at.
+    """
+
+    def __init__(self, cuts: Callable[[], Cuts], first: FrameKind) -> None:
+        self._cuts, self._first = cuts, first
+        self._recent: deque[RawFrame] = deque(maxlen=2)
+
+    def __call__(self, frame: RawFrame) -> bool:
+        recent = [*self._recent]
+        self._recent.append(frame)
+        if not recent or not self._differ(recent[-1], frame):
+            return False
+        judge = self._cuts()
+        return [judge(_rgb(each, self._first, step=self._step(each))) for each in (*recent, frame)][-1]
+
+    def _differ(self, earlier: RawFrame, later: RawFrame) -> bool:
+        if earlier.planes[0].shape != later.planes[0].shape:
+            return False  # another kind of frame: a cut in any case
+        step = self._step(later)
+        one, other = (frame.planes[0][::step, ::step].astype(np.float32) for frame in (earlier, later))
+        depth = (later.kind or self._first).layout.depth
+        return float(np.abs(one - other).mean()) > _DIFFERENT * (1 << depth)
+
+    def _step(self, frame: RawFrame) -> int:
+        kind = frame.kind or self._first
+        return max(min(kind.height, kind.width) // _ENOUGH, 1)
+
+
+def _rgb(frame: RawFrame, first: FrameKind, *, step: int) -> Tensor:
+    """(1, 3, h, w) to find cuts in: every ``step``-th row and column of a frame."""
     kind = frame.kind or first
-    step = 1 if exact else max(min(kind.height, kind.width) // _ENOUGH, 1)
     colours = kind.layout.planes - kind.layout.alpha
     planes = [torch.from_numpy(np.ascontiguousarray(plane[::step, ::step])) for plane in frame.planes[:colours]]
     return planes_to_rgb(planes, **plane_conversion(kind.layout, kind.colour))

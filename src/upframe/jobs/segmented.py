@@ -35,7 +35,7 @@ from upframe.media.video.info import no_notes
 from upframe.media.video.parts import JoiningWriter
 from upframe.media.video.reader import VideoReader
 
-LONG = 120.0  # seconds from which a video is made in segments without being asked
+LONG = 600.0  # seconds from which a video is made in segments without being asked
 _MOST_ENCODER_THREADS = 16
 
 
@@ -221,7 +221,8 @@ class SegmentedVideoJob:
                 f"{self._target}: cannot go on where an earlier run stopped: {'; '.join(changed)}. Start again with --restart"
             )
         if record.segments is None:
-            found = survey(reader, choose_cuts(self._options.run.cuts)(), task.reach)
+            cuts = self._options.run.cuts
+            found = survey(reader, choose_cuts(cuts), task.reach, listed=cuts not in ("auto", "off"))
             facts = {"others": found.others, "threads": task.threads, "encoder_threads": task.video.encoder.threads}
             self._journal.add_plan(found.segments, **facts)
 
