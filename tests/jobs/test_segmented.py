@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import multiprocessing
 import os
 import subprocess
 import sys
@@ -98,6 +99,22 @@ def test_workers_make_the_same_bytes_as_one_process(source: Path, tmp_path: Path
     assert of(Failed, events) == []
     assert {event.worker for event in of(SegmentMade, events)} <= {"cpu#0", "cpu#1"}
     assert (tmp_path / "workers.mkv").read_bytes() == (tmp_path / "alone.mkv").read_bytes()
+
+
+@pytest.mark.long
+def test_a_worker_that_is_killed_is_replaced_and_its_segment_made_again(source: Path, tmp_path: Path) -> None:
+    options = UpscaleOptions(RUN, job=JobOptions(devices="cpu"))
+    run(source, tmp_path / "alone.mkv", UpscaleOptions(RUN), segmented=True)
+    killed, notes = False, []
+    for event in upscale_files([str(source)], str(tmp_path / "a.mkv"), options):
+        assert not isinstance(event, Failed), event
+        notes += [event.text] if isinstance(event, Note) else []
+        if isinstance(event, Progress) and not killed:
+            [worker] = multiprocessing.active_children()
+            worker.kill()
+            killed = True
+    assert any("has died (SIGKILL): segment" in note for note in notes)
+    assert (tmp_path / "a.mkv").read_bytes() == (tmp_path / "alone.mkv").read_bytes()
 
 
 def test_the_part_of_a_segment_is_the_same_by_itself(tmp_path: Path) -> None:
