@@ -4,9 +4,12 @@ from __future__ import annotations
 
 import json
 import os
+import signal
 import subprocess
 import sys
-from collections.abc import Callable, Iterator
+import time
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
 from subprocess import PIPE
@@ -33,39 +36,111 @@ class Outcome:
         return [event for event in self.events if event["event"] == name]
 
 
+class Running:
+    """A command that goes on beside the test; what it prints is read from ``stdout`` as it comes."""
+
+    def __init__(self, forked: Forked, folder: Path, cwd: Path, arguments: tuple[object, ...]) -> None:
+        self._forked, self._err = forked, folder / "err"
+        os.mkfifo(folder / "out")
+        self.pid = forked.ask(**_command(folder, cwd, arguments), background=True)
+        self.stdout = (folder / "out").open(encoding="utf-8")
+        self.returncode: int | None = None
+
+    def __enter__(self) -> Running:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        if self.poll() is None:
+            self.kill()
+            self.wait(60)
+        self.stdout.close()
+
+    def poll(self) -> int | None:
+        """The exit code, once there is one."""
+        if self.returncode is None:
+            self.returncode = self._forked.ask(ended=self.pid)
+        return self.returncode
+
+    def wait(self, timeout: float) -> None:
+        deadline = time.monotonic() + timeout
+        while self.poll() is None:
+            assert time.monotonic() < deadline, f"no end after {timeout} s"
+            time.sleep(0.02)
+
+    def send_signal(self, number: int) -> None:
+        os.kill(self.pid, number)
+
+    def kill(self) -> None:
+        self.send_signal(signal.SIGKILL)
+
+    def communicate(self, timeout: float = 120) -> tuple[str, str]:
+        """What is printed until the end: on standard output, and of errors."""
+        out = self.stdout.read()
+        self.wait(timeout)
+        return out, self._err.read_text(encoding="utf-8")
+
+
+class Forked:
+    """The process that is forked for each command; see :mod:`tests.cli.forked`."""
+
+    def __init__(self, environment: Mapping[str, str]) -> None:
+        script = str(Path(__file__).with_name("forked.py"))
+        self._process = subprocess.Popen([sys.executable, script], env=environment, stdin=PIPE, stdout=PIPE, text=True)
+
+    def __enter__(self) -> Forked:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._process.communicate()
+
+    def ask(self, **request: object) -> Any:
+        assert self._process.stdin is not None
+        assert self._process.stdout is not None
+        print(json.dumps(request), file=self._process.stdin, flush=True)
+        return json.loads(self._process.stdout.readline())
+
+
+def _command(folder: Path, cwd: Path, arguments: tuple[object, ...]) -> dict[str, object]:
+    """``upframe`` in ``cwd``, with its output in ``folder``."""
+    return {
+        "arguments": [*map(str, arguments)],
+        "cwd": str(cwd),
+        "out": str(folder / "out"),
+        "err": str(folder / "err"),
+        "environment": ENVIRONMENT,
+    }
+
+
 Command = Callable[..., Outcome]
-
-
-def start(*arguments: object, cwd: Path) -> subprocess.Popen[str]:
-    """``upframe`` in a process of its own."""
-    command = [sys.executable, "-m", "upframe", *map(str, arguments)]
-    return subprocess.Popen(command, cwd=cwd, env=ENVIRONMENT, stdout=PIPE, stderr=PIPE, stdin=subprocess.DEVNULL, text=True)
+Start = Callable[..., Running]
 
 
 @pytest.fixture(scope="session")
-def forking() -> Iterator[subprocess.Popen[str]]:
-    """The process that is forked for each command; see :mod:`tests.cli.forked`."""
-    script = str(Path(__file__).with_name("forked.py"))
-    with subprocess.Popen([sys.executable, script], env=ENVIRONMENT, stdin=PIPE, stdout=PIPE, text=True) as process:
+def forked() -> Iterator[Forked]:
+    with Forked(ENVIRONMENT) as process:
         yield process
-        assert process.stdin is not None
-        process.stdin.close()
 
 
 @pytest.fixture
-def upframe(tmp_path: Path, forking: subprocess.Popen[str]) -> Iterator[Command]:
+def upframe(tmp_path: Path, forked: Forked) -> Iterator[Command]:
     """Run ``upframe`` in ``tmp_path`` to its end, in a process of its own."""
-    assert forking.stdin is not None
-    assert forking.stdout is not None
-    requests, codes = forking.stdin, forking.stdout
-    with TemporaryDirectory() as folder:
-        out, err = Path(folder, "out"), Path(folder, "err")
+    with TemporaryDirectory() as place:
+        folder = Path(place)
 
         def run(*arguments: object) -> Outcome:
-            words = [*map(str, arguments)]
-            command = {"arguments": words, "cwd": str(tmp_path), "out": str(out), "err": str(err), "environment": ENVIRONMENT}
-            print(json.dumps(command), file=requests, flush=True)
-            code = int(codes.readline())
-            return Outcome(code, out.read_text(encoding="utf-8"), err.read_text(encoding="utf-8"))
+            code = forked.ask(**_command(folder, tmp_path, arguments))
+            return Outcome(code, *((folder / name).read_text(encoding="utf-8") for name in ("out", "err")))
 
         yield run
+
+
+@pytest.fixture
+def start(tmp_path: Path, forked: Forked) -> Iterator[Start]:
+    """Begin ``upframe`` in ``tmp_path``, in a process of its own that goes on by itself."""
+    with ExitStack() as stack:
+
+        def begin(*arguments: object) -> Running:
+            folder = Path(stack.enter_context(TemporaryDirectory()))
+            return stack.enter_context(Running(forked, folder, tmp_path, arguments))
+
+        yield begin

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import json
 import signal
+import time
 from pathlib import Path
 
 import pytest
-from tests.cli.conftest import Command, start
+from tests.cli.conftest import Command, Start
 from tests.evaluation.samples import moving, save, save_model, scene
 
 QUICK = ("--device", "cpu")
@@ -64,15 +65,15 @@ def test_evaluate_writes_a_page_a_csv_and_the_results(upframe: Command, images: 
     assert upframe(*arguments, "--overwrite").code == 0
 
 
-def test_an_evaluation_that_was_stopped_goes_on(upframe: Command, tmp_path: Path) -> None:
+def test_an_evaluation_that_was_stopped_goes_on(upframe: Command, start: Start, tmp_path: Path) -> None:
     for number, frame in enumerate(moving(40, 128, 160)):
         for clip in ("a", "b", "c", "d"):
             save(tmp_path / "clips" / clip / f"{number:04d}.png", frame)
     arguments = ("evaluate", "bicubic", "clips", "--scale", "2", "--report", "page", "--json", *QUICK)
     journal = tmp_path / "page" / "journal"
-    with start(*arguments, cwd=tmp_path) as running:
+    with start(*arguments) as running:
         while running.poll() is None and len(list(journal.glob("[0-9a-f]*.json"))) < 2:
-            pass
+            time.sleep(0.02)
         running.send_signal(signal.SIGINT)
         out, err = running.communicate(timeout=120)
     assert (running.returncode, out) == (130, "")

@@ -6,7 +6,7 @@ import json
 from pathlib import Path
 
 import pytest
-from tests.cli.conftest import Command, start
+from tests.cli.conftest import Command, Start
 from tests.reports.test_training import run
 
 
@@ -29,10 +29,9 @@ def test_several_trainings_share_a_page(upframe: Command, tmp_path: Path) -> Non
     assert (tmp_path / "monitor.html").is_file()
 
 
-def test_a_page_follows_a_training_to_its_end(tmp_path: Path) -> None:
+def test_a_page_follows_a_training_to_its_end(start: Start, tmp_path: Path) -> None:
     folder = run(tmp_path / "one", steps=10)
-    with start("monitor", "one", "--follow", "--every", "0.2", "--json", cwd=tmp_path) as running:
-        assert running.stdout is not None
+    with start("monitor", "one", "--follow", "--every", "0.2", "--json") as running:
         assert json.loads(running.stdout.readline())["runs"]["one"]["step"] == 10
         with (folder / "losses.csv").open("a") as losses:
             losses.write("40,0.5,0.1,0.1,0.1\n")

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import os
 import shutil
 import subprocess
@@ -14,7 +13,7 @@ from subprocess import PIPE
 import PIL.Image
 import pytest
 import torch
-from tests.cli.conftest import ENVIRONMENT
+from tests.cli.conftest import ENVIRONMENT, Forked
 from tests.media.video_fixtures import Video
 from tests.training.conftest import COMMON, TINY
 
@@ -88,16 +87,12 @@ class Machine:
 
     def run_all(self, commands: list[list[object]]) -> None:
         """Commands one after the other, each a process of its own that has to succeed."""
-        script = str(Path(__file__).with_name("forked.py"))
-        with subprocess.Popen([sys.executable, script], env=self.environment, stdin=PIPE, stdout=PIPE, text=True) as process:
-            assert process.stdin is not None
-            assert process.stdout is not None
+        out, err = self.work / "out.log", self.work / "err.log"
+        # Everything is freed at the end, as a package may report when it is unloaded.
+        every = {"cwd": str(self.work), "out": str(out), "err": str(err), "environment": self.environment, "free": True}
+        with Forked(self.environment) as forked:
             for words in commands:
-                out, err = self.work / "out.log", self.work / "err.log"
-                request = {"arguments": [*map(str, words)], "cwd": str(self.work), "out": str(out), "err": str(err)}
-                print(json.dumps(request | {"environment": self.environment}), file=process.stdin, flush=True)
-                assert int(process.stdout.readline()) == 0, f"{words}: {err.read_text()}"
-            process.stdin.close()
+                assert forked.ask(arguments=[*map(str, words)], **every) == 0, f"{words}: {err.read_text()}"
 
 
 @pytest.fixture

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from tests.cli.conftest import Command, start
+from tests.cli.conftest import Command, Start
 
 from upframe.errors import DeviceError, MissingExtra
 from upframe.rendered.clip import RenderedClip
@@ -47,10 +47,9 @@ def test_render_makes_a_clip_with_every_buffer_and_targets(upframe: Command, tmp
     assert clip[0].cut
 
 
-def test_render_goes_on_where_it_was_interrupted(upframe: Command, tmp_path: Path) -> None:
+def test_render_goes_on_where_it_was_interrupted(upframe: Command, start: Start, tmp_path: Path) -> None:
     arguments = ("render", "park", "clip", *FEW, "--frames", "40")
-    running = start(*arguments, cwd=tmp_path)
-    with running:
+    with start(*arguments) as running:
         limit = time.monotonic() + 120
         while len(list((tmp_path / "clip" / "frames").glob("0*.exr"))) < 2 and time.monotonic() < limit:
             time.sleep(0.02)

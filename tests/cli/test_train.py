@@ -15,10 +15,11 @@ from pathlib import Path
 
 import PIL.Image
 import pytest
-from tests.cli.conftest import ENVIRONMENT, Command, start
-from tests.training.conftest import COMMON, TINY, rows
+from tests.cli.conftest import ENVIRONMENT, Command, Running, Start
+from tests.training.conftest import COMMON, TINY, rows, tiny
 
 from upframe.models import load
+from upframe.training.loop import train
 
 
 def recipe_of(name: str, *changes: str) -> list[str]:
@@ -36,13 +37,12 @@ def wait_for(path: Path, running: object) -> None:
 
 @pytest.mark.long
 @pytest.mark.parametrize("name", ["frvsr-small", "tecogan-small"])
-def test_a_killed_training_goes_on_as_if_it_had_not_been(upframe: Command, tmp_path: Path, name: str) -> None:
+def test_a_killed_training_goes_on_as_if_it_had_not_been(upframe: Command, start: Start, tmp_path: Path, name: str) -> None:
     changes = ["iterations=40", "run.save_every=3"]
     assert upframe(*recipe_of(name, *changes), "-o", "whole", "--json").code == 0
-    with start(*recipe_of(name, *changes), "-o", "cut", cwd=tmp_path) as running:
+    with start(*recipe_of(name, *changes), "-o", "cut") as running:
         wait_for(tmp_path / "cut/last.ckpt", running)
         running.kill()
-        running.communicate()
     assert not (tmp_path / f"cut/{name}.safetensors").exists()
     outcome = upframe(*recipe_of(name, *changes), "-o", "cut", "--json", "--resume")
     assert outcome.code == 0, outcome.err
@@ -51,27 +51,41 @@ def test_a_killed_training_goes_on_as_if_it_had_not_been(upframe: Command, tmp_p
     assert (tmp_path / f"cut/{name}.safetensors").read_bytes() == (tmp_path / f"whole/{name}.safetensors").read_bytes()
 
 
+LONG = ["iterations=150", "run.save_every=1000", "run.workers=2"]
+
+
+@pytest.fixture(scope="module")
+def losses_of_long(tmp_path_factory: pytest.TempPathFactory) -> list[dict[str, str]]:
+    """Of a training that nothing interrupts."""
+    folder = tmp_path_factory.mktemp("whole")
+    train(tiny("frvsr-small", *LONG, "run.tensorboard=false"), folder / "whole", lambda _: None)
+    return rows(folder / "whole")
+
+
 @pytest.mark.long
 @pytest.mark.parametrize(
     ("number", "send"),
     [(signal.SIGINT, os.killpg), (signal.SIGTERM, os.killpg), (signal.SIGTERM, os.kill), (signal.SIGHUP, os.killpg)],
 )
 def test_an_interrupted_training_saves_and_goes_on_exactly(
-    upframe: Command, tmp_path: Path, number: int, send: Callable[[int, int], None]
+    upframe: Command,
+    start: Start,
+    tmp_path: Path,
+    losses_of_long: list[dict[str, str]],
+    number: int,
+    send: Callable[[int, int], None],
 ) -> None:
-    changes = ["iterations=150", "run.save_every=1000", "run.workers=2"]
-    running = started(*recipe_of("frvsr-small", *changes), "-o", "cut", "--json", cwd=tmp_path)
+    running = started(start, tmp_path, *recipe_of("frvsr-small", *LONG), "-o", "cut", "--json")
     send(running.pid, number)
     out, err = running.communicate(timeout=120)
     assert running.returncode == (129 if number == signal.SIGHUP else 130), err
     step = json.loads(out.splitlines()[-1])["step"]
     assert err == f"upframe: interrupted after step {step}, which is saved; --resume goes on\n"
     assert load(tmp_path / "cut/frvsr-small.safetensors").info.scale == 2
-    outcome = upframe(*recipe_of("frvsr-small", *changes), "-o", "cut", "--resume", "--json")
+    outcome = upframe(*recipe_of("frvsr-small", *LONG), "-o", "cut", "--resume", "--json")
     assert outcome.code == 0, outcome.err
     assert outcome.events_of("started")[0]["step"] == step
-    assert upframe(*recipe_of("frvsr-small", *changes), "-o", "whole").code == 0
-    assert rows(tmp_path / "cut") == rows(tmp_path / "whole")
+    assert rows(tmp_path / "cut") == losses_of_long
 
 
 @pytest.mark.long
@@ -91,25 +105,22 @@ def test_a_training_whose_terminal_is_closed_is_saved(tmp_path: Path) -> None:
     assert (tmp_path / "cut/last.ckpt").exists()
 
 
-def test_a_machine_that_cannot_compile_is_told(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_machine_that_cannot_compile_is_told(upframe: Command, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(ENVIRONMENT, "CXX", "no-such-compiler")
     monkeypatch.setitem(ENVIRONMENT, "TORCHINDUCTOR_CACHE_DIR", str(tmp_path / "cache"))
-    with start(*recipe_of("rt4ksr-small", "run.compile=true"), "-o", "run", cwd=tmp_path) as running:
-        _, err = running.communicate(timeout=300)
-    assert running.returncode == 1
-    *_, last = err.splitlines()
+    outcome = upframe(*recipe_of("rt4ksr-small", "run.compile=true"), "-o", "run")
+    assert outcome.code == 1
+    *_, last = outcome.err.splitlines()
     assert last.startswith("upframe: run.compile: ")
     assert "leave run.compile out" in last
-    assert "Traceback" not in err
+    assert "Traceback" not in outcome.err
 
 
-def started(*arguments: object, cwd: Path) -> subprocess.Popen[str]:
-    """``upframe`` at the head of a process group of its own, as a shell starts it, once it has made a step into ``cut``."""
-    command = [sys.executable, "-m", "upframe", *map(str, arguments)]
-    pipe = subprocess.PIPE
-    running = subprocess.Popen(command, cwd=cwd, env=ENVIRONMENT, stdout=pipe, stderr=pipe, text=True, start_new_session=True)
-    wait_for(cwd / "cut/losses.csv", running)
-    while not rows(cwd / "cut"):
+def started(start: Start, folder: Path, *arguments: object) -> Running:
+    """A training at the head of a process group of its own, as a shell starts it, once it has made a step into ``cut``."""
+    running = start(*arguments)
+    wait_for(folder / "cut/losses.csv", running)
+    while not rows(folder / "cut"):
         assert running.poll() is None, running.communicate()
         time.sleep(0.05)
     return running
@@ -141,9 +152,9 @@ def test_a_second_ctrl_c_does_not_wait_for_the_step(tmp_path: Path) -> None:
 
 
 @pytest.mark.long
-def test_a_reader_that_is_killed_is_told_in_one_line(tmp_path: Path) -> None:
+def test_a_reader_that_is_killed_is_told_in_one_line(start: Start, tmp_path: Path) -> None:
     changes = ["iterations=100000", "run.workers=1"]
-    running = started(*recipe_of("frvsr-small", *changes), "-o", "cut", "--json", cwd=tmp_path)
+    running = started(start, tmp_path, *recipe_of("frvsr-small", *changes), "-o", "cut", "--json")
     children = Path(f"/proc/{running.pid}/task/{running.pid}/children")
     if not children.exists():
         running.kill()
