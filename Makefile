@@ -34,9 +34,10 @@ run: $(BIN)/with-images
 	$(BIN)/upframe upscale $(call quoted,$(INPUT)) $(if $(OUTPUT),-o $(call quoted,$(OUTPUT))) $(ARGS)
 endif
 
-# A file of tests at a time on each core: one thread each, as small operations of many threads wait for one another.
+# A file of tests at a time on each core, the long ones first, as tests/conftest.py sorts them: one thread each, as small operations
+# of many threads wait for one another.
 test: $(BIN)/with-dev
-	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -rs --numprocesses auto --maxprocesses 4 --dist loadfile $(ARGS)
+	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -rs --numprocesses auto --maxprocesses 4 --dist loadfile --no-loadscope-reorder $(ARGS)
 
 check: $(BIN)/with-dev
 	$(BIN)/ruff check .

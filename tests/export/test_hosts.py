@@ -12,10 +12,9 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
+from tests.export.conftest import Exports
 
-from upframe.export.exporting import export_model
 from upframe.models.catalog import Model
-from upframe.models.frvsr import FRVSR
 
 onnxruntime = pytest.importorskip("onnxruntime", reason="the extra `export` is not installed")
 pytest.importorskip("onnxscript", reason="the extra `export` is not installed")
@@ -23,12 +22,10 @@ pytest.importorskip("onnxscript", reason="the extra `export` is not installed")
 ROOT = Path(__file__).resolve().parents[2]
 
 
-@pytest.fixture(scope="module")
-def frvsr(tmp_path_factory: pytest.TempPathFactory) -> tuple[Model, Path]:
-    torch.manual_seed(0)
-    network = FRVSR(2, channels=8, blocks=1, flow_channels=4).eval().requires_grad_(False)
-    model = Model(network, network.info)
-    return model, export_model(model, tmp_path_factory.mktemp("host") / "frvsr.onnx").path
+@pytest.fixture
+def frvsr(exported: Exports) -> tuple[Model, Path]:
+    model, result = exported("frvsr")
+    return model, result.path
 
 
 def expected_frames(model: Model, frames: np.ndarray[Any, Any]) -> list[np.ndarray[Any, Any]]:

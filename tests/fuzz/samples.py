@@ -164,9 +164,9 @@ def _exports(folder: Path) -> Iterator[Sample]:
     network = RT4KSR(2, channels=4, blocks=1, merged=True).eval().requires_grad_(False)
     small = Model(network, network.info)
     for suffix in ("onnx", "pt2"):
-        yield _one(folder, suffix, f"a.{suffix}", exported, lambda path: export_model(small, path))
+        yield _one(folder, suffix, f"a.{suffix}", exported, lambda path: export_model(small, path, size=(16, 16)))
     if importlib.util.find_spec("openvino"):
-        made = _one(folder, "openvino", "a.xml", exported, lambda path: export_model(small, path))
+        made = _one(folder, "openvino", "a.xml", exported, lambda path: export_model(small, path, size=(16, 16)))
         yield made
 
 
