@@ -35,9 +35,9 @@ run: $(BIN)/with-images
 endif
 
 # A file of tests at a time on each core, the long ones first, as tests/conftest.py sorts them: one thread each, as small operations
-# of many threads wait for one another.
+# of many threads wait for one another. What their many processes import is compiled once, also where the environment forbids it.
 test: $(BIN)/with-dev
-	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -rs --numprocesses auto --maxprocesses 4 --dist loadfile --no-loadscope-reorder $(ARGS)
+	OMP_NUM_THREADS=1 PYTHONDONTWRITEBYTECODE= $(BIN)/python -m pytest -rs --numprocesses auto --maxprocesses 4 --dist loadfile --no-loadscope-reorder $(ARGS)
 
 check: $(BIN)/with-dev
 	$(BIN)/ruff check .

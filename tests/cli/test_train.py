@@ -108,6 +108,7 @@ def test_a_training_whose_terminal_is_closed_is_saved(tmp_path: Path) -> None:
 def test_a_machine_that_cannot_compile_is_told(upframe: Command, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(ENVIRONMENT, "CXX", "no-such-compiler")
     monkeypatch.setitem(ENVIRONMENT, "TORCHINDUCTOR_CACHE_DIR", str(tmp_path / "cache"))
+    monkeypatch.setitem(ENVIRONMENT, "TORCHINDUCTOR_COMPILE_THREADS", "1")  # in the process itself
     outcome = upframe(*recipe_of("rt4ksr-small", "run.compile=true"), "-o", "run")
     assert outcome.code == 1
     *_, last = outcome.err.splitlines()
