@@ -105,16 +105,19 @@ def test_a_training_whose_terminal_is_closed_is_saved(tmp_path: Path) -> None:
     assert (tmp_path / "cut/last.ckpt").exists()
 
 
-def test_a_machine_that_cannot_compile_is_told(upframe: Command, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setitem(ENVIRONMENT, "CXX", "no-such-compiler")
-    monkeypatch.setitem(ENVIRONMENT, "TORCHINDUCTOR_CACHE_DIR", str(tmp_path / "cache"))
-    monkeypatch.setitem(ENVIRONMENT, "TORCHINDUCTOR_COMPILE_THREADS", "1")  # in the process itself
-    outcome = upframe(*recipe_of("rt4ksr-small", "run.compile=true"), "-o", "run")
-    assert outcome.code == 1
-    *_, last = outcome.err.splitlines()
+def test_a_machine_that_cannot_compile_is_told(tmp_path: Path) -> None:
+    without = {
+        "CXX": "no-such-compiler",
+        "TORCHINDUCTOR_CACHE_DIR": str(tmp_path / "cache"),
+        "TORCHINDUCTOR_COMPILE_THREADS": "1",
+    }
+    command = [sys.executable, "-m", "upframe", *recipe_of("rt4ksr-small", "run.compile=true"), "-o", "run"]
+    done = subprocess.run(command, cwd=tmp_path, env=ENVIRONMENT | without, capture_output=True, text=True, check=False)
+    assert done.returncode == 1
+    *_, last = done.stderr.splitlines()
     assert last.startswith("upframe: run.compile: ")
     assert "leave run.compile out" in last
-    assert "Traceback" not in outcome.err
+    assert "Traceback" not in done.stderr
 
 
 def started(start: Start, folder: Path, *arguments: object) -> Running:

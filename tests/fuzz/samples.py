@@ -113,9 +113,9 @@ def _images(folder: Path) -> Iterator[Sample]:
         folder, "jpg with exif", "a.jpg", image, lambda path: pillow.save(path, exif=exif, comment=b"a", progressive=True)
     )
     for compression in ("tiff_lzw", "tiff_deflate", "jpeg", "packbits"):
-        yield _one(folder, f"tif {compression}", "a.tif", image, lambda path, c=compression: image.save(path, compression=c))
-    yield _one(folder, "gif", "a.gif", image, lambda path: image.convert("P").save(path, interlace=1, transparency=3))
-    yield _one(folder, "png of a palette", "a.png", image, lambda path: image.convert("P").save(path, transparency=3))
+        yield _one(folder, f"tif {compression}", "a.tif", image, lambda path, c=compression: pillow.save(path, compression=c))
+    yield _one(folder, "gif", "a.gif", image, lambda path: pillow.convert("P").save(path, interlace=1, transparency=3))
+    yield _one(folder, "png of a palette", "a.png", image, lambda path: pillow.convert("P").save(path, transparency=3))
     if features.check("avif"):
         yield _one(folder, "avif", "a.avif", image, lambda path: pillow.save(path, speed=10))
     if importlib.util.find_spec("OpenEXR"):
