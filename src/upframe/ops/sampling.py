@@ -7,10 +7,9 @@ was kept, as FRVSR's and TecoGAN's "BD". At x4 the two lie one and a half large 
 
 from __future__ import annotations
 
-from typing import Literal, get_args
+from typing import Literal
 
 Sampling = Literal["centre", "corner"]
-SAMPLINGS: tuple[Sampling, ...] = get_args(Sampling)
 
 
 def sampling_of(degradation: str) -> Sampling:

@@ -17,7 +17,6 @@ from av.packet import Packet
 from av.stream import Stream
 
 AudioMode = Literal["auto", "copy", "aac", "opus", "pcm"]
-AUDIO_MODES: tuple[AudioMode, ...] = ("auto", "copy", "aac", "opus", "pcm")
 """auto: copied, else wrapped again without loss, else encoded. copy: copied, else left out. Others: all sound becomes that."""
 
 _PCM = {"u8": "pcm_u8", "s16": "pcm_s16le", "s32": "pcm_s32le", "flt": "pcm_f32le", "dbl": "pcm_f64le"}

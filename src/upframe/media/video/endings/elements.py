@@ -7,8 +7,6 @@ from upframe.media.video.endings.cut import NOTHING_LOST, Bytes, Cut, beyond
 _EBML, _SEGMENT, _CLUSTER = 0x1A45DFA3, 0x18538067, 0x1F43B675
 _CUES, _TAGS, _VOID, _SEEK_HEAD, _CHAPTERS = 0x1C53BB6B, 0x1254C367, 0xEC, 0x114D9B74, 0x1043A770
 _NO_IMAGES = (_CUES, _TAGS, _VOID, _SEEK_HEAD, _CHAPTERS)
-_LEVEL_ONE = 4
-"""Bytes of the identity of an element that is in the segment itself, but for void ones."""
 _MXF_PARTITION = bytes.fromhex("060e2b34020501010d01020101")
 _NUT_INDEX = bytes.fromhex("4e58dd672f23e64e")
 
