@@ -24,7 +24,7 @@ _ENOUGH = 128  # pixels of the shorter side by which cuts are told where no netw
 _DIFFERENT = 0.02  # mean difference of two frames, of full brightness, that may be a cut
 SETTLED = 4
 """Frames after which FRVSR and TecoGAN are within 1/255 of what they make of the whole video, wherever they began. Measured
-with the networks in the package, on drawn and on filmed material (docs/jobs.md)."""
+with frvsr-lite-x2: one frame is enough (docs/jobs.md); four leave room for others, and for rounding."""
 
 
 @dataclass(frozen=True, slots=True)
