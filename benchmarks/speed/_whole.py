@@ -18,10 +18,10 @@ import torch
 from _cases import Case, clip
 
 from upframe import RenderedFrame, Supersampler, Upscaler
-from upframe.engine.streams import WARM_UP
 from upframe.models.catalog import Model
 from upframe.models.frvsr import FRVSR
 from upframe.models.nsrr import NSRR
+from upframe.models.streams import WARM_UP
 from upframe.models.stssnet import STSSNet
 from upframe.models.ttvsr import TTVSR
 

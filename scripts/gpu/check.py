@@ -29,7 +29,7 @@ from numpy.typing import NDArray
 from rt4ksr import psnr, read, reduce
 
 from upframe import Upscaler
-from upframe.engine.profile import PUBLISHED, published
+from upframe.engine.profile import published, published_names
 from upframe.models.cards import weights_folder
 from upframe.models.catalog import Model, load, save
 from upframe.models.info import HalfPrecision
@@ -158,7 +158,7 @@ def main() -> None:
     device = torch.device(a.device)
     shipped = [load(path.stem) for path in sorted(weights_folder().glob("*.safetensors"))]
     models = {model.info.name: model for model in (*shipped, *(load(path) for path in a.weights))}
-    random = {f"{name}, random weights": published(name) for name in PUBLISHED}
+    random = {f"{name}, random weights": published(name) for name in published_names()}
     random["rt4ksr-x2, random weights, normalised"] = normalised()
     figures: dict[str, Any] = {
         "transfers": check_transfers(device),

@@ -25,8 +25,8 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 
 from upframe import Upscaler
-from upframe.engine.acceleration import accelerate
 from upframe.engine.profile import count
+from upframe.runtime.acceleration import accelerate
 from upframe.runtime.device import memory_format
 from upframe.runtime.precision import Precision
 from upframe.runtime.rates import Rates, wait

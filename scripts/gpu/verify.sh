@@ -13,7 +13,7 @@ if [ -n "${SET5:-}" ]; then options+=(--validate "$SET5"); fi
 if [ $# -gt 0 ]; then options+=(--weights "$@"); fi
 {
   if [ -d "$CODE/tests" ] && "$PYTHON" -c "import pytest, pytest_timeout" 2> /dev/null; then
-    (cd "$CODE" && timeout 150 "$PYTHON" -m pytest -q -m "not long" -p no:cacheprovider tests/ops/test_triton.py tests/engine/test_acceleration.py) ||
+    (cd "$CODE" && timeout 150 "$PYTHON" -m pytest -q -m "not long" -p no:cacheprovider tests/ops/test_triton.py tests/runtime/test_acceleration.py) ||
       echo "verify.sh: tests failed"
   fi
   "$PYTHON" "$CODE/scripts/gpu/check.py" "$OUT" --minutes 2 "${common[@]}" "${options[@]}" || echo "verify.sh: check.py failed"

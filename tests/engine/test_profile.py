@@ -10,7 +10,7 @@ import pytest
 import torch
 from torch import Tensor, nn
 
-from upframe.engine.profile import PUBLISHED, count, profile, published, receptive_field
+from upframe.engine.profile import count, profile, published, published_names, receptive_field
 from upframe.engine.size import parse_size
 from upframe.errors import CheckpointError, DeviceError, ShapeError, UpframeError
 from upframe.models import load
@@ -93,7 +93,7 @@ def test_a_clip_is_measured_whole_and_told_by_the_frame() -> None:
     assert (result.frames, result.multiply_adds, result.activation_bytes) == (5, 10 * 14 * 9 * 9, 5 * 3 * 10 * 14 * 4)
 
 
-@pytest.mark.parametrize("name", list(PUBLISHED))
+@pytest.mark.parametrize("name", published_names())
 def test_every_published_network_is_counted_at_any_size(name: str) -> None:
     model = published(name)
     small, large = (count(model.network, side, side) for side in (64, 256))

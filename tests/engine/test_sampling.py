@@ -17,7 +17,6 @@ from upframe import Upscaler
 from upframe.datasets.degradation import DEGRADATIONS
 from upframe.engine import upscaler as engine
 from upframe.engine.size import Target
-from upframe.engine.streams import video_stream
 from upframe.models.cards import shipped
 from upframe.models.catalog import Model, load
 from upframe.models.frvsr import FRVSR
@@ -147,7 +146,7 @@ def test_corner_data_is_upscaled_as_the_network_itself_does_it_to_the_last_bit(s
     model = borderless(small_frvsr(scale))
     small = [DEGRADATIONS["bd"].tensor(frame, scale) for frame in video(8, 64, 80)]
     upscaler = Upscaler(model, device="cpu", sampling="corner")
-    stream = video_stream(model.network)
+    stream = model.network.stream()
     with torch.inference_mode():
         expected = [result for frame in small for result in stream.feed(frame)] + stream.finish()
     results = tensors(list(upscaler.stream(arrays(small), cuts="off")))
@@ -157,7 +156,7 @@ def test_corner_data_is_upscaled_as_the_network_itself_does_it_to_the_last_bit(s
 def test_what_the_network_remembers_stays_where_it_put_it() -> None:
     model, small = borderless(small_frvsr()), [downscale(frame, 4) for frame in video(8, 64, 80)]
     upscaler = Upscaler(model, device="cpu")
-    stream = video_stream(model.network)
+    stream = model.network.stream()
     with torch.inference_mode():
         expected = [shift(result, -1.5, -1.5) for frame in small for result in stream.feed(frame)]
         expected += [shift(result, -1.5, -1.5) for result in stream.finish()]

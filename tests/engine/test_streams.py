@@ -14,11 +14,11 @@ from upframe import Upscaler
 from upframe.engine.arrays import Pixels
 from upframe.engine.clips import ClipStream
 from upframe.engine.cuts import ListedCuts, no_cuts
-from upframe.engine.streams import ChunkStream, RecurrentStream, Stream
 from upframe.errors import InputError
 from upframe.models.catalog import Model
 from upframe.models.frvsr import FRVSR, build
 from upframe.models.nsrr import NSRR
+from upframe.models.streams import ChunkStream, RecurrentStream, Stream
 from upframe.models.ttvsr import TTVSR
 
 

@@ -238,7 +238,7 @@ def test_the_past_stays_in_the_same_memory(make: Callable[[], Supersampler]) -> 
     supersampler = make()
 
     def places() -> list[int]:
-        kept = [value for value in vars(supersampler._stream).values() if isinstance(value, Tensor | tuple)]
+        kept = [value for value in vars(supersampler._history).values() if isinstance(value, Tensor | tuple)]
         return [item.data_ptr() for value in kept for item in (value if isinstance(value, tuple) else (value,))]
 
     run(supersampler, [frame(0)])

@@ -364,7 +364,7 @@ def test_near_is_bright_and_what_is_no_distance_is_red() -> None:
 
 def test_the_maps_of_the_networks_can_be_watched() -> None:
     nsrr, stssnet = NSRR(2), STSSNet()
-    with watched(nsrr) as weights, watched(stssnet) as masks, torch.inference_mode():
+    with watched(nsrr.named_modules()) as weights, watched(stssnet.named_modules()) as masks, torch.inference_mode():
         nsrr(*nsrr.example_inputs(16, 24))
         stssnet(*stssnet.example_inputs(16, 24))
     tiles = map_tiles(weights, (16, 24))

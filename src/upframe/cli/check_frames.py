@@ -106,7 +106,7 @@ def _show(capture: Capture, report: Report, folder: Path, model: str | None, ove
     tiles = FrameTiles(report.reading)
     supersampler = None if model is None else _supersampler(model)
     with ExitStack() as stack:
-        maps = stack.enter_context(watched(supersampler.network)) if supersampler is not None else {}
+        maps = stack.enter_context(watched(supersampler.network.named_modules())) if supersampler is not None else {}
         for number in range(len(capture.frames)):
             try:
                 frame = capture.frames[number]

@@ -116,7 +116,7 @@ def play(
             reference=record is not None if reference is None else reference,
             samples=samples,
             jitter=jitter,
-            colour_every=2 if supersampler is not None and supersampler.info.family == "stssnet" else 1,
+            colour_every=2 if supersampler is not None and supersampler.network.fills_in else 1,
         )
         with _screen(scene, record, headless, overwrite, fps) as show, reporter(as_json=as_json, quiet=quiet) as report:
             played = _play(scene, seed, settings, supersampler, show, report, as_json)

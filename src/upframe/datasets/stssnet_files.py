@@ -11,6 +11,7 @@ import re
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import ClassVar
 
 import numpy as np
 
@@ -35,11 +36,13 @@ def read_frame(path: Path, depth: Depth = "clip") -> NetworkInputs:
 
 @dataclass(frozen=True, eq=False)
 class StoredClip(EvaluationClip):
-    """A rendered clip whose frames are stored as the network takes them.
+    """A rendered clip whose frames are stored as the networks of one ``family`` take them.
 
     ``high`` is the target and ``low`` the last frame warped without a check for holes; both (h, w, 3) float32, not limited to
     [0, 1]. Even frames were rendered, odd ones were made from the past: ``frame_names`` are their numbers.
     """
+
+    family: ClassVar[str] = "stssnet"
 
     _read: Callable[[int], NetworkInputs] = field(repr=False)
 

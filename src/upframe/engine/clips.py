@@ -10,8 +10,8 @@ import torch
 from torch import Tensor
 
 from upframe.engine.cuts import Cuts
-from upframe.engine.streams import Stream
 from upframe.engine.timeline import Timeline
+from upframe.models.streams import Stream
 
 Item = TypeVar("Item")
 Result = TypeVar("Result")

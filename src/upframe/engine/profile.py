@@ -9,41 +9,28 @@ from __future__ import annotations
 import copy
 import math
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any, Literal
 
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 from torch.multiprocessing.reductions import StorageWeakRef
 from torch.utils._python_dispatch import TorchDispatchMode
 from torch.utils._pytree import tree_leaves
 from torch.utils.flop_counter import FlopCounterMode
 
 from upframe.errors import CheckpointError, DeviceError, ShapeError
+from upframe.models import families
 from upframe.models.catalog import Model
-from upframe.models.frvsr import FRVSR
-from upframe.models.nsrr import NSRR
-from upframe.models.rt4ksr import RT4KSR
-from upframe.models.stssnet import STSSNet
-from upframe.models.ttvsr import TTVSR
+from upframe.models.network import Network
 from upframe.runtime.device import choose_device, memory_format, out_of_memory
 from upframe.runtime.precision import Precision, choose_dtype
 from upframe.runtime.rates import measure_rates, wait
 
 WARM_UP = 2  # runs that are not timed
 PROBE_SIDE = 64  # of the images an unstated receptive field is looked for in
-
-Network = RT4KSR | FRVSR | TTVSR | NSRR | STSSNet
-PUBLISHED: Mapping[str, Callable[[], Network]] = {
-    # With the branch that the published forward pass computes and throws away: its 44,521 parameters, its multiply-adds.
-    "rt4ksr-x2": lambda: RT4KSR(2, high_frequency="gaussian").merge(),
-    "frvsr-x4": lambda: FRVSR(4),
-    "ttvsr-x4": TTVSR,
-    "nsrr-x4": lambda: NSRR(4),
-    "stssnet-x2": STSSNet,
-}
 
 
 @dataclass(frozen=True, slots=True)
@@ -107,13 +94,23 @@ class Profile:
         return asdict(self)
 
 
+def published_names() -> list[str]:
+    """The published configurations of all networks."""
+    return list(_published())
+
+
+def _published() -> dict[str, Callable[[], Network]]:
+    return {name: make for family in families.FAMILIES for name, make in family.published.items()}
+
+
 def published(name: str) -> Model:
     """A published configuration with random weights, always the same ones. Raises CheckpointError for an unknown name."""
-    if name not in PUBLISHED:
-        raise CheckpointError(f"{name}: no published configuration has this name. There are: {', '.join(PUBLISHED)}")
+    makers = _published()
+    if name not in makers:
+        raise CheckpointError(f"{name}: no published configuration has this name. There are: {', '.join(makers)}")
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(0)
-        network = PUBLISHED[name]().eval().requires_grad_(False)
+        network = makers[name]().eval().requires_grad_(False)
     return Model(network, network.info)
 
 
@@ -184,9 +181,9 @@ def _check_size(model: Model, height: int, width: int) -> None:
         raise ShapeError(f"{model.info.name}: {width}x{height} is no multiple of {multiple} in both directions. Try {near}")
 
 
-def _inputs(network: nn.Module, height: int, width: int, dtype: torch.dtype) -> list[Tensor]:
+def _inputs(network: Network, height: int, width: int, dtype: torch.dtype) -> list[Tensor]:
     """The network's example inputs for this size, in this precision."""
-    return [x.to(dtype) if x.is_floating_point() else x for x in network.example_inputs(height, width)]  # type: ignore[operator]
+    return [x.to(dtype) if x.is_floating_point() else x for x in network.example_inputs(height, width)]
 
 
 # --- counting
@@ -205,7 +202,7 @@ class Cost:
 
 
 @torch.no_grad()
-def count(network: nn.Module, height: int, width: int, dtype: torch.dtype = torch.float32) -> Cost:
+def count(network: Network, height: int, width: int, dtype: torch.dtype = torch.float32) -> Cost:
     """Count one forward pass without running it."""
     inputs = [x.to("meta") for x in _inputs(network, height, width, dtype)]
     twin = copy.deepcopy(network).to("meta", dtype)
@@ -227,7 +224,7 @@ def count(network: nn.Module, height: int, width: int, dtype: torch.dtype = torc
 class _Meter(TorchDispatchMode):  # type: ignore[no-untyped-call]
     """Sees every operation: adds up the convolutions, and remembers the storages that are alive after each."""
 
-    def __init__(self, network: nn.Module, inputs: Sequence[Tensor]) -> None:
+    def __init__(self, network: Network, inputs: Sequence[Tensor]) -> None:
         super().__init__()  # type: ignore[no-untyped-call]
         self.fixed = {_storage(buffer) for buffer in network.buffers()}
         self.given = self.fixed | {_storage(x) for x in (*network.parameters(), *inputs)}
@@ -281,12 +278,11 @@ def _first(output: Any) -> Tensor:
 
 @torch.inference_mode()
 def _run(
-    network: nn.Module, inputs: Sequence[Tensor], device: torch.device, dtype: torch.dtype, repeats: int
+    network: Network, inputs: Sequence[Tensor], device: torch.device, dtype: torch.dtype, repeats: int
 ) -> tuple[list[float], int | None]:
     """The seconds of each run, and the most memory held."""
     try:
-        network = copy.deepcopy(network).to(device, dtype)
-        network.to(memory_format=memory_format(device))  # type: ignore[call-overload]  # torch's stub lacks it
+        network = copy.deepcopy(network).to(device, dtype).to(memory_format=memory_format(device))
         placed = [x.to(device, memory_format=memory_format(device) if x.ndim == 4 else torch.preserve_format) for x in inputs]
         for _ in range(WARM_UP):
             network(*placed)

@@ -2,34 +2,24 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping
 from pathlib import Path
-from typing import NamedTuple, Protocol
+from typing import NamedTuple
 
 import numpy as np
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 
-from upframe.engine.acceleration import accelerate
 from upframe.engine.bad_samples import BRIGHTEST, BadSampleMonitor, repaired, upscaled_excess, usual_brightest
 from upframe.engine.fitting import fit
 from upframe.errors import DeviceError, InputError
 from upframe.models.catalog import Model, load
-from upframe.models.nsrr import NSRR, disparity
-from upframe.models.stssnet import FEATURES, STSSNet
 from upframe.ops.shift import centred
 from upframe.ops.transfer import decode_linear, encode_linear
 from upframe.rendered.frame import Buffer, RenderedFrame
-from upframe.rendered.history import NSRRHistory, STSSNetHistory, normalised_depth
+from upframe.runtime.acceleration import accelerate
 from upframe.runtime.device import choose_device, memory_format, out_of_memory
 from upframe.runtime.precision import Precision, choose_dtype
-
-
-class NetworkCall(Protocol):
-    """The network on its device, for tensors of any size: float32 in and out, whatever it computes in."""
-
-    def __call__(self, *images: Tensor, positions: Sequence[Tensor] = ()) -> Tensor:
-        """``images``, then ``positions``: these stay in float32, as half precision moves things by a part of a pixel."""
 
 
 class Supersampler:
@@ -39,7 +29,7 @@ class Supersampler:
     ``far``: for STSSNet, the depth it sees as 1, in scene units, beyond which all is as far; None stretches the depths of
     each frame to [0, 1]. Both were published: :func:`upframe.rendered.history.normalised_depth`. ``compile``: the network,
     by torch's compiler, which takes up to minutes at first. ``graphs``: on CUDA, the network is recorded once for each size
-    and replayed (:mod:`upframe.engine.acceleration`); ``on_note`` hears where that cannot be.
+    and replayed (:mod:`upframe.runtime.acceleration`); ``on_note`` hears where that cannot be.
 
     The past stays on the device in buffers that are made with the first frame and written in place after it. Frames that
     are missing from it, at the beginning and after a cut, are stood for by the oldest one there is, without motion. A frame
@@ -67,18 +57,20 @@ class Supersampler:
     ) -> None:
         loaded = model if isinstance(model, Model) else load(model)
         self.info = loaded.info
-        self._stream = _stream(loaded, far)
+        network = loaded.network
+        if network.kind != "rendered":
+            raise InputError(f"{self.info.name}: upscales images, not rendered frames; it is for upframe.Upscaler")
+        self._history = network.new_history(far=far)
         self.device = choose_device(device)
         self.dtype = choose_dtype(precision, self.device, self.info.half)
-        self.network = loaded.network.to(self.device, self.dtype)
-        self.network.to(memory_format=memory_format(self.device))  # type: ignore[call-overload]  # torch's stub lacks it
+        self.network = network.to(self.device, self.dtype).to(memory_format=memory_format(self.device))
         accelerate(self.network, self.device, compiled=compile, graphs=graphs, on_note=on_note)
         self._last: _Last | None = None
         self._watch = BadSampleMonitor(strict=strict, on_note=on_note)
 
     def reset(self) -> None:
         """Forget all frames: the next one is the first."""
-        self._stream.clear()
+        self._history.clear()
         self._last = None
 
     @torch.inference_mode()
@@ -101,7 +93,7 @@ class Supersampler:
         self._watch.see(buffers)
         if begins:
             self.reset()
-        result, brightest, excess = self._stream.upscale(self._run, self._prepare(frame, buffers))
+        result, brightest, excess = self._upscale(self._prepare(frame, buffers))
         self._last = _Last(frame.size, frame.jitter, frame.exposure)
         result = centred(result, self.info.scale, frame.jitter)
         if frame.linear:
@@ -114,10 +106,11 @@ class Supersampler:
 
     def _check(self, frame: RenderedFrame, begins: bool) -> None:
         missing = frame.missing(self.info.inputs)
-        if self._stream.fills_in and not begins and "colour" in missing:
+        fills_in = self.network.fills_in
+        if fills_in and not begins and "colour" in missing:
             missing.remove("colour")
         if missing:
-            first = " in the first frame of a stream and of every shot" if self._stream.fills_in and "colour" in missing else ""
+            first = " in the first frame of a stream and of every shot" if fills_in and "colour" in missing else ""
             raise InputError(f"{self.info.name} needs {', '.join(missing)}{first}, which this rendered frame does not have")
 
     def _prepare(self, frame: RenderedFrame, buffers: dict[str, Tensor]) -> dict[str, Tensor]:
@@ -130,7 +123,7 @@ class Supersampler:
                 tensors["motion"] = tensors["motion"] + tensors["motion"].new_tensor(moved).view(1, 2, 1, 1)
             if frame.linear and frame.exposure != self._last.exposure:
                 change = frame.exposure / self._last.exposure
-                self._stream.recolour(lambda colour: encode_linear(decode_linear(colour) * change))
+                self._history.recolour(lambda colour: encode_linear(decode_linear(colour) * change))
         if frame.linear and "colour" in tensors:
             tensors["colour"] = encode_linear((tensors["colour"] * frame.exposure).clamp(0, BRIGHTEST))
         return tensors
@@ -141,9 +134,25 @@ class Supersampler:
         tensor = buffer.to(self.device, torch.float32)
         return tensor[None, None] if tensor.ndim == 2 else tensor.permute(2, 0, 1)[None]
 
-    def _run(self, *images: Tensor, positions: Sequence[Tensor] = ()) -> Tensor:
-        height, width = images[0].shape[-2:]
-        fitted = [self._fit(image).to(self.dtype) for image in images] + [self._fit(position) for position in positions]
+    def _upscale(self, frame: Mapping[str, Tensor]) -> tuple[Tensor, Tensor, Tensor]:
+        """The next frame through the network: the result, not clamped; the brightest colour it saw, or 1; what is beyond."""
+        inputs = self._history.inputs(frame)
+        colours = [inputs.arguments[name] for name in self.network.colours]
+        brightest = torch.stack([usual_brightest(colour.flatten(0, -4)) for colour in colours]).amax()
+        arguments = dict(inputs.arguments)
+        for name in self.network.colours:
+            limited = arguments[name].minimum(brightest)
+            arguments[name] = limited / brightest if self.network.unit_range else limited
+        result = self._run(arguments)
+        if self.network.unit_range:
+            result = result * brightest
+        return result, brightest, upscaled_excess(inputs.newest, brightest, self.info.scale)
+
+    def _run(self, arguments: Mapping[str, Tensor]) -> Tensor:
+        """The network on its device, for tensors of any size: float32 in and out, whatever it computes in."""
+        height, width = next(iter(arguments.values())).shape[-2:]
+        types = {name: torch.float32 if name in self.network.positions else self.dtype for name in arguments}
+        fitted = [self._fit(argument).to(types[name]) for name, argument in arguments.items()]
         try:
             result: Tensor = self.network(*fitted)
         except (RuntimeError, MemoryError) as error:
@@ -167,60 +176,3 @@ class _Last(NamedTuple):
     size: tuple[int, int]
     jitter: tuple[float, float]
     exposure: float
-
-
-class _Stream(Protocol):
-    """The past of one running image, as one network wants it."""
-
-    @property
-    def fills_in(self) -> bool:
-        """Whether it makes frames that have no colour of their own."""
-
-    def clear(self) -> None: ...
-
-    def recolour(self, change: Callable[[Tensor], Tensor]) -> None: ...
-
-    def upscale(self, run: NetworkCall, frame: dict[str, Tensor]) -> tuple[Tensor, Tensor, Tensor]:
-        """The next frame through the network: the result, not clamped; the brightest colour it saw, or 1; what is beyond."""
-
-
-class _NSRRStream(NSRRHistory):
-    fills_in = False
-
-    def __init__(self, length: int, scale: int) -> None:
-        super().__init__(length)
-        self._scale = scale
-
-    def upscale(self, run: NetworkCall, frame: dict[str, Tensor]) -> tuple[Tensor, Tensor, Tensor]:
-        # All five frames go in again. Kept features would save 2 % of the network, and be wrong once the exposure changed.
-        colour, depth, motion = self.step(frame["colour"], disparity(frame["depth"]), frame["motion"])
-        brightest = usual_brightest(colour.flatten(0, 1))
-        # The network limits its result to [0, 1].
-        result = run(colour.minimum(brightest) / brightest, depth, positions=[motion]) * brightest
-        return result, brightest, upscaled_excess(colour[:, -1], brightest, self._scale)
-
-
-class _STSSNetStream(STSSNetHistory):
-    fills_in = True
-
-    def __init__(self, length: int, far: float | None) -> None:
-        super().__init__(length)
-        self._far = far
-
-    def upscale(self, run: NetworkCall, frame: dict[str, Tensor]) -> tuple[Tensor, Tensor, Tensor]:
-        colour, mask, history = self.step(frame.get("colour"), frame["depth"], frame["motion"])
-        shown = frame | {"depth": normalised_depth(frame["depth"], self._far)}
-        features = torch.cat([shown[name] for name in FEATURES], dim=1)
-        brightest = torch.maximum(usual_brightest(colour), usual_brightest(history.flatten(0, 1)))
-        result = run(colour.minimum(brightest), features, mask, history.minimum(brightest))
-        return result, brightest, upscaled_excess(colour[:, :3], brightest, 2)
-
-
-def _stream(model: Model, far: float | None) -> _Stream:
-    network: nn.Module = model.network
-    match network:
-        case NSRR():
-            return _NSRRStream(network.history, network.scale)
-        case STSSNet():
-            return _STSSNetStream(network.history, far)
-    raise InputError(f"{model.info.name}: upscales images, not rendered frames; it is for upframe.Upscaler")

@@ -10,9 +10,8 @@ from typing import Any, Literal, TypeVar, cast, overload
 import numpy as np
 import PIL.Image
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 
-from upframe.engine.acceleration import accelerate
 from upframe.engine.arrays import Pixels, as_array, as_given, to_pixels, to_tensor
 from upframe.engine.associated import within_neighbours
 from upframe.engine.clips import ClipStream, upscale_in_order
@@ -20,17 +19,20 @@ from upframe.engine.cuts import Cuts, choose_cuts, no_cuts
 from upframe.engine.finite import beyond, finite, usual_range, with_excess
 from upframe.engine.layers import from_layers, join_channels, peek, split_channels, to_layers
 from upframe.engine.size import Target
-from upframe.engine.streams import FittedStream, ImageStream, RecurrentStream, Stream, video_stream
+from upframe.engine.streams import FittedStream, ImageStream
 from upframe.engine.tiles import Tiler, automatic_tile, spans
 from upframe.errors import DeviceError, InputError
 from upframe.export import Backend, ExportedFile, ExportedImage, ExportedRecurrent, is_exported, open_exported
 from upframe.models.catalog import Model, load
 from upframe.models.interpolation import Interpolation
+from upframe.models.network import ImageNetwork, VideoNetwork
+from upframe.models.streams import Stream
 from upframe.ops.alpha import bleed
 from upframe.ops.resize import resize
 from upframe.ops.sampling import Sampling, sample_offset
 from upframe.ops.shift import centred, shift
 from upframe.ops.transfer import decode_linear, encode_linear
+from upframe.runtime.acceleration import accelerate
 from upframe.runtime.device import choose_device, memory_format
 from upframe.runtime.precision import Precision, choose_dtype
 
@@ -54,7 +56,7 @@ class Upscaler:
     the model's result is resized to it. ``sampling``: where the pixels of what is handed in lie in the cells they stand for
     (:mod:`upframe.ops.sampling`): in the ``centre``, or, of test data made as "BD", at the ``corner``. Results have theirs in
     the centre, whatever the model was trained with. ``compile``: by torch's compiler, which takes up to minutes at first.
-    ``graphs``: on CUDA, recorded once for each size and replayed (:mod:`upframe.engine.acceleration`). ``on_note`` receives
+    ``graphs``: on CUDA, recorded once for each size and replayed (:mod:`upframe.runtime.acceleration`). ``on_note`` receives
     what a user should know, such as smaller tiles for want of memory.
     Raises CheckpointError, DeviceError and MissingExtra, and InputError for a network that needs more than images, or that
     the backend does not run.
@@ -77,17 +79,13 @@ class Upscaler:
         exported = _exported(model, backend)
         loaded = exported or (model if isinstance(model, Model) else load(model))
         self.info, self._on_note = loaded.info, on_note
-        if self.info.kind == "rendered" and exported is None:
-            raise InputError(
-                f"{self.info.name}: upscales rendered frames, from their depth and motion; it is for upframe.Supersampler"
-            )
         self.target = Target(scale=scale)
         self.sampling = sampling
         self._offset = sample_offset(sampling, self.info.scale) - sample_offset(self.info.sampling, self.info.scale)
         self.backend: Backend = "torch" if exported is None else exported.backend
         self.device = choose_device(device if exported is None or device != "auto" else "cpu")
         self.dtype = choose_dtype(precision, self.device, self.info.half)
-        self.network: nn.Module | ExportedImage | ExportedRecurrent
+        self.network: ImageNetwork | VideoNetwork | ExportedImage | ExportedRecurrent
         if isinstance(loaded, ExportedFile):
             if self.device.type != "cpu" or precision not in ("auto", "fp32"):
                 raise DeviceError(
@@ -97,19 +95,23 @@ class Upscaler:
             if compile or graphs:
                 raise DeviceError(f"{self.info.name}: exported networks are compiled already. Leave --compile and --graphs out")
             self.network = loaded.network()
+        elif loaded.network.kind == "rendered":
+            raise InputError(
+                f"{self.info.name}: upscales rendered frames, from their depth and motion; it is for upframe.Supersampler"
+            )
         else:
-            self.network = loaded.network.to(self.device, self.dtype)
-            self.network.to(memory_format=memory_format(self.device))  # type: ignore[call-overload]  # torch's stub lacks it
-            accelerate(self.network, self.device, compiled=compile, graphs=graphs, on_note=on_note)
+            network = loaded.network.to(self.device, self.dtype).to(memory_format=memory_format(self.device))
+            accelerate(network, self.device, compiled=compile, graphs=graphs, on_note=on_note)
+            self.network = network
         side = automatic_tile(self.device, self.info) if tile == "auto" else tile
-        self._tiler = Tiler(cast(Callable[[Tensor], Tensor], self.network), self.info, side, on_note)  # not for video
+        self._tiler = None if self.network.kind == "video" else Tiler(self.network, self.info, side, on_note)
 
     @torch.inference_mode()
     def upscale_tensor(self, rgb: Tensor, target: Target | None = None) -> Tensor:
         """Upscale (n, 3, h, w) RGB, nominally in [0, 1] -> (n, 3, height, width) float32, not clamped, on the device."""
         height, width = (target or self.target).of(rgb.shape[-2], rgb.shape[-1], self.info.scale)
         rgb = rgb.to(self.device, torch.float32)
-        if self.info.kind == "video":  # a clip of one frame
+        if self._tiler is None:  # a network for video: a clip of one frame
             stream = self._video_stream(target)
             return torch.cat(stream.feed(rgb) + stream.finish())
         if isinstance(self.network, Interpolation):  # one step to any size
@@ -201,9 +203,8 @@ class Upscaler:
         return ClipStream([self._video_stream(target) for _ in range(layers)], cuts)
 
     def _video_stream(self, target: Target | None) -> Stream:
-        network = self.network
-        stream = RecurrentStream(network) if isinstance(network, ExportedRecurrent) else video_stream(cast(nn.Module, network))
-        return FittedStream(stream, self.info, self.dtype, target or self.target, self._offset)
+        assert self.network.kind == "video"
+        return FittedStream(self.network.stream(), self.info, self.dtype, target or self.target, self._offset)
 
     def stream(self, frames: Iterable[Given], target: Target | None = None, *, cuts: str | Path = "auto") -> Iterator[Given]:
         """Upscale the frames of a clip one after the other; images as for :meth:`upscale`, all of the same kind.

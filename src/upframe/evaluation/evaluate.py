@@ -100,7 +100,7 @@ def evaluate(
     device = choose_device(options.device)
     dataset = _open(options, infos)
     protocol, lpips = choose_protocol(options.scoring, default_protocol(dataset, infos), device, note)
-    warn(infos, dataset, note)
+    warn(models, dataset, note)
     sampling = sampling_in(dataset)
     settings = RunSettings(options.device, options.precision, options.cuts, options.far, sampling)
     runs = [make_run(model, dataset.clips, settings) for model in models]

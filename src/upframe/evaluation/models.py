@@ -61,10 +61,11 @@ def usual_degradation(infos: Iterable[ModelInfo]) -> Degradation | None:
     return degradation if degradation is not None and degradation.kind == "BD" else None
 
 
-def warn(infos: Iterable[ModelInfo], dataset: EvaluationSet, note: Callable[[str], None]) -> None:
+def warn(models: Iterable[Model], dataset: EvaluationSet, note: Callable[[str], None]) -> None:
     """Note what a reader must know of models that were made for something else than the set holds."""
     interleaved = dataset.low_source == AS_RENDERED
-    for info in infos:
+    for model in models:
+        info, network = model.info, model.network
         trained = trained_for(info)
         if trained is not None and not _fits(trained, dataset):
             made = "rendered" if dataset.kind == "rendered" else _name_of(dataset)
@@ -73,7 +74,7 @@ def warn(infos: Iterable[ModelInfo], dataset: EvaluationSet, note: Callable[[str
             )
         if info.kind == "video" and dataset.kind == "image":
             note(f"{info.name} is for video: each image is a clip of one frame to it")
-        if info.family == "stssnet" and interleaved:
+        if network.kind == "rendered" and network.fills_in and interleaved:
             note(f"{info.name} makes odd frames without their colour; other models are given the colour of every frame")
 
 

@@ -24,7 +24,6 @@ from upframe.errors import InputError
 from upframe.evaluation.clips import ScoredClip
 from upframe.models.catalog import Model
 from upframe.models.info import ModelInfo
-from upframe.models.stssnet import STSSNet
 from upframe.ops.sampling import Sampling, sample_offset
 from upframe.ops.shift import centred
 from upframe.rendered.frame import RenderedFrame
@@ -82,7 +81,7 @@ def make_run(model: Model, clips: Sequence[ScoredClip], settings: RunSettings) -
         raise InputError(
             f"{model.info.name}: upscales rendered frames from their depth and motion, and the set holds no such frames"
         )
-    if not isinstance(model.network, STSSNet):
+    if model.info.family != StoredClip.family:
         raise InputError(f"{model.info.name}: the set holds frames that are stored as STSSNet takes them, and no other network")
     return StoredRun(model, device=device, precision=precision)
 
@@ -166,7 +165,7 @@ class RenderedRun:
     def __init__(self, model: Model, supersampler: Supersampler) -> None:
         self.info, self.device = model.info, supersampler.device
         self._supersampler = supersampler
-        self._interleaved = isinstance(model.network, STSSNet)
+        self._interleaved = supersampler.network.fills_in
 
     def __call__(self, clip: ScoredClip) -> Iterator[UpscaledFrame]:
         if not isinstance(clip, RenderedEvaluationClip):

@@ -11,15 +11,14 @@ import upframe.models
 import upframe.ops
 import upframe.rendered
 from upframe.errors import InputError
-from upframe.export.contract import describe
 from upframe.export.exported import ExportedFile, open_exported
 from upframe.export.onnx_file import TRACED, fitting, write_onnx
 from upframe.export.runners import Backend
-from upframe.export.steps import ExportStep, step_of
+from upframe.export.steps import step_of
 from upframe.folders import cache_folder
 from upframe.media.atomic import atomic_output
 from upframe.models.catalog import Model
-from upframe.models.interpolation import Interpolation
+from upframe.models.contract import ExportStep, describe
 
 _PACKAGES = ("upframe", "torch", "onnx", "onnxscript")
 
@@ -29,14 +28,14 @@ def exported_for(model: Model, backend: Backend) -> ExportedFile:
 
     Raises MissingExtra, OutputError, and InputError for networks that do not take single images or frames.
     """
-    if isinstance(model.network, Interpolation):
+    if model.info.degradation == "none":
         raise InputError(f"{model.info.name}: is no network; leave --backend out")
     step = step_of(model)
     if step.contract.form not in ("image", "recurrent"):
         raise InputError(f"{model.info.name}: runs in torch alone; leave --backend out")
     path = cache_folder("exports") / f"{_key(step)}.onnx"
     if not path.exists():
-        metadata = describe(model.info, model.network.configuration, step.contract)  # type: ignore[arg-type]
+        metadata = describe(model.info, model.network.configuration, step.contract)
         with atomic_output(path, overwrite=True) as temporary:
             write_onnx(step, metadata, temporary, fitting(step.contract, *TRACED))
     return open_exported(path, backend)

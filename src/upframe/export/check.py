@@ -11,7 +11,7 @@ from torch import Tensor
 from upframe.errors import OutputError
 from upframe.export.onnx_file import TRACED, fitting
 from upframe.export.runners import Run
-from upframe.export.steps import ExportStep, next_inputs
+from upframe.models.contract import ExportStep, next_inputs
 
 LIMIT = 1e-3  # the largest difference of a value, in single precision
 HALF_LIMIT = 1e-3  # the root mean square difference from single precision, in half: what is lost against 40 dB is 0.04 dB

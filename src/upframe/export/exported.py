@@ -5,16 +5,16 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import TypeGuard
+from typing import Literal, TypeGuard
 
 import torch
 from torch import Tensor
 
 from upframe.errors import CheckpointError, InputError
-from upframe.export.contract import Contract, described
 from upframe.export.runners import Backend, Run, onnxruntime_runner, openvino_runner, torch_runner
-from upframe.models.frvsr import FRVSRState
+from upframe.models.contract import Contract, described, next_inputs
 from upframe.models.info import ModelInfo
+from upframe.models.streams import RecurrentStream, Stream
 from upframe.regular import refuse_irregular
 
 Open = Callable[[Path], tuple[Run, dict[str, str]]]
@@ -86,6 +86,8 @@ def open_exported(path: str | Path, backend: Backend | None = None) -> ExportedF
 class ExportedImage:
     """An exported network without memory, in place of the module it was: (n, 3, h, w) -> (n, 3, scale*h, scale*w)."""
 
+    kind: Literal["image"] = "image"
+
     def __init__(self, file: ExportedFile) -> None:
         self._file = file
 
@@ -97,20 +99,25 @@ class ExportedImage:
 
 
 class ExportedRecurrent:
-    """An exported FRVSR, in place of the module it was."""
+    """An exported network that goes from frame to frame, in place of the module it was."""
+
+    kind: Literal["video"] = "video"
 
     def __init__(self, file: ExportedFile) -> None:
         self._file = file
-        _, _, large, _ = file.contract.outputs[0].sizes(1, 1)
-        self._scale = large
 
-    def step(self, frame: Tensor, state: FRVSRState | None) -> tuple[Tensor, FRVSRState]:
-        """The next frame of a running video, as :meth:`upframe.models.frvsr.FRVSR.step`. Raises ShapeError."""
+    def stream(self) -> Stream:
+        """A new stream of frames, begun as the published evaluation of FRVSR begins."""
+        return RecurrentStream(self)
+
+    def step(self, frame: Tensor, state: dict[str, Tensor] | None) -> tuple[Tensor, dict[str, Tensor]]:
+        """The next frame (1, 3, h, w) of a running video, and the inputs that carry the past. Raises ShapeError."""
         height, width = frame.shape[-2:]
-        self._file.contract.check_size(str(self._file.path), height, width)
+        contract = self._file.contract
+        contract.check_size(str(self._file.path), height, width)
         if state is None:
-            black = frame.new_zeros(1, 3, self._scale * height, self._scale * width)
-            state = FRVSRState(torch.zeros_like(frame), black)
-        tensors = {"rgb": frame, "previous_rgb": state.frame, "previous_output": state.output}
-        output = self._file.run(self._file.typed(tensors))["output"]
-        return output.to(frame), FRVSRState(frame, output.to(frame))
+            carried = (spec for spec in contract.inputs if spec.name in contract.state)
+            state = {spec.name: frame.new_zeros(spec.sizes(height, width)) for spec in carried}
+        inputs = {"rgb": frame, **state}
+        outputs = {name: value.to(frame) for name, value in self._file.run(self._file.typed(inputs)).items()}
+        return outputs["output"], next_inputs(contract, inputs, outputs)

@@ -15,13 +15,13 @@ import torch
 from upframe.errors import InputError, MissingExtra
 from upframe.export.archive import ARCHIVED
 from upframe.export.check import Checked, check
-from upframe.export.contract import Contract, describe
 from upframe.export.onnx_file import TRACED, fitting, quiet, traced, write_onnx
 from upframe.export.runners import onnxruntime_runner, openvino_runner, torch_runner
-from upframe.export.steps import FRAMES, ExportStep, step_of
+from upframe.export.steps import FRAMES, step_of
 from upframe.export.tensorrt import write_tensorrt
 from upframe.media.atomic import atomic_output
 from upframe.models.catalog import Model
+from upframe.models.contract import Contract, ExportStep, describe
 
 Target = Literal["onnx", "pt2", "openvino", "tensorrt"]
 _ENDINGS: dict[str, Target] = {".onnx": "onnx", ".pt2": "pt2", ".xml": "openvino"}
@@ -101,7 +101,7 @@ def export_model(
     if size is not None:
         reference = reference.sized(*size)
     step = reference.half() if float16 else reference
-    metadata = describe(model.info, cast(Mapping[str, Any], getattr(model.network, "configuration", {})), step.contract)
+    metadata = describe(model.info, model.network.configuration, step.contract)
     work = _Work(model.info.name, step, reference, metadata, fitting(step.contract, *TRACED), out, overwrite)
     return {"onnx": _onnx, "pt2": _pt2, "openvino": _openvino, "tensorrt": _tensorrt}[target](work)
 

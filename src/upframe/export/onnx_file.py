@@ -13,8 +13,7 @@ import torch
 from torch.export import Dim, ExportedProgram
 
 from upframe.errors import MissingExtra, ShapeError
-from upframe.export.contract import Contract
-from upframe.export.steps import ExportStep
+from upframe.models.contract import Contract, ExportStep
 
 if TYPE_CHECKING:
     import onnx

@@ -9,7 +9,7 @@ from pathlib import Path
 
 from upframe.errors import OutputError
 from upframe.export import tensorrt_engine
-from upframe.export.contract import Contract
+from upframe.models.contract import Contract
 
 _GUIDE = """# A TensorRT engine of {name}
 

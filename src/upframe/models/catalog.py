@@ -7,10 +7,10 @@ from collections.abc import Mapping
 from contextlib import suppress
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any, Protocol, cast, runtime_checkable
+from typing import Any, cast
 
 from safetensors.torch import save as to_safetensors
-from torch import Tensor, nn
+from torch import Tensor
 
 from upframe.download import Progress, download
 from upframe.errors import CheckpointError, InputError
@@ -28,18 +28,12 @@ from upframe.models.cards import (
 from upframe.models.checkpoint import read_checkpoint
 from upframe.models.info import ModelInfo, from_metadata, to_metadata
 from upframe.models.interpolation import Interpolation
+from upframe.models.network import Network, merged
 from upframe.models.published import PUBLISHED, Published, published_file, published_name
 from upframe.models.recognition import found_in, network_in
 
 _ENDINGS = re.compile(r"(\.(pth|pt|pkl|ckpt|tar|bin|safetensors))+$", re.IGNORECASE)
 _UNVERIFIED = "no digest of it is known, so that nothing has been verified but the kind and size of the network"
-
-
-@runtime_checkable
-class Mergeable(Protocol):
-    """A network whose training form has a smaller equal."""
-
-    def merge(self) -> nn.Module: ...
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,7 +43,7 @@ class Model:
     ``found``: what was found in the file, a sentence each. ``published``: the name of the published checkpoint it is.
     """
 
-    network: nn.Module
+    network: Network
     info: ModelInfo
     found: tuple[str, ...] = ()
     published: str = ""
@@ -97,9 +91,9 @@ def load_file(path: Path, *, merge: bool = True, settings: Mapping[str, Any] | N
     except CheckpointError as error:
         raise CheckpointError(f"{path}: {error}") from error
     network, found = taken.network, tuple(found_in(taken))
-    if merge and isinstance(network, Mergeable):
-        network = network.merge()
-    info = cast(ModelInfo, network.info).with_file(name=_ENDINGS.sub("", path.name), sha256=checkpoint.sha256)
+    if merge:
+        network = merged(network)
+    info = network.info.with_file(name=_ENDINGS.sub("", path.name), sha256=checkpoint.sha256)
     network = network.eval().requires_grad_(False)
     if described is not None:
         source = checkpoint.metadata.get(SOURCE_KEY)
@@ -174,6 +168,5 @@ def name_for(model: Model, name: str | None) -> str:
 def save(model: Model, path: Path, *, source: str = "") -> None:
     """Write a model as safetensors, with its ModelInfo, configuration and ``source`` in the metadata. Raises OSError."""
     state = {name: value.detach().clone().contiguous() for name, value in model.network.state_dict().items()}
-    configuration = cast(Mapping[str, Any], model.network.configuration)
-    metadata = to_metadata(model.info, configuration) | ({SOURCE_KEY: source} if source else {})
+    metadata = to_metadata(model.info, model.network.configuration) | ({SOURCE_KEY: source} if source else {})
     path.write_bytes(to_safetensors(state, metadata))

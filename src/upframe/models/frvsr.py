@@ -13,14 +13,17 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any, cast
+from typing import Any, Literal, cast
 
 import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
 from upframe.errors import CheckpointError, ShapeError
+from upframe.models.contract import Contract, ExportStep, TensorSpec, large
 from upframe.models.info import ModelInfo
+from upframe.models.network import Family
+from upframe.models.streams import RecurrentStream, Stream
 from upframe.ops.convolution import narrow_conv
 from upframe.ops.interpolate import Degradation, interpolate, interpolate_bilinear
 from upframe.ops.sampling import sampling_of
@@ -144,6 +147,8 @@ class FRVSR(nn.Module):
     every scale-th pixel) bicubic, ``BI`` (MATLAB's bicubic) bilinear. Frames of any size.
     """
 
+    kind: Literal["video"] = "video"
+
     def __init__(
         self, scale: int, *, channels: int = 64, blocks: int = 10, flow_channels: int = 32, degradation: Degradation = "BD"
     ) -> None:
@@ -222,7 +227,7 @@ class FRVSR(nn.Module):
         return ModelInfo(
             name=f"frvsr-x{self.scale}",
             family="frvsr",
-            kind="video",
+            kind=self.kind,
             scale=self.scale,
             radius=None,
             border=4,  # measured: with less, flat frames change by more than 1 of 255
@@ -236,6 +241,25 @@ class FRVSR(nn.Module):
     def configuration(self) -> dict[str, str]:
         """What a checkpoint's shapes do not tell."""
         return {"degradation": self.degradation}
+
+    def stream(self) -> Stream:
+        """Frame after frame, begun as the published evaluation begins."""
+        return RecurrentStream(self)
+
+    def graphs(self) -> tuple[nn.Module, ...]:
+        """What is compiled: all of it."""
+        return (self,)
+
+    def export_step(self, *, frames: int) -> ExportStep:  # of one frame, always
+        """A frame, with the frame before and its result."""
+        inputs = (
+            TensorSpec("rgb", (1, 3, "h", "w"), "the frame, display-referred RGB, black 0, white 1"),
+            TensorSpec("previous_rgb", (1, 3, "h", "w"), "the frame before"),
+            TensorSpec("previous_output", large(self.scale), "the result of the frame before, not clamped"),
+        )
+        outputs = (TensorSpec("output", large(self.scale), "the larger frame, not clamped"),)
+        state = {"previous_rgb": "rgb", "previous_output": "output"}
+        return ExportStep(self, Contract("recurrent", inputs, outputs, state, begin="zeros", minimum=8))
 
     def example_inputs(self, height: int, width: int) -> tuple[Tensor, Tensor, Tensor]:
         """Random arguments of ``forward`` for a frame of this size, always the same ones."""
@@ -279,3 +303,6 @@ def build(state: Mapping[str, Tensor], configuration: Mapping[str, Any]) -> FRVS
 def choices(state: Mapping[str, Tensor]) -> dict[str, tuple[Any, ...]]:
     """The switches that no tensor of a state dict tells: how it upscales, unless the constants of one way are there."""
     return {} if any(name in state for name in KERNEL_KEYS) else {"degradation": ("BI", "BD")}
+
+
+FAMILY = Family("frvsr", recognises, build, choices, published={"frvsr-x4": lambda: FRVSR(4)})

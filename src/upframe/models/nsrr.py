@@ -12,17 +12,20 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping
-from typing import Any, cast
+from typing import Any, Literal, cast
 
 import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
 from upframe.errors import CheckpointError, ShapeError
+from upframe.models.contract import Contract, ExportStep, TensorSpec, large
 from upframe.models.info import ModelInfo
+from upframe.models.network import Family, RenderedInputs
 from upframe.ops.convolution import narrow_conv
 from upframe.ops.spread import spread_conv, warp_spread
 from upframe.ops.ycbcr import rgb_to_ycbcr_full, ycbcr_full_to_rgb
+from upframe.rendered.history import NSRRHistory, accumulate_motion
 
 WEIGHT_LIMIT = 20.0  # of a reweighting map, (tanh + 1) x 10 as published; the paper's is 10
 
@@ -115,8 +118,14 @@ class NSRR(nn.Module):
     Returns (n, 3, scale*h, scale*w), where both sides must be multiples of 4. In evaluation it is clamped to [0, 1], as
     kornia's conversion to RGB has it since; in training it is not, as at the time: a clamped pixel teaches nothing.
 
-    :meth:`forward` is :meth:`features` of each frame, then :meth:`reconstruct`. A stream keeps the features of past frames.
+    :meth:`forward` is :meth:`features` of each frame, then :meth:`reconstruct`.
     """
+
+    kind: Literal["rendered"] = "rendered"
+    colours = ("colour",)
+    positions = ("motion",)
+    fills_in = False
+    unit_range = True  # YCbCr of light beyond 1 has no meaning
 
     def __init__(self, scale: int = 4, history: int = 5) -> None:
         super().__init__()
@@ -173,13 +182,49 @@ class NSRR(nn.Module):
         device = self.feature_extraction.conv1.weight.device
         return colour.to(device), depth.to(device), motion.to(device)
 
+    def new_history(self, *, far: float | None = None) -> NSRRPast:
+        """The last ``history`` frames; disparity has no farthest depth."""
+        return NSRRPast(self.history)
+
+    def graphs(self) -> tuple[nn.Module, ...]:
+        """What is compiled: all of it."""
+        return (self,)
+
+    def export_step(self) -> ExportStep:
+        """A frame, with the past ones; their motion is accumulated inside."""
+
+        def frame(name: str, channels: int, holds: str) -> TensorSpec:
+            return TensorSpec(name, (1, channels, "h", "w"), holds)
+
+        def frames(name: str, channels: int, holds: str) -> TensorSpec:
+            return TensorSpec(name, (1, self.history - 1, channels, "h", "w"), f"{holds}, oldest first")
+
+        inputs = (
+            frame("colour", 3, "the frame, display-referred RGB, black 0, white 1"),
+            frame("disparity", 1, "1 / max(depth, 1 / longest side in pixels); background 0"),
+            frame("motion", 2, "current to previous, pixels, x right, y down, between samples; 0 in the first frame of a shot"),
+            frames("past_colour", 3, "colour of the frames before"),
+            frames("past_disparity", 1, "disparity of the frames before"),
+            frames("past_motion", 2, "motion of the frames before"),
+        )
+        outputs = (
+            TensorSpec("output", large(self.scale), "the larger frame, in [0, 1]"),
+            frames("next_colour", 3, "past_colour of the next frame"),
+            frames("next_disparity", 1, "past_disparity of the next frame"),
+            frames("next_motion", 2, "past_motion of the next frame"),
+        )
+        state = {f"past_{name}": f"next_{name}" for name in ("colour", "disparity", "motion")}
+        begin = "the frame's own colour and disparity repeated, motion 0"
+        contract = Contract("rendered", inputs, outputs, state, begin)
+        return ExportStep(ExportedFrame(self), contract, positions=frozenset(("motion", "past_motion", "next_motion")))
+
     @property
     def info(self) -> ModelInfo:
         """The card of this network, without the name, licence and degradation of a particular training."""
         return ModelInfo(
             name=f"nsrr-x{self.scale}",
             family="nsrr",
-            kind="rendered",
+            kind=self.kind,
             scale=self.scale,
             inputs=("colour", "depth", "motion"),
             multiple=self.multiple,
@@ -192,6 +237,41 @@ class NSRR(nn.Module):
     def configuration(self) -> dict[str, int]:
         """What the parameters' shapes do not tell: the scale."""
         return {"scale": self.scale}
+
+
+class NSRRPast(NSRRHistory):
+    """The history of a running image, as arguments of :meth:`NSRR.forward`.
+
+    All frames go in again. Kept features would save 2 % of the network, and be wrong once the exposure changed.
+    """
+
+    def inputs(self, frame: Mapping[str, Tensor]) -> RenderedInputs:
+        colour, depth, motion = self.step(frame["colour"], disparity(frame["depth"]), frame["motion"])
+        return RenderedInputs({"colour": colour, "depth": depth, "motion": motion}, newest=colour[:, -1])
+
+
+class ExportedFrame(nn.Module):
+    """A frame and the past ones, oldest first, -> the larger frame and the past of the next one."""
+
+    def __init__(self, network: NSRR) -> None:
+        super().__init__()
+        self.network = network
+
+    def forward(
+        self,
+        colour: Tensor,
+        disparity: Tensor,
+        motion: Tensor,
+        past_colour: Tensor,
+        past_disparity: Tensor,
+        past_motion: Tensor,
+    ) -> tuple[Tensor, ...]:
+        colours, disparities, motions = (
+            torch.cat((past, now.unsqueeze(1)), dim=1)
+            for past, now in ((past_colour, colour), (past_disparity, disparity), (past_motion, motion))
+        )  # (1, history, c, h, w)
+        output = self.network(colours, disparities, accumulate_motion(motions))
+        return output, colours[:, 1:], disparities[:, 1:], motions[:, 1:]
 
 
 def _check(name: str, tensor: Tensor, shape: tuple[int, ...]) -> None:
@@ -253,3 +333,6 @@ def _scale(state: Mapping[str, Tensor], configuration: Mapping[str, Any]) -> int
             f"an NSRR of another scale across than down ({SCALE_KERNEL} is {tuple(kernel.shape)}) cannot be built"
         )
     return int(kernel.shape[2])
+
+
+FAMILY = Family("nsrr", recognises, build, published={"nsrr-x4": lambda: NSRR(4)})

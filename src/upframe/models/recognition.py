@@ -7,16 +7,16 @@ import warnings
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from functools import partial
-from typing import Any, Protocol, cast, runtime_checkable
+from typing import Any
 
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 
 from upframe.errors import CheckpointError, MissingExtra
-from upframe.models import zoo
+from upframe.models import families, zoo
 from upframe.models.cards import word
 from upframe.models.checkpoint import Checkpoint, check_finite, check_sound
-from upframe.models.info import ModelInfo
+from upframe.models.network import Family, Network
 from upframe.models.switches import SwitchSettings, settle
 from upframe.models.tensor_sets import Weights
 
@@ -35,34 +35,13 @@ PARTS = (
 """Networks that are published by themselves and are no upscalers: a name that tells them, and what to say of them."""
 
 
-class Family(Protocol):
-    """What each network's module offers."""
-
-    def recognises(self, state: Mapping[str, Tensor]) -> bool: ...
-    def build(self, state: Mapping[str, Tensor], configuration: Mapping[str, Any]) -> nn.Module: ...
-
-
-@runtime_checkable
-class Undecided(Protocol):
-    """A family of which some switches are known from no tensor."""
-
-    def choices(self, state: Mapping[str, Tensor]) -> Mapping[str, tuple[Any, ...]]: ...
-
-
 @dataclass(frozen=True, slots=True)
 class RecognisedNetwork:
     """A network, the set of tensors that it was built from, and how what no tensor tells is known."""
 
-    network: nn.Module
+    network: Network
     weights: Weights
     verdict: SwitchSettings
-
-
-def _families() -> tuple[Family, ...]:
-    """The networks of this project, imported when a file is loaded: listing models needs none of them."""
-    from upframe.models import frvsr, nsrr, rt4ksr, stssnet, ttvsr
-
-    return rt4ksr, frvsr, ttvsr, nsrr, stssnet
 
 
 def network_in(
@@ -74,7 +53,7 @@ def network_in(
     """
     failure: CheckpointError | None = None
     for weights in checkpoint.sets:
-        family = next((family for family in _families() if family.recognises(weights.state)), None)
+        family = next((family for family in families.FAMILIES if family.recognises(weights.state)), None)
         if family is None:
             continue
         try:
@@ -98,7 +77,7 @@ def network_in(
 
 def _build(
     family: Family, state: Mapping[str, Tensor], configuration: Mapping[str, Any], asked: Mapping[str, Any]
-) -> tuple[nn.Module, SwitchSettings]:
+) -> tuple[Network, SwitchSettings]:
     """Build a network first without memory, which settles whether the sizes agree, then in earnest."""
     check_sound(state)
     given = {**configuration, **asked}
@@ -110,19 +89,19 @@ def _build(
     except (RuntimeError, LookupError, ValueError, TypeError, ArithmeticError, AttributeError, MemoryError) as error:
         words = next(iter(str(error).splitlines()), type(error).__name__)
         raise CheckpointError(f"its names are those of a known network, its tensors are not ({words})") from error
-    scale = cast(ModelInfo, network.info).scale
+    scale = network.info.scale
     if not 1 <= scale <= LARGEST_SCALE:
         raise CheckpointError(f"claims to upscale x{scale}, and x{LARGEST_SCALE} is the most that is believed")
     check_finite(network.state_dict())
     check_asked(network, asked)
-    choices = family.choices(state) if isinstance(family, Undecided) else {}
+    choices = family.choices(state)
     verdict = settle(choices, given, partial(family.build, state))
     return (family.build(state, verdict.settings) if choices else network), verdict
 
 
-def check_asked(network: nn.Module, asked: Mapping[str, Any]) -> None:
+def check_asked(network: Network, asked: Mapping[str, Any]) -> None:
     """Raises CheckpointError for a switch that a network has not, or of which it did not take the value."""
-    has = cast(Mapping[str, Any], network.configuration)
+    has = network.configuration
     for name, value in asked.items():
         if name not in has:
             some = f"it has {', '.join(has)}" if has else "its tensors tell all of them"
@@ -131,7 +110,7 @@ def check_asked(network: nn.Module, asked: Mapping[str, Any]) -> None:
             raise CheckpointError(f"{name} cannot be {word(value)}, it is {word(has[name])}")
 
 
-def _from_zoo(largest: Weights, most: list[Weights]) -> tuple[nn.Module, Weights]:
+def _from_zoo(largest: Weights, most: list[Weights]) -> tuple[Network, Weights]:
     names = ", ".join(list(largest.state)[:3])
     looks = f"holds {len(largest.state)} tensors with {largest.values:,} values ({names}, ...)"
     try:
@@ -150,7 +129,7 @@ def _from_zoo(largest: Weights, most: list[Weights]) -> tuple[nn.Module, Weights
 def found_in(found: RecognisedNetwork) -> Iterator[str]:
     """What a file holds, in sentences: the network with its hyper-parameters, where it lay, what was left out."""
     network, weights = found.network, found.weights
-    info = cast(ModelInfo, network.info)
+    info = network.info
     what = network.model if isinstance(network, zoo.ZooNetwork) else network
     settings = (f"{name.replace('_', ' ')} {word(value)}" for name, value in _settings(what))
     yield ", ".join((f"{type(what).__name__} x{info.scale}", info.kind, f"{info.parameters:,} parameters", *settings))
@@ -177,7 +156,7 @@ def _of(average: str) -> str:
     return f" ({average})" if average.isupper() else ""
 
 
-def _settings(network: nn.Module) -> Iterator[tuple[str, object]]:
+def _settings(network: object) -> Iterator[tuple[str, object]]:
     """The arguments a network was made with, as far as it keeps them under their name."""
     for name in inspect.signature(type(network)).parameters:
         value = getattr(network, name, None)

@@ -47,7 +47,9 @@ from torch.nn import functional as F
 
 from upframe.errors import CheckpointError, ShapeError
 from upframe.models import rt4ksr_fused
+from upframe.models.contract import ExportStep, image_step
 from upframe.models.info import ModelInfo
+from upframe.models.network import Family
 from upframe.models.rt4ksr_blocks import (
     Activation,
     Block,
@@ -87,6 +89,8 @@ class RT4KSR(nn.Module):
     channels, 4 blocks, and what the defaults say. Raises ValueError for a word that is not in the table
     and for ``squeeze`` with an ``eca_gamma`` below 1.
     """
+
+    kind: Literal["image"] = "image"
 
     def __init__(  # noqa: PLR0913  # one keyword for each switch of the published document
         self,
@@ -212,6 +216,14 @@ class RT4KSR(nn.Module):
         image = torch.rand(1, 3, height, width, generator=torch.Generator().manual_seed(0))
         return (image.to(next(self.parameters()).device),)
 
+    def graphs(self) -> tuple[nn.Module, ...]:
+        """What is compiled: all of it."""
+        return (self,)
+
+    def export_step(self) -> ExportStep:
+        """An image."""
+        return image_step(self, self.scale)
+
     @property
     def info(self) -> ModelInfo:
         """The card of this network, without the name, licence and degradation of a particular training."""
@@ -220,7 +232,7 @@ class RT4KSR(nn.Module):
         return ModelInfo(
             name=f"rt4ksr-x{self.scale}",
             family="rt4ksr",
-            kind="image",
+            kind=self.kind,
             scale=self.scale,
             multiple=self.fold,
             radius=None if self.switches["squeeze"] else self.fold * (convolutions + 1) + smoothing,
@@ -306,3 +318,13 @@ def _switches(state: Mapping[str, Tensor]) -> dict[str, Any]:
         size = state["body.0.ca.conv.weight"].shape[-1]
         switches["eca_gamma"] = next((gamma for gamma in range(1, 64) if attention_size(channels, gamma) == size), 1)
     return switches
+
+
+FAMILY = Family(
+    name="rt4ksr",
+    recognises=recognises,
+    build=build,
+    choices=choices,
+    # With the branch that the published forward pass computes and throws away: its 44,521 parameters, its multiply-adds.
+    published={"rt4ksr-x2": lambda: RT4KSR(2, high_frequency="gaussian").merge()},
+)

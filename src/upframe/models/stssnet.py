@@ -11,16 +11,19 @@ The names of the parameters are those of the published checkpoints (repository r
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any, cast
+from typing import Any, Literal, cast
 
 import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
 from upframe.errors import CheckpointError, ShapeError
+from upframe.models.contract import Contract, ExportStep, TensorSpec, large
 from upframe.models.info import ModelInfo
+from upframe.models.network import Family, RenderedInputs
 from upframe.ops.convolution import LANES, is_channels_last_inference, shuffled_conv
 from upframe.ops.triton import are_wanted
+from upframe.rendered.history import STSSNetHistory, normalised_depth
 
 FEATURES = ("normal", "depth", "roughness", "metallic", "albedo")  # the order of the nine published G-buffer channels
 REACH = 2  # of the reshading attention: it looks at 5x5 pixels of an eighth of the size
@@ -141,6 +144,13 @@ class STSSNet(nn.Module):
     Returns (n, 3, 2h, 2w), not clamped. Published: 9 feature channels, 3 frames of history, 417,241 parameters.
     """
 
+    kind: Literal["rendered"] = "rendered"
+    scale = 2
+    colours = ("colour", "history")
+    positions = ()
+    fills_in = True
+    unit_range = False
+
     def __init__(self, *, features: int = 9, history: int = 3) -> None:
         super().__init__()
         self.features, self.history = features, history
@@ -219,14 +229,36 @@ class STSSNet(nn.Module):
         colour, features, history = random(1, 6), random(1, self.features), random(1, self.history, 4)
         return colour, features, (random(1, 1) > 0.1).float(), history
 
+    def new_history(self, *, far: float | None = None) -> STSSNetPast:
+        """The last ``history`` shaded frames; see :func:`upframe.rendered.history.normalised_depth` for ``far``."""
+        return STSSNetPast(self.history, far)
+
+    def graphs(self) -> tuple[nn.Module, ...]:
+        """What is compiled: all of it."""
+        return (self,)
+
+    def export_step(self) -> ExportStep:
+        """A frame whose past has been warped to it by the host, as the published files hold it."""
+        warped = "the last shaded frame warped to this one by its motion"
+        inputs = (
+            TensorSpec(
+                "colour", (1, 6, "h", "w"), f"{warped}, holes filled along the motion of occlusions; the same, unchecked"
+            ),
+            TensorSpec("features", (1, self.features, "h", "w"), f"G-buffers of this frame: {', '.join(FEATURES)}"),
+            TensorSpec("mask", (1, 1, "h", "w"), "0 where colour has a hole, else 1"),
+            TensorSpec("history", (1, self.history, 4, "h", "w"), "shaded frames warped to this one, and masks; oldest first"),
+        )
+        outputs = (TensorSpec("output", large(self.scale), "the larger frame, not clamped"),)
+        return ExportStep(self, Contract("rendered", inputs, outputs))
+
     @property
     def info(self) -> ModelInfo:
         """The card of this network, without the name, licence and degradation of a particular training."""
         return ModelInfo(
             name="stssnet-x2",
             family="stssnet",
-            kind="rendered",
-            scale=2,
+            kind=self.kind,
+            scale=self.scale,
             inputs=("colour", "motion", *FEATURES),
             multiple=8,
             radius=None,  # the decoder aligns corners: what a pixel sees depends on the size of the whole image
@@ -238,6 +270,21 @@ class STSSNet(nn.Module):
     def configuration(self) -> dict[str, bool]:
         """The switches that a checkpoint's shapes do not tell: none."""
         return {}
+
+
+class STSSNetPast(STSSNetHistory):
+    """The history of a running image, as arguments of :meth:`STSSNet.forward`; ``far`` as in :meth:`STSSNet.new_history`."""
+
+    def __init__(self, length: int, far: float | None) -> None:
+        super().__init__(length)
+        self._far = far
+
+    def inputs(self, frame: Mapping[str, Tensor]) -> RenderedInputs:
+        colour, mask, history = self.step(frame.get("colour"), frame["depth"], frame["motion"])
+        shown = {**frame, "depth": normalised_depth(frame["depth"], self._far)}
+        features = torch.cat([shown[name] for name in FEATURES], dim=1)
+        arguments = {"colour": colour, "features": features, "mask": mask, "history": history}
+        return RenderedInputs(arguments, newest=colour[:, :3])
 
 
 def recognises(state: Mapping[str, Tensor]) -> bool:
@@ -259,3 +306,6 @@ def build(state: Mapping[str, Tensor], configuration: Mapping[str, Any]) -> STSS
         first = str(error).splitlines()[-1].strip()
         raise CheckpointError(f"looks like an STSSNet but is a variant this version does not build: {first}") from error
     return network
+
+
+FAMILY = Family("stssnet", recognises, build, published={"stssnet-x2": STSSNet})

@@ -11,14 +11,14 @@ import math
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from functools import cache
-from typing import Any, Literal, cast
+from typing import Any, Literal
 
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 
 from upframe.errors import CheckpointError
 from upframe.models.cards import word
-from upframe.models.info import ModelInfo
+from upframe.models.network import Network
 from upframe.ops.blur import downscale_bd
 from upframe.ops.interpolate import interpolate
 from upframe.ops.resize import downscale, upscale
@@ -42,7 +42,7 @@ class SwitchSettings:
     sure: bool = True
 
 
-def settle(choices: Mapping[str, tuple[Any, ...]], given: Settings, build: Callable[[Settings], nn.Module]) -> SwitchSettings:
+def settle(choices: Mapping[str, tuple[Any, ...]], given: Settings, build: Callable[[Settings], Network]) -> SwitchSettings:
     """The settings of all switches. ``choices``: of each switch that no tensor tells, its values, the published one first.
 
     ``given`` settles what it holds. Raises CheckpointError where several settings make images of one worth, and the
@@ -84,19 +84,23 @@ def _listed(settings: Settings) -> str:
     return ", ".join(f"{name.replace('_', ' ')} {word(value)}" for name, value in settings.items())
 
 
-def _score(network: nn.Module) -> float:
+def _score(network: Network) -> float:
     """How much closer to the original a network's image is than interpolation, in dB, with the degradation that suits it."""
-    own = getattr(network, "degradation", None)
-    degradations: tuple[Degradation, ...] = (own,) if own in ("BI", "BD") else ("BI", "BD")
-    scale = cast(ModelInfo, network.info).scale
-    return max(_gain(network, scale, degradation) for degradation in degradations)
+    info = network.info
+    degradations: tuple[Degradation, ...] = ("BI", "BD")
+    fitting = tuple(degradation for degradation in degradations if degradation == info.degradation)
+    return max(_gain(network, info.scale, degradation) for degradation in fitting or degradations)
 
 
-def _gain(network: nn.Module, scale: int, degradation: Degradation) -> float:
+def _gain(network: Network, scale: int, degradation: Degradation) -> float:
     original, small, of_interpolation = _sample(scale, degradation)
-    step = getattr(network.eval(), "step", None)
+    network.eval()
     with torch.inference_mode():
-        large = network(small) if step is None else step(small, None)[0]
+        if network.kind == "video":  # a clip of one frame
+            stream = network.stream()
+            large = torch.cat(stream.feed(small) + stream.finish())
+        else:
+            large = network(small)
     return _closeness(large, original, scale) - of_interpolation
 
 

@@ -10,17 +10,20 @@ The names of the parameters are those of the published checkpoints.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
-from typing import Any
+from typing import Any, Literal
 
 import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
 from upframe.errors import CheckpointError, ShapeError
+from upframe.models.contract import Contract, ExportStep, TensorSpec
 from upframe.models.info import ModelInfo
+from upframe.models.network import Family
 from upframe.models.spynet import SPyNet
+from upframe.models.streams import ChunkStream, Stream
 from upframe.ops.convolution import narrow_conv, shuffled_conv
 from upframe.ops.warp import warp
 
@@ -197,6 +200,8 @@ class TTVSR(nn.Module):
     key frame, then every ``keyframe_stride``-th: counted from the end of the clip in the backward pass.
     """
 
+    kind: Literal["video"] = "video"
+
     def __init__(self, *, channels: int = 64, blocks: int = 60, token_stride: int = 4, keyframe_stride: int = 3) -> None:
         super().__init__()
         if token_stride < 4 or token_stride % 4:
@@ -340,6 +345,20 @@ class TTVSR(nn.Module):
         image = narrow_conv(F.leaky_relu_(self.conv_hr(x), 0.1), self.conv_last)  # (n, 3, 4h, 4w)
         return image.add_(F.interpolate(frame, scale_factor=SCALE, mode="bilinear", align_corners=False))
 
+    def stream(self) -> Stream:
+        """In chunks: what is far ahead changes a result too little to wait for it."""
+        return ChunkStream(self, ahead=LOOK_AHEAD)
+
+    def graphs(self) -> Iterator[nn.Module]:
+        """What is compiled: part by part, as a call of it is a loop over frames."""
+        return self.children()
+
+    def export_step(self, *, frames: int) -> ExportStep:
+        """A clip of a fixed number of frames: its two passes need the whole of it."""
+        clip = TensorSpec("frames", (1, frames, 3, "h", "w"), "a whole clip, display-referred RGB, black 0, white 1")
+        larger = (1, frames, 3, f"{SCALE}*h", f"{SCALE}*w")
+        return ExportStep(self, Contract("clip", (clip,), (TensorSpec("output", larger, "the larger clip, not clamped"),)))
+
     def example_inputs(self, height: int, width: int) -> tuple[Tensor, ...]:
         """A clip of seven frames of random values, as `forward` takes it; the same each time."""
         generator = torch.Generator().manual_seed(0)
@@ -352,7 +371,7 @@ class TTVSR(nn.Module):
         return ModelInfo(
             name="ttvsr-x4",
             family="ttvsr",
-            kind="video",
+            kind=self.kind,
             scale=SCALE,
             multiple=self.token_stride,
             minimum=SMALLEST_SIDE,
@@ -407,3 +426,6 @@ def build(state: Mapping[str, Tensor], configuration: Mapping[str, Any]) -> TTVS
         first = str(error).splitlines()[-1].strip()
         raise CheckpointError(f"looks like a TTVSR but is a variant this version does not build: {first}") from error
     return network
+
+
+FAMILY = Family("ttvsr", recognises, build, published={"ttvsr-x4": TTVSR})

@@ -9,12 +9,13 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from importlib import import_module
 from types import ModuleType
-from typing import Any
+from typing import Any, Literal
 
 import torch
 from torch import Tensor, nn
 
 from upframe.errors import CheckpointError, MissingExtra
+from upframe.models.contract import ExportStep, image_step
 from upframe.models.info import ModelInfo
 
 HALO = 64  # pixels around a tile; how far a network of the zoo really looks is not known
@@ -26,6 +27,8 @@ class ZooNetwork(nn.Module):
     Sizes it does not take are padded by reflection and cropped. A grey network upscales red, green and blue one after the
     other; one that wants opacity gets full opacity. Half precision is only used by networks that bear it.
     """
+
+    kind: Literal["image"] = "image"
 
     def __init__(self, descriptor: Any) -> None:
         super().__init__()
@@ -60,6 +63,19 @@ class ZooNetwork(nn.Module):
         super()._apply(bearable, recurse)  # type: ignore[no-untyped-call]  # of torch
         return self
 
+    def example_inputs(self, height: int, width: int) -> tuple[Tensor, ...]:
+        """A random image (1, 3, height, width), always the same, to profile with."""
+        image = torch.rand(1, 3, height, width, generator=torch.Generator().manual_seed(0))
+        return (image.to(next(self.parameters()).device),)
+
+    def graphs(self) -> tuple[nn.Module, ...]:
+        """What is compiled: all of it."""
+        return (self,)
+
+    def export_step(self) -> ExportStep:
+        """An image."""
+        return image_step(self, self._descriptor.scale)
+
     @property
     def info(self) -> ModelInfo:
         """The card of this network, as far as spandrel knows it."""
@@ -69,7 +85,7 @@ class ZooNetwork(nn.Module):
         return ModelInfo(
             name=f"{family}-x{known.scale}",
             family=family,
-            kind="image",
+            kind=self.kind,
             scale=known.scale,
             multiple=sizes.multiple_of,
             minimum=max(sizes.minimum, 1),

@@ -21,7 +21,6 @@ from upframe.media.atomic import output_error
 from upframe.ops.convolution import channels_last
 from upframe.runtime.compiling import compiler_errors
 from upframe.runtime.precision import has_bfloat16
-from upframe.training.compiling import compile_networks
 from upframe.training.data.sets import Loader, NumberedSamples, Steps
 from upframe.training.events import Report, TrainingEvent, TrainingFinished, TrainingNote
 from upframe.training.files import require_files
@@ -98,7 +97,8 @@ def train(recipe: Recipe, output: Path, report: Report = lambda _: None, *, resu
             report(TrainingNote("run.precision=bf16: this processor computes bfloat16 10 to 100 times slower than fp32"))
         with _named_errors(recipe, output):
             if recipe.run.compile:
-                compile_networks(objective)
+                for graph in objective.graphs():
+                    graph.compile()  # in place: names and values of parameters stay, and what is saved
             trainer.fit(training, ckpt_path=checkpoint if step else None, weights_only=True)
         weights = output / f"{recipe.name}.safetensors"
         finished = TrainingFinished(training.step, total, str(weights), watch.interrupted, watch.interrupted and stop.hung_up)

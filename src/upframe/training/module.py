@@ -17,6 +17,7 @@ from torch.optim.lr_scheduler import LambdaLR
 from torch.optim.swa_utils import AveragedModel
 
 from upframe.errors import InputError, UpframeError
+from upframe.models.network import Network
 from upframe.training.checkpoints import RECIPE
 from upframe.training.data.sets import Batch, Loader
 from upframe.training.objectives.objective import Groups, Objective, OptimiserStep
@@ -69,9 +70,9 @@ class Training(pl.LightningModule):
         self.skipped: list[str] = []
 
     @property
-    def best(self) -> nn.Module:
+    def best(self) -> Network:
         """The network to validate and to save: the average, where there is one."""
-        return self.objective.network if self.average is None else self.average.module
+        return cast(Network, self.objective.network if self.average is None else self.average.module)  # modules both
 
     def train_dataloader(self) -> Loader:
         return self._loader(self.trainer.global_rank, self.trainer.world_size)

@@ -5,16 +5,16 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
-from typing import TypeVar, cast
+from typing import TypeVar
 
 import torch
 from torch import nn
 
 from upframe.errors import CheckpointError, InputError
 from upframe.media import atomic_output
-from upframe.models.catalog import Mergeable, Model, load, load_file, save
+from upframe.models.catalog import Model, load, load_file, save
 from upframe.models.frvsr import FRVSR
-from upframe.models.info import ModelInfo
+from upframe.models.network import Network, merged
 from upframe.models.rt4ksr import RT4KSR
 from upframe.models.stssnet import STSSNet
 from upframe.models.tecogan import SpatioTemporalDiscriminator
@@ -38,7 +38,7 @@ from upframe.training.objectives.unfolding import begin_unfolded
 from upframe.training.objectives.widening import begin_widened
 from upframe.training.recipe import Recipe
 
-Network = TypeVar("Network", bound=nn.Module)
+N = TypeVar("N", bound=nn.Module)
 
 
 def objective_of(recipe: Recipe) -> Objective:
@@ -94,7 +94,7 @@ def _narrow(file: str) -> RT4KSR:
     return _of_kind(RT4KSR, network, "model.unfold", file)
 
 
-def _of_kind(kind: type[Network], network: nn.Module, key: str, file: str) -> Network:
+def _of_kind(kind: type[N], network: object, key: str, file: str) -> N:
     """The same network. Raises CheckpointError if it is of another kind."""
     if not isinstance(network, kind):
         raise CheckpointError(f"{file}: is a {type(network).__name__}, and {key} needs an {kind.__name__}")
@@ -155,10 +155,9 @@ def _is_published(scene: str) -> bool:
     return any(folder.glob("NPY/*.np[yz]")) or any(folder.glob("[Tt]rain*/NPY/*.np[yz]"))
 
 
-def save_weights(recipe: Recipe, network: nn.Module, path: Path, step: int) -> None:
+def save_weights(recipe: Recipe, network: Network, path: Path, step: int) -> None:
     """Write a network as a file that every command takes, in merged form where it has one. Raises OutputError."""
-    if isinstance(network, Mergeable):
-        network = network.merge()
+    network = merged(network)
     match recipe.data:
         case RenderedData():
             degradation = "rendered"
@@ -167,7 +166,7 @@ def save_weights(recipe: Recipe, network: nn.Module, path: Path, step: int) -> N
         case _:
             degradation = recipe.data.degradation
     info = replace(
-        cast(ModelInfo, network.info),
+        network.info,
         name=recipe.name,
         degradation=degradation,
         sampling=sampling_of(degradation),

@@ -8,12 +8,13 @@ from pathlib import Path
 
 import numpy as np
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 
 from upframe.datasets.degradation import DEGRADATIONS
 from upframe.errors import InputError
 from upframe.media import Image, write_image
 from upframe.metrics import LPIPS, ClipScorer, Protocol, average, find_protocol, load_lpips
+from upframe.models.network import Network
 from upframe.ops.resize import upscale
 from upframe.ops.sampling import sample_offset, sampling_of
 from upframe.ops.shift import centred
@@ -67,7 +68,7 @@ class Validator:
             self._clips = opened[: settings.limit]
             self._single = recipe.system == "rt4ksr"
 
-    def __call__(self, objective: Objective, network: nn.Module, device: torch.device, samples: Path) -> dict[str, float]:
+    def __call__(self, objective: Objective, network: Network, device: torch.device, samples: Path) -> dict[str, float]:
         """The protocol's result of ``network``; writes an image for the first clips into ``samples``."""
         was_training = network.training
         network.eval()
@@ -84,7 +85,7 @@ class Validator:
         return {str(metric): value for metric, value in average(scored, self.protocol).result.items()}
 
     @torch.no_grad()
-    def _upscaled(self, objective: Objective, network: nn.Module, device: torch.device, held_out: ValidationClip) -> Tensor:
+    def _upscaled(self, objective: Objective, network: Network, device: torch.device, held_out: ValidationClip) -> Tensor:
         """(t, 3, s*h, s*w)."""
         results = []
         for inputs in held_out.inputs:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from itertools import pairwise
 from typing import Any, NamedTuple, TypeAlias
@@ -126,8 +126,10 @@ def motion_wheel(motion: NDArray[Any]) -> tuple[Pixels, float]:
 
 
 @contextmanager
-def watched(network: nn.Module) -> Iterator[dict[str, Tensor]]:
-    """While it runs: the newest masks of a network's gated convolutions and its reweighting maps, by name, on the CPU.
+def watched(modules: Iterable[tuple[str, nn.Module]]) -> Iterator[dict[str, Tensor]]:
+    """While a network of these modules runs: the newest masks of its gated convolutions and its reweighting maps.
+
+    ``modules``: as ``named_modules`` of the network gives them. The maps are on the CPU, by name.
 
     STSSNet's masks are (1, h, w) in (0, 1) at their own sizes, NSRR's maps (frames, H, W) in [0, 20].
     """
@@ -137,7 +139,7 @@ def watched(network: nn.Module) -> Iterator[dict[str, Tensor]]:
         return lambda module, inputs, output: maps.__setitem__(name, output[0].detach().float().cpu())
 
     hooks = []
-    for name, module in network.named_modules():
+    for name, module in modules:
         if name.endswith("conv_mask.1"):
             hooks.append(module.register_forward_hook(keep(f"mask of {name.removesuffix('.conv_mask.1')}")))
         elif name == "feature_reweighting":

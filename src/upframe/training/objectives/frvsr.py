@@ -16,6 +16,7 @@ from pydantic import Field
 from torch import Tensor, nn
 
 from upframe.models.frvsr import FRVSR, ClipResult, FRVSRState, ResidualBlock
+from upframe.models.network import Network
 from upframe.ops.warp import warp
 from upframe.training.data.pairs import pair_of
 from upframe.training.data.sets import Batch
@@ -103,6 +104,9 @@ class FRVSRObjective(nn.Module):
         self.network, self.losses = network, losses
         self._lpips = lpips_networks(losses.lpips, losses.lpips_files)
 
+    def graphs(self) -> Iterator[nn.Module]:
+        return self.network.children()  # a clip as one graph would take minutes to compile
+
     def groups(self) -> dict[str, Groups]:
         return {"network": [{"params": list(self.network.parameters())}]}
 
@@ -124,7 +128,7 @@ class FRVSRObjective(nn.Module):
             terms["lpips"] = self.losses.lpips * distance.mean()
         return terms
 
-    def upscale(self, network: nn.Module, low: dict[str, Tensor]) -> Tensor:
+    def upscale(self, network: Network, low: dict[str, Tensor]) -> Tensor:
         return run_clip(cast(FRVSR, network), low["low"])
 
 

@@ -13,6 +13,7 @@ from pydantic import model_validator
 from torch import Tensor, nn
 
 from upframe.metrics.structural import SSIMWindow, ssim_map
+from upframe.models.network import Network
 from upframe.models.nsrr import NSRR
 from upframe.training.data.rendered import TARGET
 from upframe.training.data.sets import Batch
@@ -121,6 +122,9 @@ class NSRRObjective(nn.Module):
             taps = VGG16_TAPS if losses.features.network == "vgg16" else None
             self.features = FrozenFeatures(losses.features, taps, normalised=False)  # as published
 
+    def graphs(self) -> tuple[nn.Module, ...]:
+        return (self.network,)
+
     def groups(self) -> dict[str, Groups]:
         return {"network": [{"params": list(self.network.parameters())}]}
 
@@ -136,5 +140,5 @@ class NSRRObjective(nn.Module):
             terms["feature"] = self.losses.feature * feature_loss(self.features, output, batch[TARGET])
         yield OptimiserStep("network", terms)
 
-    def upscale(self, network: nn.Module, low: dict[str, Tensor]) -> Tensor:
+    def upscale(self, network: Network, low: dict[str, Tensor]) -> Tensor:
         return cast(Tensor, network(*(low[key] for key in ARGUMENTS)))

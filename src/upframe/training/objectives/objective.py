@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from typing import Any, Protocol
 
 from torch import Tensor, nn
 
+from upframe.models.network import Network
 from upframe.training.data.sets import Batch
 
 Groups = list[dict[str, Any]]
@@ -31,6 +32,10 @@ class Objective(Protocol):
         """The one that upscales."""
         ...
 
+    def graphs(self) -> Iterable[nn.Module]:
+        """What a step calls and can be compiled: the network itself; or its parts, where a step is a loop over frames."""
+        ...
+
     def groups(self) -> dict[str, Groups]:
         """The parameters of each optimiser, by its name; that of ``network`` is called ``network``."""
         ...
@@ -43,6 +48,6 @@ class Objective(Protocol):
         """The turns of step ``step``, from 0. A turn is asked for when the optimiser of the one before has moved."""
         ...
 
-    def upscale(self, network: nn.Module, low: dict[str, Tensor]) -> Tensor:
+    def upscale(self, network: Network, low: dict[str, Tensor]) -> Tensor:
         """What a network, ``network`` or its average, makes of prepared tensors: output frames (n, [t,] 3, H, W)."""
         ...

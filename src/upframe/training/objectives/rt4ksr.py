@@ -13,6 +13,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
+from upframe.models.network import Network
 from upframe.models.rt4ksr import RT4KSR, BlockKind, Design, HighFrequency
 from upframe.models.rt4ksr_blocks import Activation
 from upframe.training.data.pairs import pair_of
@@ -94,6 +95,9 @@ class RT4KSRObjective(nn.Module):
         self.network, self.losses, self.degradation = network, losses, degradation
         self._lpips = lpips_networks(losses.lpips, losses.lpips_files)
 
+    def graphs(self) -> tuple[nn.Module, ...]:
+        return (self.network,)
+
     def groups(self) -> dict[str, Groups]:
         return {"network": [{"params": list(self.network.parameters())}]}
 
@@ -109,5 +113,5 @@ class RT4KSRObjective(nn.Module):
             terms["lpips"] = self.losses.lpips * network.to(output.device)(output, batch["high"]).mean()
         yield OptimiserStep("network", terms)
 
-    def upscale(self, network: nn.Module, low: dict[str, Tensor]) -> Tensor:
+    def upscale(self, network: Network, low: dict[str, Tensor]) -> Tensor:
         return cast(Tensor, network(low["low"]))

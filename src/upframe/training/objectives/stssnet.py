@@ -14,6 +14,7 @@ from typing import cast
 from torch import Tensor, nn
 from torch.nn import functional as F
 
+from upframe.models.network import Network
 from upframe.models.stssnet import STSSNet
 from upframe.training.data.rendered import TARGET
 from upframe.training.data.sets import Batch
@@ -58,6 +59,9 @@ class STSSNetObjective(nn.Module):
         self.network, self.losses = network, losses
         self._lpips = lpips_networks(losses.lpips, losses.lpips_files)
 
+    def graphs(self) -> tuple[nn.Module, ...]:
+        return (self.network,)
+
     def groups(self) -> dict[str, Groups]:
         return {"network": [{"params": list(self.network.parameters())}]}
 
@@ -74,5 +78,5 @@ class STSSNetObjective(nn.Module):
             terms["lpips"] = self.losses.lpips * network.to(output.device)(output, target).mean()
         yield OptimiserStep("network", terms)
 
-    def upscale(self, network: nn.Module, low: dict[str, Tensor]) -> Tensor:
+    def upscale(self, network: Network, low: dict[str, Tensor]) -> Tensor:
         return cast(Tensor, network(*(low[key] for key in ARGUMENTS)))

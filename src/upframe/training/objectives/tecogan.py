@@ -17,6 +17,7 @@ from torch import Tensor, nn
 from torch import distributed as dist
 
 from upframe.models.frvsr import FRVSR, ClipResult
+from upframe.models.network import Network
 from upframe.models.tecogan import SpatioTemporalDiscriminator, forward_flows, ping_pong, ping_pong_flows
 from upframe.ops.interpolate import interpolate
 from upframe.training.data.sets import Batch
@@ -94,6 +95,9 @@ class TecoGANObjective(nn.Module):
             taps = VGG19_TAPS if losses.features.network == "vgg19" else None
             self.features = FrozenFeatures(losses.features, taps)
 
+    def graphs(self) -> Iterator[nn.Module]:
+        return self.network.children()  # a clip as one graph would take minutes to compile
+
     def groups(self) -> dict[str, Groups]:
         return {
             "network": [{"params": list(self.network.parameters())}],
@@ -141,5 +145,5 @@ class TecoGANObjective(nn.Module):
         large = interpolate(low.flatten(0, 1), self.network.scale, self.network.degradation)
         return large.view(*low.shape[:2], *large.shape[1:])
 
-    def upscale(self, network: nn.Module, low: dict[str, Tensor]) -> Tensor:
+    def upscale(self, network: Network, low: dict[str, Tensor]) -> Tensor:
         return self._reconstruction[0].upscale(network, low)

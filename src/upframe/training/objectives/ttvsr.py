@@ -15,6 +15,7 @@ from torch.utils.checkpoint import checkpoint
 
 from upframe.errors import CheckpointError
 from upframe.models.checkpoint import read_checkpoint
+from upframe.models.network import Network
 from upframe.models.ttvsr import SCALE, TTVSR, ResidualBlocks
 from upframe.training.data.pairs import pair_of
 from upframe.training.data.sets import Batch
@@ -88,6 +89,9 @@ class TTVSRObjective(nn.Module):
         super().__init__()
         self.network, self.losses, self.degradation = network, losses, degradation
 
+    def graphs(self) -> Iterator[nn.Module]:
+        return self.network.children()  # a clip as one graph would take minutes to compile
+
     def groups(self) -> dict[str, Groups]:
         flow = list(self.network.spynet.parameters())
         others = [value for name, value in self.network.named_parameters() if not name.startswith("spynet.")]
@@ -101,5 +105,5 @@ class TTVSRObjective(nn.Module):
         output = self.network(batch["low"]).float()
         yield OptimiserStep("network", {"pixel": charbonnier(output, batch["high"], EPSILON)})
 
-    def upscale(self, network: nn.Module, low: dict[str, Tensor]) -> Tensor:
+    def upscale(self, network: Network, low: dict[str, Tensor]) -> Tensor:
         return cast(Tensor, network(low["low"]))

@@ -1,15 +1,19 @@
-"""What an exported file takes and gives: names, shapes, types, and what its host has to carry from frame to frame.
+"""What an exported network takes and gives: names, shapes, types, and what its host has to carry from frame to frame.
 
 It travels in the file's metadata beside the ModelInfo, so that a host needs no other description (docs/integration.md).
 """
 
 from __future__ import annotations
 
+import copy
 import json
-from collections.abc import Mapping
-from dataclasses import asdict, dataclass, field
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import Any, Literal, Self
+
+import torch
+from torch import Tensor, nn
 
 from upframe.errors import CheckpointError, ShapeError
 from upframe.models.info import ModelInfo, from_metadata, to_metadata
@@ -90,6 +94,71 @@ class Contract:
         }
         size = values["size"]
         return cls(**values | tensors | {"size": None if size is None else (int(size[0]), int(size[1]))})
+
+
+@dataclass(frozen=True, slots=True)
+class ExportStep:
+    """A module whose arguments and results are the tensors of the contract, in order.
+
+    ``positions``: the names of those that say where something is. In half precision they stay in single.
+    """
+
+    module: nn.Module
+    contract: Contract
+    positions: frozenset[str] = frozenset()
+
+    def example(self, height: int, width: int, *, seed: int = 0) -> tuple[Tensor, ...]:
+        """Random arguments for a frame of this size, always the same ones: motion within two pixels, the rest in [0, 1]."""
+        generator = torch.Generator().manual_seed(seed)
+        found = []
+        for spec in self.contract.inputs:
+            values = torch.rand(spec.sizes(height, width), generator=generator)
+            found.append((4 * values - 2 if spec.name in self.positions else values).to(getattr(torch, spec.dtype)))
+        return tuple(found)
+
+    def run(self, inputs: Sequence[Tensor]) -> dict[str, Tensor]:
+        """The results by their names."""
+        with torch.inference_mode():
+            found = self.module(*inputs)
+        results = (found,) if isinstance(found, Tensor) else found
+        return {spec.name: value for spec, value in zip(self.contract.outputs, results, strict=True)}
+
+    def half(self) -> ExportStep:
+        """The same step in half precision; positions stay in single."""
+
+        def halved(specs: tuple[TensorSpec, ...]) -> tuple[TensorSpec, ...]:
+            return tuple(spec if spec.name in self.positions else replace(spec, dtype="float16") for spec in specs)
+
+        contract = replace(self.contract, inputs=halved(self.contract.inputs), outputs=halved(self.contract.outputs))
+        return replace(self, module=copy.deepcopy(self.module).half(), contract=contract)
+
+    def sized(self, height: int, width: int) -> ExportStep:
+        """The same step for frames of one size alone. Raises ShapeError for one the network does not take."""
+        contract = replace(self.contract, size=(height, width))
+        contract.check_size("--size", height, width)
+
+        def fixed(specs: tuple[TensorSpec, ...]) -> tuple[TensorSpec, ...]:
+            return tuple(replace(spec, shape=spec.sizes(height, width)) for spec in specs)
+
+        return replace(self, contract=replace(contract, inputs=fixed(contract.inputs), outputs=fixed(contract.outputs)))
+
+
+def image_step(network: nn.Module, scale: int) -> ExportStep:
+    """What is exported of a network for images: it as it is."""
+    rgb = TensorSpec("rgb", (1, 3, "h", "w"), "the image, display-referred RGB, black 0, white 1")
+    output = TensorSpec("output", large(scale), "the larger image, not clamped")
+    return ExportStep(network, Contract("image", (rgb,), (output,)))
+
+
+def large(scale: int) -> tuple[int | str, ...]:
+    """The shape of a result."""
+    return (1, 3, f"{scale}*h", f"{scale}*w")
+
+
+def next_inputs(contract: Contract, inputs: dict[str, Tensor], outputs: dict[str, Tensor]) -> dict[str, Tensor]:
+    """The state for the step after this one."""
+    tensors = inputs | outputs
+    return {name: tensors[source] for name, source in contract.state.items()}
 
 
 def describe(info: ModelInfo, configuration: Mapping[str, Any], contract: Contract) -> dict[str, str]:

@@ -9,12 +9,12 @@ import torch
 from torch import Tensor
 
 from upframe import Upscaler
-from upframe.engine.acceleration import KEPT, CUDAGraphs, Replay, Replayed, accelerate
-from upframe.engine.streams import RecurrentStream
 from upframe.errors import DeviceError
 from upframe.models.catalog import Model
 from upframe.models.frvsr import FRVSR
 from upframe.models.rt4ksr import RT4KSR
+from upframe.models.streams import RecurrentStream
+from upframe.runtime.acceleration import KEPT, CUDAGraphs, Replay, Replayed, accelerate
 
 CPU = torch.device("cpu")
 on_cuda = pytest.mark.skipif(not torch.cuda.is_available(), reason="graphs are recorded on CUDA")

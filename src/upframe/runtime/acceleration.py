@@ -9,15 +9,14 @@ from __future__ import annotations
 
 import weakref
 from collections import OrderedDict
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Protocol
 
 import torch
 from torch import Tensor, nn
 
 from upframe.errors import DeviceError
-from upframe.models.ttvsr import TTVSR
 from upframe.runtime.compiling import compiler_errors
 from upframe.runtime.device import out_of_memory
 
@@ -30,27 +29,36 @@ Capture = Callable[[Callable[[], Tensor]], tuple[Tensor, Replay]]
 """Records a function: its result, which is at the same place for good, and what computes it again there."""
 
 
+class HasGraphs(Protocol):
+    """A network, as far as it is asked here."""
+
+    def graphs(self) -> Iterable[nn.Module]:
+        """The network itself; or its parts, where a call of it is a loop over frames."""
+
+
 def accelerate(
-    network: nn.Module, device: torch.device, *, compiled: bool, graphs: bool, on_note: Callable[[str], None]
+    network: HasGraphs, device: torch.device, *, compiled: bool, graphs: bool, on_note: Callable[[str], None]
 ) -> None:
     """Let calls of the network run compiled, or replayed, or both, or plainly again, whatever was asked of it before.
 
     The network is changed itself: what calls its ``forward`` need not know. Its parameters must stay where they are in memory.
-    TTVSR is compiled part by part, and not recorded: what it remembers grows with the clip. ``on_note`` receives what could
-    not be recorded; it then runs as without. Raises DeviceError for graphs on another device than CUDA; a machine that cannot
-    compile shows when the network runs, by a DeviceError too.
+    One of parts is compiled part by part, and not recorded: what it remembers grows with the clip. ``on_note`` receives what
+    could not be recorded; it then runs as without. Raises DeviceError for graphs on another device than CUDA; a machine that
+    cannot compile shows when the network runs, by a DeviceError too.
     """
     if graphs and device.type != "cuda":
         raise DeviceError(f"{device}: graphs are recorded on CUDA alone. Leave --graphs out, or use a GPU of NVIDIA's")
-    whole = not isinstance(network, TTVSR)
-    for part in [network] if whole else network.children():
+    parts = tuple(network.graphs())
+    for part in parts:
         vars(part).pop("forward", None)  # of an earlier call; that of the class is seen again
         if compiled:
             part.forward = _compiled(part.forward)
-    if graphs and whole:
-        network.forward = Replayed(network.forward, CUDAGraphs(device), on_note)
-    elif graphs:
-        on_note("TTVSR runs without graphs: what it remembers grows with the clip")
+    if not graphs:
+        return
+    if len(parts) == 1:
+        parts[0].forward = Replayed(parts[0].forward, CUDAGraphs(device), on_note)
+    else:
+        on_note(f"{type(network).__name__} runs without graphs: what it remembers grows with the clip")
 
 
 def _compiled(run: Run) -> Run:
