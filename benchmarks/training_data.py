@@ -30,7 +30,8 @@ from upframe.media import Image, write_image
 from upframe.training.data.camera import video_image
 from upframe.training.data.chance import for_sample
 from upframe.training.data.drawing import draw_image
-from upframe.training.recipe import Recipe, read_recipe
+from upframe.training.objectives.recipe import Recipe
+from upframe.training.recipe import read_recipe
 from upframe.training.systems import samples_of
 
 HEIGHT, WIDTH, FRAMES, CLIPS = 540, 960, 48, 2

@@ -22,7 +22,8 @@ from safetensors.torch import save_file
 from upframe.models.cards import shipped, weights_folder
 from upframe.models.catalog import load, load_file
 from upframe.models.info import ModelInfo, to_metadata
-from upframe.training.recipe import Recipe, read_recipe
+from upframe.training.objectives.recipe import Recipe
+from upframe.training.recipe import read_recipe
 
 RESULTS = [Path(__file__).resolve().parents[2] / "benchmarks/results" / name for name in ("quality.json", "quality_short.json")]
 SCORES = "<!-- scores -->"

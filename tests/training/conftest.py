@@ -12,7 +12,8 @@ import pytest
 
 from upframe.training.events import TrainingEvent
 from upframe.training.loop import train
-from upframe.training.recipe import Recipe, read_recipe
+from upframe.training.objectives.recipe import Recipe
+from upframe.training.recipe import read_recipe
 
 Trained = Callable[..., list[TrainingEvent]]
 

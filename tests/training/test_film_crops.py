@@ -16,7 +16,8 @@ from upframe.training.data.degraded import in_store
 from upframe.training.data.film_crops import FilmCrops, degradation_of, stored_clips
 from upframe.training.data.frames import open_clips
 from upframe.training.data.settings import FilmData
-from upframe.training.recipe import Recipe, read_recipe
+from upframe.training.objectives.recipe import Recipe
+from upframe.training.recipe import read_recipe
 
 
 @pytest.fixture

@@ -11,8 +11,9 @@ from tests.training.conftest import noise
 
 from upframe.errors import InputError
 from upframe.training.files import require_files
-from upframe.training.recipe import Schedule, built_in, read_recipe
+from upframe.training.recipe import built_in, read_recipe
 from upframe.training.schedules import factor, scheduler
+from upframe.training.sections import Schedule
 from upframe.training.systems import objective_of
 
 # Of RT4KSR without the branch that its published files hold and no published code runs.

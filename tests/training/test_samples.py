@@ -13,6 +13,8 @@ from tests.training.conftest import noise
 
 from upframe.datasets.lmdb_clips import ClipShape, LmdbWriter
 from upframe.errors import InputError
+from upframe.models.nsrr import NSRR
+from upframe.models.stssnet import STSSNet
 from upframe.ops.blur import downscale_bd
 from upframe.ops.resize import downscale
 from upframe.ops.warp import warp
@@ -26,7 +28,7 @@ from upframe.training.data.images import ImageCrops
 from upframe.training.data.layers import LayeredClip
 from upframe.training.data.pairs import border, pair
 from upframe.training.data.rendered import RenderedCrops, with_rectangle
-from upframe.training.data.rendered_clips import NSRRClips, STSSNetClips
+from upframe.training.data.rendered_clips import RenderedClips
 from upframe.training.data.sets import Steps
 from upframe.training.data.settings import ClipData, ImageData, RenderedData
 from upframe.training.data.stssnet_scenes import STSSNetScenes
@@ -288,9 +290,9 @@ def test_rendered_clips_become_what_the_networks_take(tmp_path: Path) -> None:
     for i in range(3):
         writer.write(i, generated[i], generated.target(i))
     writer.finish()
-    stored = NSRRClips([str(tmp_path / "clips")], 2, history=3)
+    stored = RenderedClips([str(tmp_path / "clips")], NSRR(2, history=3))
     assert len(stored) == 3
-    own, other = stored.read(2), NSRRClips(["layers:0-0"], 2, history=3).read(2)
+    own, other = stored.read(2), RenderedClips(["layers:0-0"], NSRR(2, history=3)).read(2)
     assert {key: value.shape for key, value in own.items()} == {
         "colour": (3, 3, height, width),
         "depth": (3, 1, height, width),
@@ -301,13 +303,13 @@ def test_rendered_clips_become_what_the_networks_take(tmp_path: Path) -> None:
         np.testing.assert_allclose(value, other[key], atol=2e-3)  # colours lie in half precision
     assert (own["motion"][-1] == 0).all()
     with pytest.raises(InputError, match=r"has targets of x2, and x4 is trained"):
-        NSRRClips([str(tmp_path / "clips/one")], 4, history=3)
+        RenderedClips([str(tmp_path / "clips/one")], NSRR(4, history=3))
     with pytest.raises(InputError, match="holds no rendered clip"):
-        NSRRClips([str(tmp_path)], 2, history=3)
+        RenderedClips([str(tmp_path)], NSRR(2, history=3))
 
 
 def test_frames_of_odd_number_are_made_of_the_past_and_have_holes() -> None:
-    frames = STSSNetClips(["layers:0-0"], 2)
+    frames = RenderedClips(["layers:0-0"], STSSNet())
     even, odd = frames.read(6), frames.read(7)
     assert (even["mask"] == 1).all()
     assert (odd["mask"] == 0).any()

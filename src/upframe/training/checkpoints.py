@@ -14,7 +14,7 @@ from upframe.errors import CheckpointError
 from upframe.media import atomic_output
 from upframe.models.checkpoint import check_finite
 from upframe.regular import refuse_irregular
-from upframe.training.recipe import Recipe
+from upframe.training.objectives.recipe import Recipe
 
 LAST = "last.ckpt"
 RECIPE = "recipe"

@@ -7,7 +7,7 @@ from typing import Any, NamedTuple
 
 from upframe.errors import InputError
 from upframe.models.cards import NAME, named_file
-from upframe.training.recipe import Recipe
+from upframe.training.objectives.recipe import Recipe
 
 
 class _Wanted(NamedTuple):

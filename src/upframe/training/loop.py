@@ -24,7 +24,8 @@ from upframe.runtime.precision import has_bfloat16
 from upframe.training.data.sets import Loader, NumberedSamples, Steps
 from upframe.training.events import Report, TrainingEvent, TrainingFinished, TrainingNote
 from upframe.training.files import require_files
-from upframe.training.recipe import Recipe, RunSection
+from upframe.training.objectives.recipe import Recipe
+from upframe.training.sections import RunSection
 from upframe.training.sole import sole_training
 from upframe.training.stopping import Stop
 from upframe.training.systems import objective_of, samples_of, save_weights
@@ -35,7 +36,6 @@ if TYPE_CHECKING:
     from lightning.pytorch.loggers import Logger
     from lightning.pytorch.strategies import Strategy
 
-_UNUSED = ("tecogan", "ttvsr")  # systems of which some parameters sit out some steps
 LAST = "last.ckpt"
 
 
@@ -212,7 +212,7 @@ def _strategy(recipe: Recipe) -> str | Strategy:
         devices = max(torch.cuda.device_count(), 1) if recipe.run.accelerator in ("auto", "cuda") else 1
     if devices * recipe.run.nodes == 1:
         return "auto"
-    return DDPStrategy(find_unused_parameters=recipe.system in _UNUSED)
+    return DDPStrategy(find_unused_parameters=recipe.waits)
 
 
 def _tensorboard(output: Path, step: int) -> Logger:

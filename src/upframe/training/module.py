@@ -21,8 +21,9 @@ from upframe.models.network import Network
 from upframe.training.checkpoints import RECIPE
 from upframe.training.data.sets import Batch, Loader
 from upframe.training.objectives.objective import Groups, Objective, OptimiserStep
-from upframe.training.recipe import Optimiser, Recipe
+from upframe.training.objectives.recipe import Recipe
 from upframe.training.schedules import scheduler
+from upframe.training.sections import Optimiser
 
 _WARM = 10  # the average of the first few steps forgets faster: its decay is (n + 1) / (n + 1 + _WARM) at most
 

@@ -6,263 +6,18 @@ import difflib
 from collections.abc import Sequence
 from importlib import resources
 from pathlib import Path
-from typing import Annotated, Any, Literal, get_args
+from typing import Any, get_args
 
 import yaml
-from pydantic import Discriminator, Field, Tag, TypeAdapter, ValidationError, model_validator
+from pydantic import ValidationError
 
 from upframe.errors import InputError
-from upframe.metrics import PROTOCOLS
 from upframe.regular import refuse_irregular
-from upframe.training.data.settings import ClipData, FilmData, ImageData, Positive, Probability, RenderedData, Section
-from upframe.training.objectives.frvsr import FRVSRLosses, FRVSRModel
-from upframe.training.objectives.nsrr import NSRRLosses, NSRRModel
-from upframe.training.objectives.rt4ksr import RT4KSRLosses, RT4KSRModel
-from upframe.training.objectives.stssnet import STSSNetLosses, STSSNetModel
-from upframe.training.objectives.tecogan import DiscriminatorSettings, TecoGANLosses
-from upframe.training.objectives.ttvsr import TTVSRLosses, TTVSRModel
+from upframe.training import systems
+from upframe.training.data.settings import Section
+from upframe.training.objectives.recipe import Recipe
 
 VERSION = 1
-NotNegative = Annotated[float, Field(ge=0)]
-Count = Annotated[int, Field(ge=0)]
-
-
-class Optimiser(Section):
-    """Adam, or AdamW. ``clip_norm``: gradients longer than this, all together, are shortened to it."""
-
-    name: Literal["adam", "adamw"] = "adam"
-    rate: Annotated[float, Field(gt=0)]
-    betas: tuple[Probability, Probability] = (0.9, 0.999)
-    weight_decay: NotNegative = 0.0
-    clip_norm: Annotated[float, Field(gt=0)] | None = None
-
-
-class Schedule(Section):
-    """How the learning rate goes on from the optimiser's.
-
-    ``steps``: times ``factor`` at each of ``at``, counted in ``unit``. ``cosine``: down to ``last`` (a rate, not a factor) at
-    the end. ``one_cycle``: up from a 25th of the rate in the first ``rise`` of the training, then down to nearly nothing.
-    """
-
-    kind: Literal["constant", "steps", "cosine", "one_cycle"] = "constant"
-    at: tuple[Positive, ...] = ()
-    unit: Literal["iterations", "epochs"] = "iterations"
-    factor: Annotated[float, Field(gt=0)] = 0.5
-    last: NotNegative = 0.0
-    rise: Annotated[float, Field(gt=0, lt=1)] = 0.1
-
-
-class Validation(Section):
-    """Measuring while training: clips or images as the data's, the middle ``crop`` of the first ``frames`` frames of each.
-
-    ``protocol``: one of ``upframe.metrics.PROTOCOLS``; ``metrics`` of it, all where none is named. The same clips are the
-    sample images.
-    """
-
-    sources: Annotated[tuple[str, ...], Field(min_length=1)]
-    every: Positive
-    protocol: str
-    metrics: tuple[str, ...] = ()
-    frames: Positive = 10
-    crop: Positive = 256
-    limit: Positive = 8
-    lpips_files: tuple[str, ...] = ()
-
-    @model_validator(mode="after")
-    def _protocol_exists(self) -> Validation:
-        if self.protocol not in PROTOCOLS:
-            raise ValueError(f"{self.protocol!r} is no protocol; there are {', '.join(PROTOCOLS)}")
-        return self
-
-
-class RunSection(Section):
-    """Where and how it is carried out; nothing here changes what is learnt, up to rounding.
-
-    ``devices``: how many, or ``auto``. ``accumulate``: the batch is taken in so many equal parts, whose gradients are added,
-    for less memory; losses that are no means over the samples are means over the parts, as over devices. ``compile``: the
-    network, by ``torch.compile``. ``workers``: processes that read ahead. ``save_every`` and ``log_every``: in iterations.
-    ``keep_every``: checkpoints that are not overwritten. ``minutes``: save and end after so many, to go on with ``--resume``.
-    ``threads``: of each process on a processor. ``precision``: ``auto`` is bf16 on processors that have instructions for it,
-    fp32 elsewhere; losses and warps are computed in float32 either way.
-    """
-
-    accelerator: Literal["auto", "cpu", "cuda", "mps"] = "auto"
-    devices: Positive | Literal["auto"] = "auto"
-    nodes: Positive = 1
-    precision: Literal["auto", "fp32", "bf16"] = "auto"
-    compile: bool = False
-    accumulate: Positive = 1
-    workers: Count = 2
-    threads: Positive | None = None
-    log_every: Positive = 100
-    save_every: Positive = 5000
-    keep_every: Positive | None = None
-    minutes: Annotated[float, Field(gt=0)] | None = None
-    tensorboard: bool = True
-
-
-class BaseRecipe(Section):
-    """What all recipes have. ``batch`` is that of all devices together. ``ema``: the decay of the average of the weights."""
-
-    version: Literal[1]
-    name: Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9._+-]*$")]
-    seed: Count = 0
-    iterations: Positive | None = None
-    epochs: Positive | None = None
-    batch: Positive
-    ema: Annotated[float, Field(ge=0, lt=1)] | None = None
-    licence: str = "unknown"
-    optimiser: Optimiser
-    schedule: Schedule = Schedule()
-    validation: Validation | None = None
-    run: RunSection = RunSection()
-
-    @model_validator(mode="after")
-    def _has_an_end(self) -> BaseRecipe:
-        if (self.iterations is None) == (self.epochs is None):
-            raise ValueError("give either iterations or epochs")
-        return self
-
-    @model_validator(mode="after")
-    def _can_be_shared(self) -> BaseRecipe:
-        if self.batch % self.run.accumulate:
-            raise ValueError(
-                f"batch: {self.batch} samples cannot be taken in {self.run.accumulate} equal parts (run.accumulate)"
-            )
-        return self
-
-
-def _check_features(losses: TecoGANLosses | NSRRLosses, network: str, file: str) -> None:
-    """Raise ValueError for a feature loss without a network."""
-    if losses.feature and losses.features is None:
-        raise ValueError(
-            f"the feature loss needs a network: losses.features.network={network} losses.features.file={file}, "
-            "which torchvision publishes; or do without: losses.feature=0"
-        )
-
-
-def _check_lpips(losses: RT4KSRLosses | FRVSRLosses | STSSNetLosses) -> None:
-    """Raise ValueError for an LPIPS loss without its weights."""
-    if losses.lpips and not losses.lpips_files:
-        raise ValueError("LPIPS needs its weights: losses.lpips_files=[FILE, ...]; or do without: losses.lpips=0")
-
-
-def _check_frames(data: ImageData | ClipData | FilmData, *, single: bool) -> None:
-    """Raise ValueError for video data of one frame where clips are trained on, and the other way round."""
-    if isinstance(data, FilmData) and (data.frames == 1) != single:
-        raise ValueError("data.frames must be 1, as images are trained on" if single else "data.frames must be 2 or more")
-
-
-def _kind_of_data(values: Any) -> str:
-    """Which of the two sections: ``film`` where it says so, else the system's own."""
-    kind = values.get("kind") if isinstance(values, dict) else getattr(values, "kind", None)
-    return "film" if kind == "film" else "own"
-
-
-_ImageOrVideo = Annotated[Annotated[ImageData, Tag("own")] | Annotated[FilmData, Tag("film")], Discriminator(_kind_of_data)]
-_ClipOrVideo = Annotated[Annotated[ClipData, Tag("own")] | Annotated[FilmData, Tag("film")], Discriminator(_kind_of_data)]
-
-
-class RT4KSRRecipe(BaseRecipe):
-    """RT4KSR and RTSRN."""
-
-    system: Literal["rt4ksr"]
-    model: RT4KSRModel
-    data: _ImageOrVideo
-    losses: RT4KSRLosses = RT4KSRLosses()
-
-    @model_validator(mode="after")
-    def _is_whole(self) -> RT4KSRRecipe:
-        _check_lpips(self.losses)
-        _check_frames(self.data, single=True)
-        return self
-
-
-class FRVSRRecipe(BaseRecipe):
-    """FRVSR."""
-
-    system: Literal["frvsr"]
-    model: FRVSRModel
-    data: _ClipOrVideo
-    losses: FRVSRLosses = FRVSRLosses()
-
-    @model_validator(mode="after")
-    def _is_whole(self) -> FRVSRRecipe:
-        _check_lpips(self.losses)
-        _check_frames(self.data, single=False)
-        return self
-
-
-class TecoGANRecipe(BaseRecipe):
-    """TecoGAN: an FRVSR with adversarial training."""
-
-    system: Literal["tecogan"]
-    model: FRVSRModel
-    discriminator: DiscriminatorSettings = DiscriminatorSettings()
-    data: _ClipOrVideo
-    losses: TecoGANLosses = TecoGANLosses()
-
-    @model_validator(mode="after")
-    def _is_whole(self) -> TecoGANRecipe:
-        _check_features(self.losses, "vgg19", "vgg19-dcbb9e9d.pth")
-        _check_frames(self.data, single=False)
-        if self.data.crop % 16:
-            raise ValueError(f"the discriminator needs data.crop to be a multiple of 16, not {self.data.crop}")
-        if self.run.accumulate > 1:
-            raise ValueError(
-                "run.accumulate: TecoGAN's discriminator normalises over the whole batch, which cannot be taken in parts: "
-                "use more devices, or a smaller batch"
-            )
-        return self
-
-
-class TTVSRRecipe(BaseRecipe):
-    """TTVSR."""
-
-    system: Literal["ttvsr"]
-    model: TTVSRModel
-    data: _ClipOrVideo
-    losses: TTVSRLosses = TTVSRLosses()
-
-    @model_validator(mode="after")
-    def _is_large_enough(self) -> TTVSRRecipe:
-        _check_frames(self.data, single=False)
-        if self.data.crop < 256:
-            raise ValueError(f"TTVSR takes 64x64 pixels or more: data.crop must be 256 at least, not {self.data.crop}")
-        return self
-
-
-class NSRRRecipe(BaseRecipe):
-    """NSRR."""
-
-    system: Literal["nsrr"]
-    model: NSRRModel
-    data: RenderedData
-    losses: NSRRLosses = NSRRLosses()
-
-    @model_validator(mode="after")
-    def _is_whole(self) -> NSRRRecipe:
-        _check_features(self.losses, "vgg16", "vgg16-397923af.pth")
-        return self
-
-
-class STSSNetRecipe(BaseRecipe):
-    """STSSNet."""
-
-    system: Literal["stssnet"]
-    model: STSSNetModel = STSSNetModel()
-    data: RenderedData
-    losses: STSSNetLosses = STSSNetLosses()
-
-    @model_validator(mode="after")
-    def _is_whole(self) -> STSSNetRecipe:
-        _check_lpips(self.losses)
-        return self
-
-
-Recipe = RT4KSRRecipe | FRVSRRecipe | TecoGANRecipe | TTVSRRecipe | NSRRRecipe | STSSNetRecipe
-_RECIPE: TypeAdapter[Recipe] = TypeAdapter(Annotated[Recipe, Field(discriminator="system")])
-SYSTEMS = ("rt4ksr", "frvsr", "tecogan", "ttvsr", "nsrr", "stssnet")
 
 
 def built_in() -> dict[str, Path]:
@@ -290,8 +45,11 @@ def validated(values: dict[str, Any], name: str) -> Recipe:
     version = values.get("version")
     if isinstance(version, int) and version > VERSION:
         raise InputError(f"{name}: version: is {version}, of a newer Upframe; this one reads {VERSION}. Update it")
+    kind = next((kind for kind in systems.RECIPES if systems.name_of(kind) == values.get("system")), None)
+    if kind is None:
+        raise InputError(f"{name}: system: must be one of {', '.join(map(systems.name_of, systems.RECIPES))}")
     try:
-        return _RECIPE.validate_python(values)
+        return kind.model_validate(values)
     except ValidationError as error:
         problems = error.errors(include_url=False)
         more = f" (and {len(problems) - 1} more)" if len(problems) > 1 else ""
@@ -335,7 +93,7 @@ def _line(problem: dict[str, Any]) -> str:
     place = [
         str(part)
         for part in problem["loc"]
-        if part not in (*SYSTEMS, "own", "film") and not str(part).startswith(("literal[", "constrained"))
+        if part not in ("own", "film") and not str(part).startswith(("literal[", "constrained"))
     ]
     key, kind, message = ".".join(place), problem["type"], problem["msg"].removeprefix("Value error, ")
     if kind == "extra_forbidden":
@@ -347,8 +105,6 @@ def _line(problem: dict[str, Any]) -> str:
         return f"{key}: name at least one: {key}=[FOLDER], or more with commas between them"
     if kind == "tuple_type":
         return f"{key}: must be a list: {key}=[{problem['input']}]"
-    if kind.startswith("union_tag"):
-        return f"system: must be one of {', '.join(SYSTEMS)}"
     given = "" if kind == "value_error" else f", not {problem['input']!r}"
     return f"{key}: {message[0].lower()}{message[1:]}{given}" if key else message
 
@@ -363,7 +119,7 @@ def _named_types(annotation: Any) -> list[type]:
 def _keys() -> list[str]:
     """Every key a recipe may have, at any depth."""
     found: set[str] = set()
-    waiting: list[Any] = list(get_args(Recipe))
+    waiting: list[Any] = list(systems.RECIPES)
     while waiting:
         section = waiting.pop()
         for name, field in section.model_fields.items():

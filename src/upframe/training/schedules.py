@@ -8,7 +8,7 @@ from collections.abc import Callable
 from torch.optim import Optimizer
 from torch.optim.lr_scheduler import LambdaLR
 
-from upframe.training.recipe import Schedule
+from upframe.training.sections import Schedule
 
 _START, _END = 1 / 25, 1e-4 / 25  # of one cycle, as torch's OneCycleLR has them
 

@@ -25,8 +25,8 @@ from upframe.training.data.frames import DRAWN, Clip, Frame, open_clips, open_im
 from upframe.training.data.rendered import HOLES, TARGET
 from upframe.training.data.settings import FilmData, RenderedData
 from upframe.training.objectives.objective import Objective
-from upframe.training.recipe import Recipe, Validation
-from upframe.training.systems import rendered_frames, scale_of
+from upframe.training.objectives.recipe import Recipe
+from upframe.training.sections import Validation
 
 MULTIPLE = 8  # of the small frames, which suits every network
 IMAGES = 3  # that are shown
@@ -57,23 +57,22 @@ class Validator:
         self.settings = settings
         self.protocol = _protocol(settings)
         self._lpips = _lpips(self.protocol, settings)
-        self._scale, self._kind = scale_of(recipe), recipe.data.kind
+        self._scale, self._kind = recipe.scale, recipe.data.kind
         if isinstance(recipe.data, RenderedData):
-            self._rendered = rendered_frames(recipe, settings.sources)
+            self._rendered = recipe.rendered_frames(settings.sources)
             self._offset = 0.0
         else:
             self._data = recipe.data
             self._offset = sample_offset(sampling_of(recipe.data.degradation), self._scale)
             opened = open_images(settings.sources) if self._kind == "images" else _clips(settings)
             self._clips = opened[: settings.limit]
-            self._single = recipe.system == "rt4ksr"
 
     def __call__(self, objective: Objective, network: Network, device: torch.device, samples: Path) -> dict[str, float]:
         """The protocol's result of ``network``; writes an image for the first clips into ``samples``."""
         was_training = network.training
         network.eval()
         scored = []
-        for number, held_out in enumerate(self._rendered_clips() if self._kind == "rendered" else self._stored_clips()):
+        for number, held_out in enumerate(self._held_out(network)):
             result = self._upscaled(objective, network, device, held_out)
             with ClipScorer(self.protocol, scale=self._scale, name=held_out.name, lpips=self._lpips) as scorer:
                 for index, (frame, reference) in enumerate(zip(result, held_out.high, strict=True)):
@@ -93,13 +92,16 @@ class Validator:
             results.append(result.float().cpu().reshape(-1, *result.shape[-3:]))
         return torch.cat(results)
 
-    def _stored_clips(self) -> Iterator[ValidationClip]:
+    def _held_out(self, network: Network) -> Iterator[ValidationClip]:
+        return self._rendered_clips() if self._kind == "rendered" else self._stored_clips(single=network.kind == "image")
+
+    def _stored_clips(self, *, single: bool) -> Iterator[ValidationClip]:
         side = self.settings.crop - self.settings.crop % (MULTIPLE * self._scale)
         for clip in self._clips:
             frames = [_middle(clip.read(i), side, clip.name) for i in range(min(len(clip), self.settings.frames))]
             high = torch.from_numpy(np.stack(frames).transpose(0, 3, 1, 2)).float() / 255
             low = self._low(clip, frames, high)
-            yield ValidationClip(clip.name, ({"low": low if self._single else low[None]},), low, high)
+            yield ValidationClip(clip.name, ({"low": low if single else low[None]},), low, high)
 
     def _low(self, clip: Clip, frames: list[Frame], high: Tensor) -> Tensor:
         """(t, 3, h, w) in [0, 1], degraded as the training's data are; of a film degradation the first variant."""

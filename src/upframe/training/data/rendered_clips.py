@@ -1,4 +1,4 @@
-"""Rendered clips as NSRR and STSSNet take them: each frame with its past, moved to where it is now.
+"""Rendered clips as networks take them: each frame with its past, moved to where it is now.
 
 The same history as :class:`upframe.Supersampler` keeps of a running image, so that what was trained is what runs.
 """
@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from bisect import bisect_right
 from collections.abc import Iterator, Mapping, Sequence
+from copy import deepcopy
 from itertools import accumulate
 from pathlib import Path
 from typing import Any, Protocol
@@ -17,13 +18,11 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from upframe.errors import InputError
-from upframe.models.nsrr import disparity
-from upframe.models.stssnet import FEATURES
+from upframe.models.network import RenderedNetwork
 from upframe.ops.shift import shift
 from upframe.ops.transfer import encode_linear
 from upframe.rendered.clip import RenderedClip
 from upframe.rendered.frame import Buffer, RenderedFrame
-from upframe.rendered.history import NSRRHistory, STSSNetHistory, normalised_depth
 from upframe.training.data.frames import numbers_in
 from upframe.training.data.layers import LayeredClip
 from upframe.training.data.rendered import TARGET, Planes
@@ -61,14 +60,20 @@ def open_rendered(scenes: Sequence[str], scale: int) -> list[tuple[str, TargetCl
     return clips
 
 
-class _Clips:
-    """All frames of clips by one number."""
+class RenderedClips:
+    """All frames of clips by one number: the arguments of a network by name, and ``target``.
 
-    past = 0  # frames before the current one that are read
+    For a network that ``fills_in``, frames of even number are shown as rendered, those of odd number without their colour, made
+    of the past. ``far``: as of :meth:`upframe.models.network.RenderedNetwork.new_history`.
+    """
 
-    def __init__(self, scenes: Sequence[str], scale: int) -> None:
-        self.scale = scale
-        self._clips = open_rendered(scenes, scale)
+    def __init__(self, scenes: Sequence[str], network: RenderedNetwork, far: float | None = None) -> None:
+        info = network.info
+        self.scale = info.scale
+        self._name, self._inputs, self._fills_in = type(network).__name__, info.inputs, network.fills_in
+        self._past = info.past * (2 if network.fills_in else 1)  # so that enough shaded ones are among them
+        self._empty = network.new_history(far=far)
+        self._clips = open_rendered(scenes, self.scale)
         self._ends = list(accumulate(len(clip) for _, clip in self._clips))
 
     def __len__(self) -> int:
@@ -78,6 +83,17 @@ class _Clips:
         clip, frame = self._place(index)
         return f"{self._clips[clip][0]}, frame {frame}"
 
+    def read(self, index: int) -> Mapping[str, Planes]:
+        history, now = deepcopy(self._empty), None
+        for number, frame, tensors in self._shot(index):
+            if missing := frame.missing(self._inputs):
+                raise InputError(f"{self.name(index)}: frame {number} has no {missing[0]}, which {self._name} needs")
+            if self._fills_in and number % 2 and now is not None:
+                del tensors["colour"]
+            now = history.inputs(tensors)
+        assert now is not None  # there is the current frame at least
+        return {name: value[0].numpy() for name, value in now.arguments.items()} | {TARGET: self._target(index)}
+
     def _place(self, index: int) -> tuple[int, int]:
         clip = bisect_right(self._ends, index)
         return clip, index - (self._ends[clip] - len(self._clips[clip][1]))
@@ -86,7 +102,7 @@ class _Clips:
         """The frames up to this one, from the last cut at the earliest: number, frame, and its buffers as tensors."""
         number, last = self._place(index)
         clip = self._clips[number][1]
-        frames = [clip[i] for i in range(max(last - self.past, 0), last + 1)]
+        frames = [clip[i] for i in range(max(last - self._past, 0), last + 1)]
         begin = max((i for i, frame in enumerate(frames) if frame.cut), default=0)
         previous: RenderedFrame | None = None
         for offset, frame in enumerate(frames[begin:], start=last - len(frames) + 1 + begin):
@@ -118,48 +134,3 @@ def _tensors(frame: RenderedFrame, previous: RenderedFrame | None, exposure: flo
 def _planes(buffer: Buffer) -> Tensor:
     tensor = torch.from_numpy(np.array(buffer, np.float32))
     return tensor[None, None] if tensor.ndim == 2 else tensor.permute(2, 0, 1)[None]
-
-
-class NSRRClips(_Clips):
-    """``colour depth motion target``, see :class:`upframe.models.nsrr.NSRR`."""
-
-    def __init__(self, scenes: Sequence[str], scale: int, history: int) -> None:
-        super().__init__(scenes, scale)
-        self.past = history - 1
-
-    def read(self, index: int) -> Mapping[str, Planes]:
-        history, now = NSRRHistory(self.past + 1), None
-        for number, frame, tensors in self._shot(index):
-            if missing := frame.missing(("colour",)):
-                raise InputError(f"{self.name(index)}: frame {number} has no {missing[0]}, which NSRR needs")
-            now = history.step(tensors["colour"], disparity(tensors["depth"]), tensors["motion"])
-        assert now is not None  # there is the current frame at least
-        names = ("colour", "depth", "motion")
-        return {name: value[0].numpy() for name, value in zip(names, now, strict=True)} | {TARGET: self._target(index)}
-
-
-class STSSNetClips(_Clips):
-    """``colour features mask history target``, see :class:`upframe.models.stssnet.STSSNet`.
-
-    Frames of even number are shown as rendered, those of odd number without their colour, made of the past. Depth is
-    stretched frame by frame, or in units of ``far`` scene units.
-    """
-
-    past = 6  # so that three shaded ones are among them
-
-    def __init__(self, scenes: Sequence[str], scale: int, far: float | None = None) -> None:
-        super().__init__(scenes, scale)
-        self._far = far
-
-    def read(self, index: int) -> Mapping[str, Planes]:
-        history, now, features = STSSNetHistory(), None, torch.empty(0)
-        for number, frame, tensors in self._shot(index):
-            if missing := frame.missing(("colour", *FEATURES)):
-                raise InputError(f"{self.name(index)}: frame {number} has no {missing[0]}, which STSSNet needs")
-            shaded = number % 2 == 0 or now is None
-            now = history.step(tensors["colour"] if shaded else None, tensors["depth"], tensors["motion"])
-            tensors["depth"] = normalised_depth(tensors["depth"], self._far)
-            features = torch.cat([tensors[name] for name in FEATURES], dim=1)
-        assert now is not None  # there is the current frame at least
-        arrays = {"colour": now.colour, "features": features, "mask": now.mask, "history": now.history}
-        return {name: value[0].numpy() for name, value in arrays.items()} | {TARGET: self._target(index)}

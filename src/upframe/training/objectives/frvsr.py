@@ -12,9 +12,10 @@ from collections.abc import Iterator
 from typing import Annotated, Literal, cast
 
 import torch
-from pydantic import Field
+from pydantic import Field, model_validator
 from torch import Tensor, nn
 
+from upframe.models.catalog import load
 from upframe.models.frvsr import FRVSR, ClipResult, FRVSRState, ResidualBlock
 from upframe.models.network import Network
 from upframe.ops.warp import warp
@@ -22,14 +23,16 @@ from upframe.training.data.pairs import pair_of
 from upframe.training.data.sets import Batch
 from upframe.training.data.settings import Positive, Section
 from upframe.training.objectives.losses import charbonnier, lpips_networks
-from upframe.training.objectives.objective import Groups, OptimiserStep
+from upframe.training.objectives.objective import Groups, Objective, OptimiserStep
+from upframe.training.objectives.recipe import ClipOrVideo, ModelSection, Recipe, check_frames, check_lpips, of_kind
+from upframe.training.objectives.widening import begin_widened
 
 EPSILON = 1e-6
 
 Weight = Annotated[float, Field(ge=0)]
 
 
-class FRVSRModel(Section):
+class FRVSRModel(ModelSection):
     """The keywords of :class:`upframe.models.frvsr.FRVSR`; ``start``: a name or file of weights to begin from.
 
     ``initial``: ``default`` random weights, as published, or those of :func:`begin_interpolating`. ``widen``: a name or file of
@@ -42,7 +45,6 @@ class FRVSRModel(Section):
     flow_channels: Positive = 32
     initial: Literal["default", "interpolating"] = "default"
     widen: str | None = None
-    start: str | None = None
 
 
 class FRVSRLosses(Section):
@@ -140,3 +142,33 @@ def run_clip(network: FRVSR, frames: Tensor) -> Tensor:
         output, state = network.step(frame, state)
         outputs.append(output)
     return torch.stack(outputs, dim=1)
+
+
+class FRVSRRecipe(Recipe):
+    """FRVSR."""
+
+    system: Literal["frvsr"]
+    model: FRVSRModel
+    data: ClipOrVideo
+    losses: FRVSRLosses = FRVSRLosses()
+
+    @model_validator(mode="after")
+    def _is_whole(self) -> FRVSRRecipe:
+        check_lpips(self.losses)
+        check_frames(self.data, single=False)
+        return self
+
+    @property
+    def scale(self) -> int:
+        return self.model.scale
+
+    def objective(self) -> Objective:
+        return FRVSRObjective(first_network(self.model, self.data.degradation), self.losses)
+
+
+def first_network(model: FRVSRModel, degradation: Literal["BI", "BD"]) -> FRVSR:
+    """The network at its beginning. Raises CheckpointError for a file that does not fit."""
+    network = new_network(model, degradation)
+    if model.widen is not None:
+        begin_widened(network, of_kind(FRVSR, load(model.widen).network, "model.widen", model.widen))
+    return network

@@ -5,7 +5,7 @@ mean of (1 - SSIM) / 2   +   0.1 x mean over four layers of VGG16 of the squared
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import Literal, cast
 
 import torch
@@ -15,12 +15,14 @@ from torch import Tensor, nn
 from upframe.metrics.structural import SSIMWindow, ssim_map
 from upframe.models.network import Network
 from upframe.models.nsrr import NSRR
-from upframe.training.data.rendered import TARGET
+from upframe.training.data.rendered import TARGET, RenderedFrames
+from upframe.training.data.rendered_clips import RenderedClips
 from upframe.training.data.sets import Batch
-from upframe.training.data.settings import Positive, Section
+from upframe.training.data.settings import Positive, RenderedData, Section
 from upframe.training.objectives.features import FeatureSettings, FrozenFeatures
 from upframe.training.objectives.frvsr import Weight
-from upframe.training.objectives.objective import Groups, OptimiserStep
+from upframe.training.objectives.objective import Groups, Objective, OptimiserStep
+from upframe.training.objectives.recipe import ModelSection, Recipe, check_features
 
 WINDOW = SSIMWindow("nsrr", size=9, padding="reflect")  # kornia's SSIMLoss of window 9, sigma 1.5
 VGG16_TAPS = (3, 8, 15, 22)  # relu1_2, relu2_2, relu3_3, relu4_3
@@ -39,7 +41,7 @@ the bilinear upscaling; at x4 four convolutions do not reach far enough, and it 
 """
 
 
-class NSRRModel(Section):
+class NSRRModel(ModelSection):
     """The keywords of :class:`upframe.models.nsrr.NSRR`; ``start``: a name or file of weights to begin from.
 
     ``initial``: ``default`` random weights, as published, or those of :func:`begin_interpolating`.
@@ -48,7 +50,6 @@ class NSRRModel(Section):
     scale: Positive = 4
     history: Positive = 5
     initial: Literal["default", "interpolating"] = "default"
-    start: str | None = None
 
     @model_validator(mode="after")
     def _can_interpolate(self) -> NSRRModel:
@@ -142,3 +143,29 @@ class NSRRObjective(nn.Module):
 
     def upscale(self, network: Network, low: dict[str, Tensor]) -> Tensor:
         return cast(Tensor, network(*(low[key] for key in ARGUMENTS)))
+
+
+class NSRRRecipe(Recipe):
+    """NSRR."""
+
+    system: Literal["nsrr"]
+    model: NSRRModel
+    data: RenderedData
+    losses: NSRRLosses = NSRRLosses()
+
+    @model_validator(mode="after")
+    def _is_whole(self) -> NSRRRecipe:
+        check_features(self.losses, "vgg16", "vgg16-397923af.pth")
+        return self
+
+    @property
+    def scale(self) -> int:
+        return self.model.scale
+
+    def objective(self) -> Objective:
+        return NSRRObjective(new_network(self.model), self.losses)
+
+    def rendered_frames(self, scenes: Sequence[str]) -> RenderedFrames:
+        with torch.device("meta"):  # asked for its history alone
+            network = NSRR(self.model.scale, self.model.history)
+        return RenderedClips(scenes, network)

@@ -7,12 +7,15 @@ the differences between neighbouring pixels, can be added.
 from __future__ import annotations
 
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Literal, cast
 
 import torch
+from pydantic import model_validator
 from torch import Tensor, nn
 from torch.nn import functional as F
 
+from upframe.models.catalog import load_file
 from upframe.models.network import Network
 from upframe.models.rt4ksr import RT4KSR, BlockKind, Design, HighFrequency
 from upframe.models.rt4ksr_blocks import Activation
@@ -21,12 +24,14 @@ from upframe.training.data.sets import Batch
 from upframe.training.data.settings import Positive, Section
 from upframe.training.objectives.frvsr import Weight
 from upframe.training.objectives.losses import charbonnier, lpips_networks
-from upframe.training.objectives.objective import Groups, OptimiserStep
+from upframe.training.objectives.objective import Groups, Objective, OptimiserStep
+from upframe.training.objectives.recipe import ImageOrVideo, ModelSection, Recipe, check_frames, check_lpips, of_kind
+from upframe.training.objectives.unfolding import begin_unfolded
 
 Distance = Literal["l1", "l2", "charbonnier"]
 
 
-class RT4KSRModel(Section):
+class RT4KSRModel(ModelSection):
     """The keywords of :class:`upframe.models.rt4ksr.RT4KSR`.
 
     ``start``: a name or file of weights to begin from. ``unfold``: a file of a network at full resolution, of a quarter of the
@@ -49,7 +54,6 @@ class RT4KSRModel(Section):
     eca_gamma: Positive = 1
     skip: bool = False
     merged: bool = False
-    start: str | None = None
     unfold: str | None = None
     first_gain: float = 1.0
 
@@ -115,3 +119,33 @@ class RT4KSRObjective(nn.Module):
 
     def upscale(self, network: Network, low: dict[str, Tensor]) -> Tensor:
         return cast(Tensor, network(low["low"]))
+
+
+class RT4KSRRecipe(Recipe):
+    """RT4KSR and RTSRN."""
+
+    system: Literal["rt4ksr"]
+    model: RT4KSRModel
+    data: ImageOrVideo
+    losses: RT4KSRLosses = RT4KSRLosses()
+
+    @model_validator(mode="after")
+    def _is_whole(self) -> RT4KSRRecipe:
+        check_lpips(self.losses)
+        check_frames(self.data, single=True)
+        return self
+
+    @property
+    def scale(self) -> int:
+        return self.model.scale
+
+    def objective(self) -> Objective:
+        network = new_network(self.model)
+        if self.model.unfold is not None:
+            begin_unfolded(network, _narrow(self.model.unfold))
+        return RT4KSRObjective(network, self.losses, self.data.degradation)
+
+
+def _narrow(file: str) -> RT4KSR:
+    network = load_file(Path(file).expanduser(), merge=False).network
+    return of_kind(RT4KSR, network, "model.unfold", file)

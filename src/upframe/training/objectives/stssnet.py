@@ -8,28 +8,32 @@ Published training adds a rectangle to the holes of every frame, so that the net
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from typing import cast
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import Literal, cast
 
+import torch
+from pydantic import model_validator
 from torch import Tensor, nn
 from torch.nn import functional as F
 
 from upframe.models.network import Network
 from upframe.models.stssnet import STSSNet
-from upframe.training.data.rendered import TARGET
+from upframe.training.data.rendered import TARGET, RenderedFrames
+from upframe.training.data.rendered_clips import RenderedClips
 from upframe.training.data.sets import Batch
-from upframe.training.data.settings import Section
+from upframe.training.data.settings import RenderedData, Section
+from upframe.training.data.stssnet_scenes import STSSNetScenes
 from upframe.training.objectives.frvsr import Weight
 from upframe.training.objectives.losses import lpips_networks
-from upframe.training.objectives.objective import Groups, OptimiserStep
+from upframe.training.objectives.objective import Groups, Objective, OptimiserStep
+from upframe.training.objectives.recipe import ModelSection, Recipe, check_lpips
 
 ARGUMENTS = ("colour", "features", "mask", "history")
 
 
-class STSSNetModel(Section):
+class STSSNetModel(ModelSection):
     """``start``: a name or file of weights to begin from."""
-
-    start: str | None = None
 
 
 class STSSNetLosses(Section):
@@ -80,3 +84,37 @@ class STSSNetObjective(nn.Module):
 
     def upscale(self, network: Network, low: dict[str, Tensor]) -> Tensor:
         return cast(Tensor, network(*(low[key] for key in ARGUMENTS)))
+
+
+class STSSNetRecipe(Recipe):
+    """STSSNet."""
+
+    system: Literal["stssnet"]
+    model: STSSNetModel = STSSNetModel()
+    data: RenderedData
+    losses: STSSNetLosses = STSSNetLosses()
+
+    @model_validator(mode="after")
+    def _is_whole(self) -> STSSNetRecipe:
+        check_lpips(self.losses)
+        return self
+
+    @property
+    def scale(self) -> int:
+        return STSSNet.scale
+
+    def objective(self) -> Objective:
+        return STSSNetObjective(STSSNet(), self.losses)
+
+    def rendered_frames(self, scenes: Sequence[str]) -> RenderedFrames:
+        if any(_is_published(scene) for scene in scenes):
+            return STSSNetScenes(scenes)
+        with torch.device("meta"):  # asked for its history alone
+            network = STSSNet()
+        return RenderedClips(scenes, network)
+
+
+def _is_published(scene: str) -> bool:
+    """Whether a folder is in the layout of STSSNet's data set."""
+    folder = Path(scene).expanduser()
+    return any(folder.glob("NPY/*.np[yz]")) or any(folder.glob("[Tt]rain*/NPY/*.np[yz]"))

@@ -9,10 +9,10 @@ is far ahead; then the generator lowers
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import Annotated
+from typing import Annotated, ClassVar, Literal
 
 import torch
-from pydantic import Field
+from pydantic import Field, model_validator
 from torch import Tensor, nn
 from torch import distributed as dist
 
@@ -23,9 +23,10 @@ from upframe.ops.interpolate import interpolate
 from upframe.training.data.sets import Batch
 from upframe.training.data.settings import Section
 from upframe.training.objectives.features import FeatureSettings, FrozenFeatures
-from upframe.training.objectives.frvsr import EPSILON, FRVSRLosses, FRVSRObjective, Weight
+from upframe.training.objectives.frvsr import EPSILON, FRVSRLosses, FRVSRModel, FRVSRObjective, Weight, first_network
 from upframe.training.objectives.losses import charbonnier, cosine_distance, judged
-from upframe.training.objectives.objective import Groups, OptimiserStep
+from upframe.training.objectives.objective import Groups, Objective, OptimiserStep
+from upframe.training.objectives.recipe import ClipOrVideo, Recipe, check_features, check_frames
 
 VGG19_TAPS = (8, 17, 26, 35)  # the last ReLU of the second to the fifth group
 
@@ -147,3 +148,37 @@ class TecoGANObjective(nn.Module):
 
     def upscale(self, network: Network, low: dict[str, Tensor]) -> Tensor:
         return self._reconstruction[0].upscale(network, low)
+
+
+class TecoGANRecipe(Recipe):
+    """TecoGAN: an FRVSR with adversarial training."""
+
+    waits: ClassVar[bool] = True  # the discriminator
+
+    system: Literal["tecogan"]
+    model: FRVSRModel
+    discriminator: DiscriminatorSettings = DiscriminatorSettings()
+    data: ClipOrVideo
+    losses: TecoGANLosses = TecoGANLosses()
+
+    @model_validator(mode="after")
+    def _is_whole(self) -> TecoGANRecipe:
+        check_features(self.losses, "vgg19", "vgg19-dcbb9e9d.pth")
+        check_frames(self.data, single=False)
+        if self.data.crop % 16:
+            raise ValueError(f"the discriminator needs data.crop to be a multiple of 16, not {self.data.crop}")
+        if self.run.accumulate > 1:
+            raise ValueError(
+                "run.accumulate: TecoGAN's discriminator normalises over the whole batch, which cannot be taken in parts: "
+                "use more devices, or a smaller batch"
+            )
+        return self
+
+    @property
+    def scale(self) -> int:
+        return self.model.scale
+
+    def objective(self) -> Objective:
+        generator, settings = first_network(self.model, self.data.degradation), self.discriminator
+        judge = SpatioTemporalDiscriminator(self.data.crop, channels=settings.channels, crop_ratio=settings.crop_ratio)
+        return TecoGANObjective(generator, judge, self.losses, settings)

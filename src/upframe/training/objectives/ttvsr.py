@@ -7,9 +7,9 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Annotated, Literal, cast
+from typing import Annotated, ClassVar, Literal, cast
 
-from pydantic import Field
+from pydantic import Field, model_validator
 from torch import Tensor, nn
 from torch.utils.checkpoint import checkpoint
 
@@ -21,12 +21,13 @@ from upframe.training.data.pairs import pair_of
 from upframe.training.data.sets import Batch
 from upframe.training.data.settings import Positive, Section
 from upframe.training.objectives.losses import charbonnier
-from upframe.training.objectives.objective import Groups, OptimiserStep
+from upframe.training.objectives.objective import Groups, Objective, OptimiserStep
+from upframe.training.objectives.recipe import ClipOrVideo, ModelSection, Recipe, check_frames
 
 EPSILON = 1e-12
 
 
-class TTVSRModel(Section):
+class TTVSRModel(ModelSection):
     """The keywords of :class:`upframe.models.ttvsr.TTVSR`.
 
     ``start``: a name or file of weights to begin from. ``flow``: a file of SPyNet's weights. ``recompute``: the features
@@ -38,7 +39,6 @@ class TTVSRModel(Section):
     blocks: Positive = 60
     token_stride: Positive = 4
     keyframe_stride: Positive = 3
-    start: str | None = None
     flow: str | None = None
     recompute: bool = True
 
@@ -107,3 +107,31 @@ class TTVSRObjective(nn.Module):
 
     def upscale(self, network: Network, low: dict[str, Tensor]) -> Tensor:
         return cast(Tensor, network(low["low"]))
+
+
+class TTVSRRecipe(Recipe):
+    """TTVSR."""
+
+    waits: ClassVar[bool] = True  # SPyNet
+
+    system: Literal["ttvsr"]
+    model: TTVSRModel
+    data: ClipOrVideo
+    losses: TTVSRLosses = TTVSRLosses()
+
+    @model_validator(mode="after")
+    def _is_large_enough(self) -> TTVSRRecipe:
+        check_frames(self.data, single=False)
+        if self.data.crop < 256:
+            raise ValueError(f"TTVSR takes 64x64 pixels or more: data.crop must be 256 at least, not {self.data.crop}")
+        return self
+
+    @property
+    def scale(self) -> int:
+        return SCALE
+
+    def objective(self) -> Objective:
+        network = new_network(self.model)
+        if self.model.recompute:
+            recompute_blocks(network)
+        return TTVSRObjective(network, self.losses, self.data.degradation)
