@@ -91,7 +91,8 @@ def test_an_nsrr_without_its_scale_is_refused_with_what_to_do(tmp_path: Path) ->
 class Upscaling(nn.Module):
     """A network whose one switch spoils its image more or less."""
 
-    info = ModelInfo("x", "x", "image", scale=2)
+    kind = "image"
+    info = ModelInfo(name="x", family="x", kind="image", scale=2)
 
     def __init__(self, added: float) -> None:
         super().__init__()

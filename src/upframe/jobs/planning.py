@@ -11,13 +11,12 @@ import torch
 from torch import Tensor
 
 from upframe.engine.cuts import Cuts
-from upframe.engine.streams import CHUNK
 from upframe.engine.videos import plane_conversion
 from upframe.jobs.segments import Reach, Segment, divide
 from upframe.media.video.info import FrameKind, RawFrame
 from upframe.media.video.reader import VideoReader
 from upframe.models.info import ModelInfo
-from upframe.models.ttvsr import LOOK_AHEAD
+from upframe.models.streams import CHUNK
 from upframe.ops.colour import planes_to_rgb
 
 _ENOUGH = 128  # pixels of the shorter side by which cuts are told where no network depends on them
@@ -40,8 +39,8 @@ def reach_of(info: ModelInfo) -> Reach:
     """How far a network depends on other frames. Measured: docs/jobs.md."""
     if info.kind != "video":
         return Reach()
-    if info.family == "ttvsr":
-        return Reach(past=CHUNK, future=LOOK_AHEAD + 1, step=CHUNK)  # a chunk is run when the frame after it has come
+    if info.future:  # in chunks, each run when the frame after it has come
+        return Reach(past=CHUNK, future=info.future + 1, step=CHUNK)
     return Reach(past=SETTLED)
 
 
