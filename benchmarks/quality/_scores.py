@@ -19,35 +19,27 @@ STEADY = 80.0
 """Decibels: the temporal PSNR of a result that does not move at all, which would be infinite."""
 
 
-def protocol() -> Protocol:
-    """That of compressed video, and the temporal PSNR beside it."""
+def protocol(*, still: bool) -> Protocol:
+    """That of compressed video; on a still scene, where all that moves is flicker, the temporal PSNR beside it."""
     video = find_protocol("film")
-    return video.select((*video.metrics, "tpsnr"))
+    return video.select((*video.metrics, "tpsnr")) if still else video
 
 
-def scores(results: Iterable[NDArray[np.uint8]], truth: list[NDArray[np.uint8]], scale: int, lpips: LPIPS) -> Values:
+def scores(
+    results: Iterable[NDArray[np.uint8]], truth: list[NDArray[np.uint8]], lpips: LPIPS, *, scale: int, still: bool
+) -> Values:
     """Every metric's mean over a clip."""
     with ExitStack() as stack:
-        scorer = stack.enter_context(ClipScorer(protocol(), scale=scale, lpips=lpips))
+        scorer = stack.enter_context(ClipScorer(protocol(still=still), scale=scale, lpips=lpips))
         judges = {name: stack.enter_context(VideoScorer(("vmaf",), model=model)) for name, model in VMAF.items()}
         for result, reference in zip(results, truth, strict=True):
             pair = [torch.from_numpy(np.ascontiguousarray(pixels.transpose(2, 0, 1))) for pixels in (result, reference)]
             scorer.add(pair[0], pair[1])
             for judge in judges.values():
                 judge.add(pair[0], pair[1])
-        frames = scorer.finish().frames
-        values = {
-            str(metric): float(
-                np.mean(
-                    [
-                        min(f.values[metric], STEADY) if metric == "tpsnr" else f.values[metric]
-                        for f in frames
-                        if metric in f.values
-                    ]
-                )
-            )
-            for metric in scorer.protocol.metrics
-        }
+        values = {str(metric): value for metric, value in scorer.finish().means.items()}
+        if "tpsnr" in values:
+            values["tpsnr"] = min(values["tpsnr"], STEADY)
         values |= {name: float(np.mean(judge.finish()["vmaf"])) for name, judge in judges.items()}
     return {name: round(value, 4) for name, value in values.items()}
 

@@ -4,7 +4,8 @@
 
 Every clip is reduced and given each of the conditions of ``_conditions.py`` by itself, upscaled by bicubic interpolation,
 Lanczos, every model and every public package that is there, and compared with what it was: Y-PSNR, SSIM and LPIPS
-(SqueezeNet), VMAF and VMAF NEG, tOF, tLP and temporal PSNR. Means over clips, and the clip that gained least over bicubic.
+(SqueezeNet), VMAF and VMAF NEG, tOF and tLP, on still scenes temporal PSNR too. Means over clips, and the clip that gained
+least over bicubic.
 
 Each score is kept as soon as it is computed (--journal), so that a run that is ended, or that --minutes ends, goes on with the
 same command; the result is written when nothing is left. The public packages are slow on a processor: they are run by
@@ -38,7 +39,7 @@ from upframe.metrics import load_lpips
 from upframe.training.data.frames import Clip, open_clips
 
 VERSION = 1  # of how a score is computed beside what its key names
-PEER_CONDITIONS = "clean,x264 23,x264 28"
+PEER_CONDITIONS = "x264 23,x264 28"
 
 
 @dataclass(frozen=True, slots=True)
@@ -98,7 +99,7 @@ class Benchmark:
 
     def key(self, condition: str, clip: str, contender: Contender) -> str:
         parts = (CONDITIONS[condition], self.truths[clip].digest, self.asked.scale, contender.identity)
-        return key_of(VERSION, protocol().digest(), *parts)
+        return key_of(VERSION, protocol(still=CONDITIONS[condition].still).digest(), *parts)
 
     def run(self) -> bool:
         """Whether all is done."""
@@ -114,7 +115,8 @@ class Benchmark:
             frames, asked = self.truths[clip].frames, CONDITIONS[condition]
             if small is None or small[0] != (condition, clip):
                 small = (condition, clip), asked.small(frames, self.asked.scale)
-            values = scores(contender.upscale(small[1]), asked.truth(frames), self.asked.scale, self.lpips)
+            results, truth = contender.upscale(small[1]), asked.truth(frames)
+            values = scores(results, truth, self.lpips, scale=self.asked.scale, still=asked.still)
             self.journal.keep(self.key(condition, clip, contender), values)
             print(f"{condition}  {clip}  {contender.name}  {values}", file=sys.stderr, flush=True)
         return True
@@ -131,7 +133,7 @@ class Benchmark:
             found.setdefault(condition, {}).update(summed)
         identities = {contender.name: contender.identity for contender in self.contenders if contender.name not in PLAIN}
         about = {
-            "protocol": str(protocol()),
+            "protocol": str(protocol(still=False)),
             "scale": self.asked.scale,
             "frames": self.asked.frames,
             "clips": list(self.truths),

@@ -59,14 +59,14 @@ def list_models(
                 for card in cards:
                     print(json.dumps(card.as_dict() | {"origin": origin}))
             elif cards:
-                _print_table((origin, "kind", "scale", "size", "trained for", ""), map(_row, cards))
+                _print_table((origin, "kind", "scale", "size", "for", ""), map(_row, cards))
 
 
 def _row(card: ModelInfo) -> tuple[str, ...]:
     summary = f"(experimental) {card.summary}" if card.experimental else card.summary
     trained = card.degradation != "none"
     name, scale = (card.name, f"x{card.scale}") if trained else (card.family, "any")
-    return name, card.kind, scale, _short(card.parameters), card.degradation, summary
+    return name, card.kind, scale, _short(card.parameters), card.purpose, summary
 
 
 def _short(parameters: int | None) -> str:

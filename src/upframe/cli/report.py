@@ -46,6 +46,8 @@ def _show(screen: Terminal, event: Event) -> None:
             name = escape(event.input)
             before, after = "x".join(map(str, event.size)), "x".join(map(str, event.output_size))
             screen.say(f"[bold]{name}[/]  {before} -> {after}  {event.model} on {event.device}")
+            if event.reason:
+                screen.say(f"  [cyan]model[/] {escape(event.reason)}")
             screen.begin(name, event.frames)
         case events.Planned():
             kept = f", {event.segments_done} of them from an earlier run" if event.segments_done else ""

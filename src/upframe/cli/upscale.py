@@ -59,7 +59,8 @@ def upscale(
             "--model",
             "-m",
             metavar="NAME|FILE",
-            help="A name from `upframe models`, a weights file, or what `upframe export` wrote. By default the scale decides.",
+            help="A name from `upframe models`, a weights file, or what `upframe export` wrote. "
+            "By default the input decides, and --effort.",
         ),
     ] = None,
     scale: Annotated[
@@ -68,7 +69,16 @@ def upscale(
     ] = None,
     size: Annotated[
         str | None,
-        typer.Option("--size", metavar="WxH|same", help="An exact size, or the size of the input, instead of --scale."),
+        typer.Option("--size", metavar="WxH|same", help="An exact size instead of --scale; same: no larger, but restored."),
+    ] = None,
+    effort: Annotated[
+        Literal["fast", "good", "best"] | None,
+        typer.Option(
+            "--effort",
+            help="Without --model: how slow a network for video may be: of RT4KSR's, FRVSR's or TTVSR's class, as far as "
+            "weights are built in for it. Says how many minutes it takes. \\[default: fast]",
+            show_default=False,
+        ),
     ] = None,
     overwrite: Overwrite = False,
     skip_existing: Annotated[
@@ -290,6 +300,7 @@ def upscale(
                 threads=threads,
                 compile=compiled,
                 graphs=graphs,
+                effort=effort,
             ),
             ImageOptions(depth=8 if depth == 8 else 16 if depth == 16 else None, quality=quality, layer=layer),
             VideoOptions(

@@ -25,7 +25,10 @@ class Event:
 
 @dataclass(frozen=True, slots=True)
 class Started(Event):
-    """Work starts. ``frames`` is 1 for an image, None where a video does not say how many it has. Sizes: (width, height)."""
+    """Work starts. ``frames`` is 1 for an image, None where a video does not say how many it has. Sizes: (width, height).
+
+    ``reason``: why this model, where the input decided; empty where it was named.
+    """
 
     output: str
     kind: str
@@ -34,6 +37,7 @@ class Started(Event):
     size: tuple[int, int]
     output_size: tuple[int, int]
     frames: int | None
+    reason: str = ""
 
 
 @dataclass(frozen=True, slots=True)

@@ -7,6 +7,7 @@ from contextlib import closing
 from pathlib import Path
 
 from upframe.engine import events
+from upframe.engine.condition import condition_of_image
 from upframe.engine.cuts import choose_cuts
 from upframe.engine.events import Event
 from upframe.engine.images import upscale_image, upscale_images
@@ -61,6 +62,7 @@ class ImageJob:
         meter = events.Meter(str(item.path), 1)
         refuse_existing(target, overwrite=self._options.files.overwrite)  # before the work, not after it
         image = self._files.read(item.path)
+        models.suit(lambda: condition_of_image(item.path, image.pixels), (image.height, image.width), 1)
         upscaler = models.upscaler(image.height, image.width)
         yield models.started(item, target, (image.height, image.width), frames=1)
         if upscaler.info.kind == "video":
@@ -93,6 +95,7 @@ class SequenceJob:
         pairs = self._pairs()
         self._note_numbers()
         first = self._files.read(item.frames[0])
+        models.suit(lambda: condition_of_image(item.frames[0], first.pixels), (first.height, first.width), len(pairs))
         upscaler = models.upscaler(first.height, first.width)
         yield models.started(item, self._target, (first.height, first.width), frames=len(pairs))
         source = ((self._files.read(frame), path) for frame, path in pairs)

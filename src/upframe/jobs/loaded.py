@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 from upframe.engine import events
+from upframe.engine.choice import about, choose, seconds_a_frame
+from upframe.engine.condition import Condition
 from upframe.engine.upscaler import Upscaler
 from upframe.jobs.options import RunOptions
 from upframe.media.files import Input
 from upframe.media.memory import require_memory
 from upframe.media.numbered import FrameNames
-from upframe.models.cards import default_model
+from upframe.models.cards import default_model, shipped
 from upframe.runtime.memory import keep_freed_memory
 
 
@@ -22,6 +24,7 @@ class LoadedModels:
         self.options = options
         self._upscalers: dict[str, Upscaler] = {}
         self._notes: list[str] = []
+        self._suited, self._reason = "", ""  # the model for the input at hand, and why
         keep_freed_memory()
         self.upscaler(1, 1)  # a model or device that is not there is found before anything is started
 
@@ -31,13 +34,36 @@ class LoadedModels:
         if target.size is not None:
             return f"{target.size[1]}x{target.size[0]}"
         scale = 1 if target.same else target.scale
-        return f"x{self.upscaler(1, 1).info.scale if scale is None else scale:g}"
+        return f"x{self._loaded(self._usual(1, 1)).info.scale if scale is None else scale:g}"
+
+    def suit(self, look: Callable[[], Condition], size: tuple[int, int], frames: int | None) -> None:
+        """Choose the model for the next input, by its condition, if none is named: ``upscaler`` is that one from here on.
+
+        ``size``: its (height, width). ``frames``: 1 for an image, None if unknown.
+        """
+        self._suited = self._reason = ""
+        if self.options.model is not None:
+            return
+        condition, effort, moving = look(), self.options.effort, frames != 1
+        factor = self.options.target.factor(*size)
+        choice = choose(condition, shipped(), factor, effort=effort or "fast", moving=moving)
+        self._suited = choice.name
+        if moving or effort is not None or not condition.clean:  # most images are clean, and come in hundreds
+            self._reason = choice.reason
+        if effort is not None and frames is not None and moving:
+            seconds = frames * seconds_a_frame(self.upscaler(*size), *size)
+            self._reason += f"; {about(seconds)} for {frames} frames"
 
     def upscaler(self, height: int, width: int) -> Upscaler:
-        """The model named, else the built-in one for the upscaling that an input of this size is given."""
+        """The model named, else the one that suits the input, else the built-in one for the upscaling of this size."""
+        return self._loaded(self._suited or self._usual(height, width))
+
+    def _usual(self, height: int, width: int) -> str:
+        factor = self.options.target.factor(height, width)
+        return self.options.model or default_model(2 if factor is None else factor)
+
+    def _loaded(self, name: str) -> Upscaler:
         options = self.options
-        factor = options.target.factor(height, width)
-        name = options.model or default_model(2 if factor is None else factor)
         if name not in self._upscalers:
             self._upscalers[name] = Upscaler(
                 name,
@@ -57,7 +83,7 @@ class LoadedModels:
     @property
     def is_for_video(self) -> bool:
         """Whether the model named remembers what came before, so that numbered images are a clip to it."""
-        return self.upscaler(1, 1).info.kind == "video"
+        return self._loaded(self._usual(1, 1)).info.kind == "video"
 
     def note(self, text: str) -> None:
         """Keep a note until it is asked for."""
@@ -82,4 +108,5 @@ class LoadedModels:
             (size[1], size[0]),
             (width, height),
             frames,
+            self._reason,
         )

@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Literal
 
+from upframe.engine.choice import Effort
 from upframe.engine.size import Target
 from upframe.engine.timeline import Timeline
 from upframe.export import Backend
@@ -18,7 +19,7 @@ from upframe.runtime.precision import Precision
 
 @dataclass(frozen=True, slots=True)
 class RunOptions:
-    """Which model runs, where and how."""
+    """Which model runs, where and how. ``effort``: how slow a network for video may be, where no model is named; None: fast."""
 
     model: str | None = None
     target: Target = field(default_factory=Target)
@@ -31,6 +32,7 @@ class RunOptions:
     threads: int | None = None
     compile: bool = False
     graphs: bool = False
+    effort: Effort | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -27,7 +27,7 @@ from upframe.jobs.making import FrameMade, PartMaker, VideoTask
 from upframe.jobs.options import FileOptions, UpscaleOptions
 from upframe.jobs.planning import reach_of, survey
 from upframe.jobs.segments import Segment
-from upframe.jobs.videos import VideoJob, open_reader
+from upframe.jobs.videos import VideoJob, open_reader, suit_to_video
 from upframe.jobs.workers import WorkerPool, choose_workers
 from upframe.media.atomic import atomic_output
 from upframe.media.files import Input
@@ -74,6 +74,7 @@ class SegmentedVideoJob:
         self._look_at_earlier_run()
         with in_background(lambda: open_reader(item.path, options.video, options.files, models.note)) as reader:
             info = reader.info
+            suit_to_video(models, info, options)
             upscaler = models.upscaler(info.height, info.width)
             task = self._task(reader, upscaler)
             if obstacle := self._try_writing(reader, task):

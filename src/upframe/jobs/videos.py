@@ -7,6 +7,7 @@ from contextlib import closing, contextmanager
 from pathlib import Path
 
 from upframe.engine import events
+from upframe.engine.condition import condition_of_video
 from upframe.engine.cuts import choose_cuts
 from upframe.engine.events import Event
 from upframe.engine.pipeline import in_background, overlap
@@ -19,7 +20,7 @@ from upframe.media.atomic import atomic_output
 from upframe.media.files import Input
 from upframe.media.frame_folder import FrameFolder
 from upframe.media.numbered import FrameNames
-from upframe.media.video.info import CopiedPacket, Notes, RawFrame
+from upframe.media.video.info import CopiedPacket, Notes, RawFrame, VideoInfo
 from upframe.media.video.probe import MAX_PIXELS
 from upframe.media.video.reader import VideoReader
 from upframe.media.video.writer import VideoWriter
@@ -39,6 +40,12 @@ def open_reader(path: Path, video: VideoOptions, files: FileOptions, on_note: No
     )
 
 
+def suit_to_video(models: LoadedModels, info: VideoInfo, options: UpscaleOptions) -> None:
+    """Let the models choose the one for a video."""
+    limit, frames = options.files.max_pixels or MAX_PIXELS, None if options.video.preview else info.frames
+    models.suit(lambda: condition_of_video(info.path, max_pixels=limit), (info.height, info.width), frames)
+
+
 class VideoJob:
     """One video, to a video as its frames lie, or to numbered images, upright."""
 
@@ -52,6 +59,7 @@ class VideoJob:
             refuse_existing(target, overwrite=options.files.overwrite)  # before a video of hours is started
         with in_background(lambda: open_reader(item.path, options.video, options.files, models.note)) as reader:
             info = reader.info
+            suit_to_video(models, info, options)
             upscaler = models.upscaler(info.height, info.width)
             upright = isinstance(target, FrameNames)
             shown = info.kind.turn.size(info.height, info.width) if upright else (info.height, info.width)

@@ -13,6 +13,15 @@ from pydantic import Field, TypeAdapter
 from upframe.ops.sampling import Sampling, sampling_of
 
 Kind = Literal["image", "video", "rendered"]
+Material = Literal["clean", "blurred", "film", "photo", "rendered", "other"]
+_PURPOSES: dict[Material, str] = {
+    "clean": "clean images and video",
+    "blurred": "test data that was blurred first (BD)",
+    "film": "compressed or noisy video",
+    "photo": "compressed or noisy images",
+    "rendered": "rendered frames",
+    "other": "unknown material",
+}
 HalfPrecision = Literal["fp16", "bf16"]
 Natural = Annotated[int, Field(ge=0)]
 Positive = Annotated[int, Field(ge=1)]
@@ -58,6 +67,19 @@ class ModelInfo:
     def with_file(self, *, name: str, sha256: str) -> Self:
         """The same model, as read from a file."""
         return replace(self, name=name, sha256=sha256)
+
+    @property
+    def material(self) -> Material:
+        """What it was trained for, by its degradation: of ``film mild v1`` it is ``film``."""
+        known: dict[str, Material] = {"BI": "clean", "BD": "blurred", "rendered": "rendered", "film": "film", "photo": "photo"}
+        return known.get(self.degradation.partition(" ")[0], "other")
+
+    @property
+    def purpose(self) -> str:
+        """What it is for, in plain words."""
+        if self.degradation == "none":
+            return "comparison"
+        return "clean video" if self.material == "clean" and self.kind == "video" else _PURPOSES[self.material]
 
     @property
     def caution(self) -> str:
