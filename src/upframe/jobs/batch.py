@@ -11,6 +11,7 @@ from typing import Protocol
 import torch
 
 from upframe.engine import events
+from upframe.engine.cuts import choose_cuts
 from upframe.engine.events import Event
 from upframe.errors import InputError, UpframeError, as_upframe_error
 from upframe.jobs.images import ImageJob, SequenceJob
@@ -42,6 +43,7 @@ def upscale_files(arguments: Sequence[str], output: str | None, options: Upscale
     """
     if options.run.threads is not None:
         torch.set_num_threads(options.run.threads)
+    choose_cuts(options.run.cuts)  # a list that cannot be read is found before any work
     if options.job.resume:  # what an earlier run has finished is there, and is not an error then
         options = replace(options, files=replace(options.files, skip_existing=True))
     found = search_inputs(arguments, results=options.files.frames or results_folder(arguments, output))
