@@ -51,7 +51,7 @@ def _show(screen: Terminal, event: Event) -> None:
             screen.begin(name, event.frames)
         case events.Planned():
             kept = f", {event.segments_done} of them from an earlier run" if event.segments_done else ""
-            screen.say(f"  {event.segments} segment{"" if event.segments == 1 else "s"}{kept}")
+            screen.say(f"  {event.segments} {'segment' if event.segments == 1 else 'segments'}{kept}")
             screen.begin(escape(event.input), event.frames)
         case events.Progress():
             screen.move(event.done, event.frames, fps=event.fps)
