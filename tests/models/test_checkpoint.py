@@ -11,6 +11,7 @@ import zipfile
 from argparse import Namespace
 from collections import OrderedDict
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path, PosixPath
 from types import ModuleType
 from typing import Any
@@ -374,8 +375,8 @@ def test_a_network_that_claims_to_be_huge_or_has_no_shape_is_refused_at_once(
 
 def test_metadata_that_lies_about_the_size_is_not_believed(tmp_path: Path) -> None:
     network, path = RT4KSR(2, channels=8, blocks=1), tmp_path / "weights.safetensors"
-    lie = network.info.as_dict() | {"scale": 1000, "multiple": 0, "radius": -5, "parameters": 10**12}
-    save_file(network.state_dict(), path, to_metadata(type(network.info).from_dict(lie), network.configuration))
+    lie = replace(network.info, scale=1000, multiple=0, radius=-5, parameters=10**12)
+    save_file(network.state_dict(), path, to_metadata(lie, network.configuration))
     info = load(path, merge=False).info
     assert (info.scale, info.multiple, info.radius) == (2, 2, network.info.radius)
     assert info.parameters == network.info.parameters
