@@ -72,18 +72,16 @@ class _Expected:
         """What is wrong with a file; empty where nothing is."""
         length = path.stat().st_size
         if self.size is not None and length != self.size:
-            return f"{length:,} bytes came, {self.size:,} were expected"
+            return f"{length:,} bytes arrived, {self.size:,} were expected"
         for name, digest in (("sha256", self.sha256), ("md5", self.md5)):
             if digest and (found := _digest(path, name)) != digest.lower():
-                return f"its {name.upper()} is {found}, expected was {digest.lower()}"
+                return f"its {name.upper()} is {found}, expected {digest.lower()}"
         return ""
 
     def check_length(self, url: str, length: int) -> None:
         """Raise InputError for a length that is not, or cannot be, that of the file."""
         if self.size is not None and length != self.size:
-            raise InputError(
-                f"{url}: has {length:,} bytes and not the {self.size:,} expected: it is not the same file any more"
-            )
+            raise InputError(f"{url}: has {length:,} bytes, not the {self.size:,} expected: it is no longer the same file")
         if length > self.limit:
             raise InputError(f"{url}: has {length / 1e9:,.1f} GB, more than the {self.limit / 1e9:,.1f} GB allowed")
 
@@ -116,7 +114,7 @@ def download(
     if expected.certain and target.is_file() and not expected.fault(target):
         return target
     if target.is_dir():
-        raise OutputError(f"{target}: is a folder, and a file is to be written there")
+        raise OutputError(f"{target}: is a folder; the result is a file")
     try:
         target.parent.mkdir(parents=True, exist_ok=True)
         _Download(url, target, expected, timeout, on_progress).run()
@@ -133,7 +131,7 @@ def _check_address(url: str, *, here: bool = True) -> None:
     except ValueError:
         allowed = False
     if not (allowed and parts.hostname):
-        raise InputError(f"{url}: refused: files are downloaded from https addresses alone")
+        raise InputError(f"{url}: refused: files are downloaded only from https addresses")
 
 
 class _Redirects(urllib.request.HTTPRedirectHandler):
@@ -188,7 +186,7 @@ class _Download:
             if last:
                 kept = f"{self.partial.stat().st_size:,} bytes" if self.partial.exists() else "none of it"
                 raise InputError(
-                    f"{self.url}: broke off {ATTEMPTS} times ({broken}); {kept} came. Run it again later"
+                    f"{self.url}: broke off {ATTEMPTS} times ({broken}); {kept} arrived", remedy="run it again later"
                 ) from broken
             return False
         fault = self.expected.fault(self.partial)
@@ -197,7 +195,7 @@ class _Download:
             return True
         self.partial.unlink()
         if not resumed or last:  # else its beginning may have been of an older version: once more, from the start
-            raise InputError(f"{self.url}: what came is not the file that was expected: {fault}. Nothing of it was kept")
+            raise InputError(f"{self.url}: what arrived is not the file that was expected: {fault}; nothing of it was kept")
         return False
 
     def _transfer(self, offset: int) -> None:
@@ -226,14 +224,14 @@ class _Download:
     def _begin(self, response: Any, offset: int) -> int:
         """Where in the file the answer begins; what is at hand is given up unless it goes on exactly there."""
         if response.headers.get_content_type() == "text/html" and self.target.suffix not in (".html", ".htm"):
-            raise InputError(f"{self.url}: a web page came instead of the file: open the address in a browser")
+            raise InputError(f"{self.url}: a web page arrived instead of the file", remedy="open the address in a browser")
         if response.headers.get("Content-Encoding", "identity") != "identity":
-            raise InputError(f"{self.url}: came compressed although it was asked for as it is")
+            raise InputError(f"{self.url}: arrived compressed although it was asked for as it is")
         if response.status == HTTPStatus.PARTIAL_CONTENT:
             found = re.match(r"bytes (\d+)-", response.headers.get("Content-Range", ""))
             if found is None or int(found[1]) != offset:
                 self.partial.unlink(missing_ok=True)
-                raise _BrokenOff("the server sent another part than was asked for")
+                raise _BrokenOff("the server sent a different part than was asked for")
             return offset
         version = response.headers.get("ETag") or response.headers.get("Last-Modified") or ""
         if version.startswith("W/"):  # says that two files mean the same, not that they are the same bytes
@@ -254,11 +252,11 @@ class _Download:
             while chunk := _read(response):
                 done += len(chunk)
                 if done > self.expected.limit:
-                    raise InputError(f"{self.url}: is more than the {self.expected.limit / 1e9:,.1f} GB allowed")
+                    raise InputError(f"{self.url}: is larger than the {self.expected.limit / 1e9:,.1f} GB allowed")
                 file.write(chunk)
                 self.on_progress(done, total)
         if total is not None and done != total:
-            raise _BrokenOff(f"{done:,} of {total:,} bytes came")
+            raise _BrokenOff(f"{done:,} of {total:,} bytes arrived")
 
     def _refused(self, error: urllib.error.HTTPError) -> NoReturn:
         if error.code == HTTPStatus.REQUESTED_RANGE_NOT_SATISFIABLE:  # it is shorter now than what is at hand
@@ -266,14 +264,14 @@ class _Download:
             raise _BrokenOff("the file has changed on the server") from error
         if error.code in _BUSY:
             raise _BrokenOff(f"the server answered {error.code} {error.reason}") from error
-        raise InputError(f"{self.url}: is not to be had there: the server answered {error.code} {error.reason}") from error
+        raise InputError(f"{self.url}: cannot be downloaded: the server answered {error.code} {error.reason}") from error
 
     def _unreachable(self, error: Exception) -> Exception:
         reason = getattr(error, "reason", error)
         if isinstance(reason, ConnectionResetError | TimeoutError | http.client.RemoteDisconnected):
             return _BrokenOff(str(reason) or "no answer")
         host, words = urllib.parse.urlsplit(self.url).hostname, getattr(reason, "strerror", None) or reason
-        return InputError(f"{self.url}: {host} cannot be reached ({words}), as if there were no network")
+        return InputError(f"{self.url}: {host} cannot be reached ({words}); is there a network?")
 
     def _saved(self) -> dict[str, str]:
         """What was written down about the partial file; nothing where that cannot be read."""
@@ -297,7 +295,7 @@ class _Download:
                 try:
                     fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
                 except BlockingIOError:
-                    raise InputError(f"{self.target}: is being downloaded already, by another program") from None
+                    raise InputError(f"{self.target}: is already being downloaded by another program") from None
             yield
 
 
@@ -307,7 +305,7 @@ def _check_ours(path: Path) -> None:
     if path.is_symlink() or (path.exists() and not path.is_file()):
         words = "a link" if path.is_symlink() else "a folder"
         raise OutputError(
-            f"{path}: is {words}, and what is being downloaded is kept under this name: remove it and run it again"
+            f"{path}: is {words}; what is being downloaded is kept under this name", remedy="remove it and run it again"
         )
 
 
@@ -342,5 +340,7 @@ def _unwritable(target: Path, error: OSError) -> OutputError:
     """What an OSError while writing ``target`` means to a user."""
     if error.errno in (errno.ENOSPC, errno.EDQUOT):
         free = shutil.disk_usage(target.parent).free
-        return OutputError(f"{target}: the disk is full: {free / 1e6:,.0f} MB are free on it. Make room and run it again")
+        return OutputError(
+            f"{target}: the disk is full: {free / 1e6:,.0f} MB are free on it", remedy="make room and run it again"
+        )
     return OutputError(f"{target}: cannot be written: {error.strerror or error}")

@@ -1,24 +1,36 @@
-"""Every error a user can meet: one tree, one clear line each, caught once in ``cli/``.
+"""Every error a user can meet: one tree, caught once in ``cli/``.
 
-The message names the file, what is wrong with it, and what to do about it.
+The message says which file and what is wrong with it; what to do about it is data beside it (``remedies``).
 """
 
 from __future__ import annotations
 
 import errno
+from typing import Self
+
+from upframe.remedies import LESS_MEMORY, MAKE_ROOM, Remedy, Task, install, way
 
 
 class UpframeError(Exception):
-    """Base of all errors Upframe raises on purpose; ``str(error)`` is fit for a user's eyes.
+    """Base of all errors Upframe raises on purpose.
 
-    ``steps``: what to do, where that takes more than a line; they follow the message on lines of their own.
+    ``str(error)`` is the message alone, one line fit for a user's eyes: ``FILE: what is wrong``. ``remedy`` is what to do
+    about it, None where nobody can say; a traceback shows it below the message, in the words of Python.
     """
 
-    steps: str = ""
+    remedy: Remedy | None
 
-    def __init__(self, message: str = "", *, steps: str = "") -> None:
-        super().__init__(f"{message}\n{steps}" if steps else message)
-        self.steps = steps
+    def __init__(self, message: str = "", *, remedy: Remedy | str | None = None) -> None:
+        super().__init__(message)
+        self.remedy = way(remedy) if isinstance(remedy, str) else remedy
+        if self.remedy is not None:
+            self.add_note(str(self.remedy))
+
+    def at(self, place: object) -> Self:
+        """This error with a place in front of its message, to be raised from it: ``raise error.at(path) from error``."""
+        made = type(self).__new__(type(self), f"{place}: {self}")
+        made.__dict__.update(self.__dict__)
+        return made
 
 
 class InputError(UpframeError):
@@ -42,15 +54,15 @@ class DeviceError(UpframeError):
 
 
 class Fault(UpframeError):
-    """A mistake in Upframe itself, told so that it can be reported."""
+    """A mistake in Upframe itself, to be reported."""
 
 
 class MissingExtra(UpframeError, ImportError):
-    """An optional package that is not installed; the message holds the command that installs it."""
+    """An optional package that is not installed; the remedy is the command that installs it."""
 
     def __init__(self, package: str, extra: str, purpose: str) -> None:
         super().__init__(
-            f"{purpose} needs the package {package!r}, which is not installed. Install it with: pip install 'upframe[{extra}]'"
+            f"{purpose} needs the package {package!r}, which is not installed", remedy=install(f"upframe[{extra}]")
         )
 
 
@@ -62,15 +74,13 @@ def as_upframe_error(error: Exception, place: object = "") -> UpframeError:
     made: UpframeError
     if isinstance(error, OSError) and error.errno in (errno.ENOSPC, errno.EDQUOT):
         what = f" ({error.filename})" if error.filename else ""
-        made = OutputError(f"{before}the disk is full{what}: make room, or write elsewhere")
+        made = OutputError(f"{before}the disk is full{what}", remedy=MAKE_ROOM)
     elif isinstance(error, OSError):
         made = InputError(f"{before}{error.strerror or error}{f' ({error.filename})' if error.filename else ''}")
     elif isinstance(error, MemoryError) or "can't allocate memory" in str(error):
         what = "" if "allocator" in str(error).lower() or not str(error) else f" ({error})"
-        made = InputError(f"{before}there is not enough memory{what}: ask for less at a time, or for a smaller size")
+        made = InputError(f"{before}there is not enough memory{what}", remedy=LESS_MEMORY)
     else:
-        made = Fault(
-            f"{before}a fault of Upframe itself: {type(error).__name__}: {error}. Please report it with the output of --debug"
-        )
+        made = Fault(f"{before}a fault of Upframe itself: {type(error).__name__}: {error}", remedy=way(Task.REPORT))
     made.__cause__ = error
     return made

@@ -31,7 +31,7 @@ def user_folder(name: str, variable: str) -> Path:
             return Path(given).expanduser()
         return platformdirs.user_data_path(_NAME, appauthor=False).expanduser() / name
     except RuntimeError as error:
-        raise InputError(f"there is no home folder for the {name}: set {variable} to a folder") from error
+        raise InputError(f"there is no home folder to keep the {name} in", remedy=f"set {variable} to a folder") from error
 
 
 def cache_folder(name: str) -> Path:
@@ -65,7 +65,7 @@ def made_writable(folder: Path, variable: str) -> Path:
     written into it.
     """
     if not is_writable(folder):
-        raise OutputError(f"{folder}: cannot be written: set {variable} to a folder that can")
+        raise OutputError(f"{folder}: cannot be written", remedy=f"set {variable} to a folder that can be")
     return folder
 
 

@@ -27,4 +27,4 @@ def irregular(path: Path) -> str | None:
 def refuse_irregular(path: Path, kind: type[UpframeError] = InputError) -> None:
     """Raise an error for a pipe, a device or a socket, before it is opened: a pipe that nobody writes to never ends."""
     if words := irregular(path):
-        raise kind(f"{path}: is {words}, not a file; save what comes out of it to a file, and give that")
+        raise kind(f"{path}: is {words}, not a file", remedy="save what comes out of it to a file, and give that")

@@ -115,6 +115,12 @@ Command = Callable[..., Outcome]
 Start = Callable[..., Running]
 
 
+def is_one_error(text: str) -> bool:
+    """Whether standard error is one line that says what is wrong, and at most one below it that says what to do."""
+    first, *rest = text.strip().splitlines()
+    return len(rest) <= 1 and all(line.startswith("         ") for line in rest) and "Traceback" not in first
+
+
 @pytest.fixture(scope="session")
 def forked() -> Iterator[Forked]:
     with Forked(ENVIRONMENT) as process:

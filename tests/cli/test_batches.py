@@ -58,7 +58,7 @@ def test_a_folder_of_numbered_images_is_a_clip_to_a_network_for_video(upframe: C
     notes = " ".join(event["text"] for event in outcome.events_of("note"))
     assert "3 numbered images, 1 to 4, are the frames of one clip" in notes
     assert "number 3 has no file" in notes
-    assert "is for video, and this is one image" in notes
+    assert "is for video, and this is a single image" in notes
     assert upframe("upscale", "shot/f_%04d.png", "-o", "named/", "-m", "frvsr-lite-x2", "-q").code == 0
     assert files(tmp_path / "whole") == {"cover.png", "f_0001.png", "f_0002.png", "f_0004.png"}
     for name in files(tmp_path / "named"):
@@ -109,5 +109,5 @@ def test_a_image_too_large_for_the_memory_does_not_end_the_others(upframe: Comma
     assert [event["input"] for event in outcome.events_of("finished")] == ["zz.png"]
     outcome = upframe("upscale", "wide.png", "zz.png", "-m", "bicubic", "--size", "300000x300000", "--json")
     assert outcome.code == 1
-    wide, _ = (event["message"] for event in outcome.events_of("failed"))
+    wide, _ = (event["error"] for event in outcome.events_of("failed"))
     assert "wide.png, upscaled to 300000x300000: there is not enough memory" in wide

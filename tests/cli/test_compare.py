@@ -8,7 +8,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from tests.cli.conftest import Command
+from tests.cli.conftest import Command, is_one_error
 from tests.evaluation.samples import blemished, moving, save, save_video, scene
 
 QUICK = ("--device", "cpu")
@@ -82,7 +82,7 @@ def test_compare_says_in_one_line_what_is_wrong(upframe: Command, tmp_path: Path
         outcome = upframe("compare", *arguments)
         assert (outcome.code, outcome.out) == (1, ""), outcome.err
         assert words in outcome.err
-        assert len(outcome.err.splitlines()) == 1
+        assert is_one_error(outcome.err)
     outcome = upframe("compare", "short.mkv", "long.mkv", "--align", *QUICK)
     assert outcome.code == 0
     assert "note" in outcome.err

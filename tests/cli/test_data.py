@@ -48,7 +48,7 @@ def test_a_name_that_is_none_is_said(upframe: Command) -> None:
     outcome = upframe("data", "show", "set6")
     assert (outcome.code, outcome.err.strip()) == (
         1,
-        "upframe: set6: no data set is known by this name: see `upframe data list`",
+        "upframe: set6: unknown data set\n         See `upframe data list`",
     )
 
 

@@ -10,7 +10,7 @@ import numpy as np
 import PIL.Image
 import pytest
 from numpy.typing import NDArray
-from tests.cli.conftest import Command
+from tests.cli.conftest import Command, is_one_error
 from tests.datasets.samples import get, noise, put
 from tests.media.video_fixtures import Sound, Video
 
@@ -113,7 +113,10 @@ def test_what_exists_is_kept_unless_it_may_be_replaced(upframe: Command, tmp_pat
     (tmp_path / "b.png").write_text("precious")
     outcome = upframe("degrade", "a.png", "b.png", "-k", "bi", "-s", 2, "-q")
     assert outcome.code == 1
-    assert outcome.err.strip() == "upframe: b.png: exists already; write elsewhere, or replace it with --overwrite"
+    assert outcome.err.splitlines() == [
+        "upframe: b.png: exists already",
+        "         Write elsewhere, or replace it with --overwrite",
+    ]
     assert (tmp_path / "b.png").read_text() == "precious"
     assert upframe("degrade", "a.png", "b.png", "-k", "bi", "-s", 2, "--overwrite").code == 0
 
@@ -126,18 +129,22 @@ def test_one_input_that_fails_is_told_and_the_others_are_done(upframe: Command, 
     assert outcome.code == 1
     failures = outcome.events_of("failed")
     assert [Path(event["input"]).name for event in failures] == ["a.png", "b.png"]
-    assert "2x2 is too small" in failures[0]["message"]
+    assert "2x2 is too small" in failures[0]["error"]
+    assert failures[0]["remedy"] is None
     assert files(tmp_path / "out") == {"c.png"}
     assert "Traceback" not in outcome.err
 
 
 def test_what_cannot_be_is_said_in_one_line(upframe: Command, tmp_path: Path) -> None:
     put(tmp_path / "a.png")
-    for arguments, words in ((("none.png", "out"), "none.png: no such file"), (("a.png", "b.jpg"), "with loss; name it .png")):
+    for arguments, words in (
+        (("none.png", "out"), "none.png: no such file"),
+        (("a.png", "b.jpg"), "is written with loss\n         Name it .png"),
+    ):
         outcome = upframe("degrade", *arguments, "--kind", "bi", "--scale", 2)
         assert outcome.code == 1
         assert words in outcome.err
-        assert len(outcome.err.strip().splitlines()) == 1
+        assert is_one_error(outcome.err)
     assert files(tmp_path) == {"a.png"}
 
 

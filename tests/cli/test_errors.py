@@ -39,15 +39,15 @@ def _content(folder: Path) -> dict[Path, bytes | None]:
         (["models", "show", "empty.pth"], "empty.pth: the file is empty"),
         (["models", "show", "small.png"], "small.png: is neither safetensors nor a PyTorch checkpoint"),
         (["check-frames", "clip", "--show", "clip/color", "--overwrite"], "clip/color: is in the capture"),
-        (["render", "street", "small.png"], "small.png: a folder is to be made there"),
-        (["render", "street", "small.png/clip"], "small.png/clip: a folder is to be made there"),
+        (["render", "street", "small.png"], "small.png: cannot be made, because there is a file"),
+        (["render", "street", "small.png/clip"], "small.png/clip: cannot be made, because there is a file"),
         (["render", "street", "full"], "full: the folder is not empty"),
         (["render", "street", "out", "--size", "999999x540"], "images with a side of 1999998 pixels are too large"),
         (["data", "prepare", "div2k", "clip", "full"], "clip: no images in this folder"),
         (["train", "deep.yaml"], "deep.yaml: cannot be read as YAML"),
         (["train", "rt4ksr-small", "optimiser.rate=.inf"], "optimiser.rate: input should be a finite number"),
         (["train", "rt4ksr-small", "data.images=small.png"], "data.images: must be a list: data.images=[small.png]"),
-        (["train", "rt4ksr-small", "data.images=[drawn:0-99999999999]"], "drawn:0-99999999999: which ones"),
+        (["train", "rt4ksr-small", "data.images=[drawn:0-99999999999]"], "drawn:0-99999999999: does not say which ones"),
         (["train", "ttvsr", "data.clips=[clip]"], "model.flow: spynet_20210409-c6c1bd09.pth: no such file"),
     ],
 )
@@ -55,9 +55,9 @@ def test_what_cannot_be_done_is_one_line(upframe: Command, files: Path, argument
     before = _content(files)
     outcome = upframe(*arguments)
     assert (outcome.code, outcome.out) == (1, "")
-    *_, last = outcome.err.splitlines()
-    assert last.startswith("upframe: ")
-    assert words in last
+    line, *remedy = outcome.err[outcome.err.index("upframe: ") :].splitlines()
+    assert words in line
+    assert all(below.startswith("         ") for below in remedy)
     assert outcome.err.count("upframe: ") == 1
     assert "Traceback" not in outcome.err
     assert "fault of Upframe" not in outcome.err

@@ -8,7 +8,7 @@ import numpy as np
 import PIL.Image
 import pytest
 import torch
-from tests.cli.conftest import Command
+from tests.cli.conftest import Command, is_one_error
 
 from upframe.models.rt4ksr import RT4KSR
 
@@ -54,6 +54,6 @@ def test_export_says_in_one_line_what_is_wrong(upframe: Command, tmp_path: Path,
         outcome = upframe("export", *arguments)
         assert (outcome.code, outcome.out) == (1, "")
         assert words in outcome.err
-        assert len(outcome.err.splitlines()) == 1
+        assert is_one_error(outcome.err)
     assert upframe("export", weights, "x.onnx", "--to", "caffe").code == 2
     assert [path.name for path in tmp_path.iterdir()] == ["mine.pth"]

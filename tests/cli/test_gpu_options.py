@@ -15,7 +15,10 @@ def test_graphs_on_a_processor_are_refused_in_one_line(upframe: Command, tmp_pat
     PIL.Image.new("RGB", (16, 12)).save(tmp_path / "photo.png")
     outcome = upframe("upscale", "photo.png", "--device", "cpu", "--graphs")
     assert outcome.code == 1
-    assert outcome.err.strip().splitlines()[-1].startswith("upframe: cpu: graphs are recorded on CUDA")
+    assert outcome.err.splitlines()[-2:] == [
+        "upframe: cpu: graphs are recorded on CUDA alone",
+        "         Leave out --graphs, or use an NVIDIA GPU",
+    ]
     assert not (tmp_path / "photo-x2.png").exists()
 
 
@@ -27,5 +30,5 @@ def test_an_encoder_that_needs_a_gpu_is_refused_with_another_to_use(upframe: Com
     outcome = upframe("upscale", "clip.mp4", "--model", "bicubic", "--codec", "hevc-nvenc")
     assert outcome.code == 1
     assert "hevc_nvenc cannot be used on this machine" in outcome.err
-    assert outcome.err.strip().endswith("use --codec x265 instead")
+    assert outcome.err.strip().endswith("\n         Use --codec x265 instead")
     assert {path.name for path in tmp_path.iterdir()} == {"clip.mp4"}

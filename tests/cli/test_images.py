@@ -12,7 +12,7 @@ import numpy as np
 import PIL.Image
 import pytest
 import torch
-from tests.cli.conftest import Command
+from tests.cli.conftest import Command, is_one_error
 
 
 def image(path: Path, size: tuple[int, int] = (16, 12), mode: str = "RGB") -> Path:
@@ -30,10 +30,6 @@ def size_of(path: Path) -> tuple[int, int]:
 def files(folder: Path) -> set[str]:
     """Everything below a folder, hidden files too."""
     return {path.relative_to(folder).as_posix() for path in folder.rglob("*") if path.is_file()}
-
-
-def one_line(text: str) -> bool:
-    return len(text.strip().splitlines()) == 1 and "Traceback" not in text
 
 
 def test_without_a_name_the_result_lies_beside_the_input(upframe: Command, tmp_path: Path) -> None:
@@ -104,7 +100,7 @@ def test_an_output_that_exists_is_refused_and_untouched(upframe: Command, tmp_pa
     (tmp_path / "photo-x2.png").write_text("precious")
     outcome = upframe("upscale", "photo.png", "-q")
     assert outcome.code == 1
-    assert one_line(outcome.err)
+    assert is_one_error(outcome.err)
     assert "--overwrite" in outcome.err
     assert (tmp_path / "photo-x2.png").read_text() == "precious"
     assert upframe("upscale", "photo.png", "--overwrite").code == 0
@@ -125,7 +121,7 @@ def test_one_bad_image_does_not_stop_the_others(upframe: Command, tmp_path: Path
     outcome = upframe("upscale", "in", "-o", "out/", "--json")
     assert outcome.code == 1
     assert files(tmp_path / "out") == {"a.png", "c.png"}
-    assert "b.png" in outcome.events_of("failed")[0]["message"]
+    assert "b.png" in outcome.events_of("failed")[0]["error"]
 
 
 def bomb(path: Path) -> None:
@@ -157,7 +153,7 @@ def test_bad_input_is_one_clear_line_and_leaves_nothing(upframe: Command, tmp_pa
     }.items():
         outcome = upframe("upscale", name, "-q")
         assert outcome.code == 1, name
-        assert one_line(outcome.err), outcome.err
+        assert is_one_error(outcome.err), outcome.err
         assert name in outcome.err
         assert words in outcome.err
     assert files(tmp_path) == before
@@ -169,7 +165,7 @@ def test_a_weights_file_of_another_network_is_refused(upframe: Command, tmp_path
     torch.save(torch.nn.Linear(2, 2).state_dict(), tmp_path / "other.pth")
     outcome = upframe("upscale", "photo.png", "-m", "other.pth")
     assert outcome.code == 1
-    assert one_line(outcome.err)
+    assert is_one_error(outcome.err)
     assert "no network Upframe itself knows" in outcome.err
 
 
@@ -195,4 +191,4 @@ def test_a_folder_that_is_no_folder_is_one_clear_line(upframe: Command, tmp_path
     image(tmp_path / "photo.png")
     outcome = upframe("upscale", "photo.png", "-o", "/proc/nowhere/x.png", "-q")
     assert outcome.code == 1
-    assert one_line(outcome.err)
+    assert is_one_error(outcome.err)

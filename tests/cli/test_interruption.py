@@ -53,4 +53,5 @@ def test_a_full_disk_under_what_is_printed_is_called_one(tmp_path: Path) -> None
 def test_a_full_disk_is_an_output_error() -> None:
     error = as_upframe_error(OSError(28, os.strerror(28), "losses.csv"))
     assert isinstance(error, OutputError)
-    assert str(error) == "the disk is full (losses.csv): make room, or write elsewhere"
+    assert str(error) == "the disk is full (losses.csv)"
+    assert str(error.remedy) == "Make room on the disk, or write elsewhere"

@@ -10,7 +10,7 @@ from pathlib import Path
 import PIL.Image
 import pytest
 import torch
-from tests.cli.conftest import ENVIRONMENT, Command, Outcome
+from tests.cli.conftest import ENVIRONMENT, Command, Outcome, is_one_error
 from tests.web_server import Site, serving
 from typer.testing import CliRunner
 
@@ -101,7 +101,7 @@ def test_what_cannot_be_imported_is_one_line_and_leaves_nothing(folder: Path, tm
         assert outcome.code == 1
         assert outcome.out == ""
         assert outcome.err.startswith("upframe: ")
-        assert outcome.err.count("\n") == 1
+        assert is_one_error(outcome.err)
     assert not folder.exists()
 
 
@@ -218,7 +218,7 @@ def test_no_network_is_said_plainly_with_what_to_do_by_hand(folder: Path, monkey
         monkeypatch.setenv(name, "http://127.0.0.1:9")  # where nothing listens
     outcome = run("fetch", "rt4ksr-x2-published")
     assert outcome.code == 1
-    assert outcome.err.strip().count("\n") == 0
+    assert is_one_error(outcome.err)
     for words in ("cannot be reached", "https://raw.githubusercontent.com/", "upframe models import FILE"):
         assert words in outcome.err
     assert not (folder / "downloads").exists()

@@ -6,7 +6,7 @@ import json
 from pathlib import Path
 
 import pytest
-from tests.cli.conftest import Command, Start
+from tests.cli.conftest import Command, Start, is_one_error
 from tests.reports.test_training import run
 
 
@@ -45,7 +45,7 @@ def test_a_page_follows_a_training_to_its_end(start: Start, tmp_path: Path) -> N
     ("arguments", "words"),
     [
         (["nowhere"], "nowhere: no such folder"),
-        (["."], "is no training and holds none"),
+        (["."], "is not a training and holds none"),
         (["one", "-o", "mine.html"], "mine.html"),
     ],
 )
@@ -56,4 +56,4 @@ def test_what_cannot_be_shown_is_one_line(upframe: Command, tmp_path: Path, argu
     outcome = upframe("monitor", *arguments)
     assert outcome.code == 1
     assert words in outcome.err
-    assert len(outcome.err.strip().splitlines()) == 1
+    assert is_one_error(outcome.err)

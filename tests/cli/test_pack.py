@@ -6,7 +6,7 @@ import json
 from pathlib import Path
 
 import numpy as np
-from tests.cli.conftest import Command
+from tests.cli.conftest import Command, is_one_error
 from tests.datasets.samples import get, put
 
 from upframe.datasets.lmdb_clips import LmdbClips
@@ -46,5 +46,5 @@ def test_what_cannot_be_packed_is_said_in_one_line(upframe: Command, tmp_path: P
         outcome = upframe("pack", *arguments)
         assert outcome.code == 1
         assert words in outcome.err
-        assert len(outcome.err.strip().splitlines()) == 1
+        assert is_one_error(outcome.err)
     assert not (tmp_path / "x.lmdb").exists()

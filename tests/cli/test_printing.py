@@ -51,12 +51,12 @@ def test_lines_of_a_text_of_ours_stay_lines() -> None:
     assert printable("one\ntwo\x1b", lines=True) == "one\ntwo\\x1b"
 
 
-def test_an_error_is_one_line_and_the_steps_it_tells_are_lines(capsys: pytest.CaptureFixture[str]) -> None:
+def test_an_error_is_one_line_and_its_remedy_those_below(capsys: pytest.CaptureFixture[str]) -> None:
     with pytest.raises(typer.Exit), one_line(debug=False):
-        raise InputError(f"{EVIL}: no such set", steps=f"1. Go to\x1b[2J\n2. {'Unpack'}")
+        raise InputError(f"{EVIL}: no such set", remedy=f"1. Go to\x1b[2J\n2. {'Unpack'}")
     first, *rest = capsys.readouterr().err.splitlines()
     assert first == f"upframe: {printable(EVIL)}: no such set"
-    assert rest == [r"1. Go to\x1b[2J", "2. Unpack"]
+    assert rest == [r"         1. Go to\x1b[2J", "         2. Unpack"]
 
 
 def test_colours_of_ours_pass_and_those_of_names_do_not() -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 import torch
-from tests.cli.conftest import Command
+from tests.cli.conftest import Command, is_one_error
 
 from upframe.models.rt4ksr import RT4KSR
 
@@ -61,5 +61,5 @@ def test_profile_says_in_one_line_what_is_wrong(upframe: Command) -> None:
         outcome = upframe("profile", *arguments)
         assert (outcome.code, outcome.out) == (1, "")
         assert words in outcome.err
-        assert len(outcome.err.splitlines()) == 1
+        assert is_one_error(outcome.err)
     assert upframe("profile", "rt4ksr-x2").code == 2

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from tests.cli.conftest import Command, Start
+from tests.cli.conftest import Command, Start, is_one_error
 
 from upframe.errors import DeviceError, MissingExtra
 from upframe.rendered.clip import RenderedClip
@@ -91,7 +91,7 @@ def test_render_says_in_one_line_what_is_wrong(upframe: Command, tmp_path: Path)
     for arguments, words in (
         (("castle", "clip"), "castle: no such scene; there are street, park, hall, yard"),
         (("park", "full"), "not empty"),
-        (("park", "clip", "--textures", "nowhere"), "nowhere: is no folder"),
+        (("park", "clip", "--textures", "nowhere"), "nowhere: is not a folder"),
         (("park", "clip", "--environment", "sky.exr"), "sky.exr"),
         (("park", "clip", "--size", "large"), "WIDTHxHEIGHT"),
         (("--set", "huge", "clip"), "huge: no such set; there are tiny, small, small-x4"),
@@ -99,7 +99,7 @@ def test_render_says_in_one_line_what_is_wrong(upframe: Command, tmp_path: Path)
         outcome = upframe("render", *arguments, "--texture-size", "32", "--frames", "1")
         assert outcome.code == 1, arguments
         assert words in outcome.err
-        assert len(outcome.err.strip().splitlines()) == 1
+        assert is_one_error(outcome.err)
     assert upframe("render", "park").code == 2
     assert upframe("render", "park", "clip", "--maker", "crayons").code == 2
 

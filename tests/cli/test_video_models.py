@@ -108,6 +108,6 @@ def test_a_wrong_list_of_cuts_is_found_before_anything_is_written(upframe: Comma
     assert outcome.code == 1
     assert (
         outcome.err.strip()
-        == "upframe: nowhere.txt: no list of cuts; --cuts takes 'auto', 'off' or a text file of frame numbers"
+        == "upframe: nowhere.txt: is not a list of cuts\n         Set --cuts to 'auto', 'off' or a text file of frame numbers"
     )
     assert not (tmp_path / "video-x2.mkv").exists()

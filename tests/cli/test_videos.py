@@ -15,7 +15,7 @@ from typing import Any
 import numpy as np
 import PIL.Image
 import pytest
-from tests.cli.conftest import ENVIRONMENT, Command, Start
+from tests.cli.conftest import ENVIRONMENT, Command, Start, is_one_error
 from tests.media.video_fixtures import Sound, Video, describe, samples_of, steady, uneven
 
 from upframe.media.video.reader import VideoReader
@@ -173,7 +173,7 @@ def test_bad_videos_are_one_clear_line_and_leave_nothing(upframe: Command, tmp_p
     for name in ("empty.mp4", "letter.mp4", "cut.mp4", "cut.mkv", "nowhere.mp4"):
         outcome = upframe("upscale", name, "-q")
         assert outcome.code == 1, name
-        assert len(outcome.err.strip().splitlines()) == 1, outcome.err
+        assert is_one_error(outcome.err), outcome.err
         assert name in outcome.err
         assert "Traceback" not in outcome.err
     assert files(tmp_path) == before
@@ -194,7 +194,7 @@ def test_what_is_wrong_with_the_encoder_is_said_before_the_work(upframe: Command
     for options in (["--codec", "xvid"], ["--codec", "ffv1"], ["--pix-fmt", "rgb99"], ["--preset", "warp9"], ["--crf", "99"]):
         outcome = upframe("upscale", "clip.mp4", *options, "--json")
         assert outcome.code == 1, options
-        assert len(outcome.err.strip().splitlines()) == 1, outcome.err
+        assert is_one_error(outcome.err), outcome.err
         assert not outcome.events_of("progress")
     assert files(tmp_path) == {"clip.mp4"}
 
@@ -227,7 +227,7 @@ def test_a_disk_that_takes_no_more_is_one_clear_line_and_leaves_nothing(tmp_path
         command, cwd=tmp_path, env=ENVIRONMENT, capture_output=True, text=True, check=False, preexec_fn=little_room
     )
     assert done.returncode == 1
-    assert len(done.stderr.strip().splitlines()) == 1, done.stderr
+    assert is_one_error(done.stderr), done.stderr
     assert "clip-x8.mp4" in done.stderr
     assert files(tmp_path) == {"clip.mp4"}
 

@@ -130,7 +130,7 @@ def test_each_says_how_it_is_made() -> None:
 
 
 def test_what_cannot_be_degraded_is_refused() -> None:
-    with pytest.raises(InputError, match=r"'blur' is no degradation; choose one of bi, bi-8bit, bd, bd-centred"):
+    with pytest.raises(InputError, match=r"unknown degradation 'blur'; choose one of bi, bi-8bit, bd, bd-centred"):
         named("blur")
     with pytest.raises(ShapeError, match=r"3x2 is too small: x4 needs 4x4"):
         named("bi").pixels(noise(2, 3), 4)

@@ -104,8 +104,8 @@ def test_without_a_network_the_steps_are_told(tmp_path: Path, monkeypatch: pytes
         address = f"http://127.0.0.1:{taken.getsockname()[1]}"
     with pytest.raises(InputError) as error:
         fetch(entry_at(address), tmp_path, silent)
-    for words in ("as if there were no network", "By hand", f"1. Download {address}/GT.zip", "of which set is wanted"):
-        assert words in str(error.value)
+    for words in ("is there a network?", "By hand", f"1. Download {address}/GT.zip", "only set is needed"):
+        assert words in f"{error.value}\n{error.value.remedy}"
     assert below(tmp_path) == set()
 
 

@@ -36,7 +36,7 @@ def test_reds4_stays_out_wherever_reds_lies(tmp_path: Path, place: str) -> None:
     source = reds(tmp_path / place)
     names, said = clips_of(source)
     assert names == ["001", "239"]
-    assert "4 of REDS4 (000, 011, 015, 020) are for testing, and stay out of training" in said
+    assert "4 of REDS4 (000, 011, 015, 020) are for testing and stay out of training" in said
     assert set(REDS4) <= set(clips_of(source, test=True)[0]), "validation may have them"
     frames = [Path(clip.name).parent.name for clip in open_images([str(source)], HeldOut())]
     assert frames == ["001", "239"], "as images too"
@@ -70,7 +70,7 @@ def test_its_validation_clips_and_others_of_these_numbers_may_be_trained_on(tmp_
 def test_a_source_that_is_for_testing_alone_is_refused(tmp_path: Path, place: str) -> None:
     for clip in ("000", "011"):
         put(tmp_path / ("REDS/train/train_sharp" if "train" in place else "REDS4/GT") / clip / "00000000.png", 4, 6)
-    with pytest.raises(InputError, match="holds nothing but REDS4, which is for testing"):
+    with pytest.raises(InputError, match="holds only REDS4, which is for testing"):
         clips_of(tmp_path / place)
 
 
@@ -131,7 +131,7 @@ def test_a_known_test_clip_is_named_and_kept(tmp_path: Path, place: str, clips: 
         put(tmp_path / place / clip / "0.png", 4, 6)
     names, said = clips_of(tmp_path / place)
     assert sorted(names) == sorted(clips)
-    assert f"meets a known test clip: {test_set} (" in said
+    assert f"overlaps a known test clip: {test_set} (" in said
     assert "mine" not in said
 
 

@@ -46,15 +46,16 @@ def test_results_have_names_that_lose_nothing(arguments: list[str], out: str, ta
 @pytest.mark.parametrize(
     ("arguments", "out", "words"),
     [
-        (["a.png"], "b.jpg", r"b\.jpg: \.jpg is written with loss; name it \.png"),
-        (["walk.mp4"], "b.mp4", r"b\.mp4: .* as \.mkv, or as frames/%05d\.png"),
+        (["a.png"], "b.jpg", r"b\.jpg: \.jpg is written with loss\nName it \.png"),
+        (["walk.mp4"], "b.mp4", r"b\.mp4: .* without loss\nName it \.mkv, or frames/%05d\.png"),
         (["a.png"], "a.png", "is an input"),
         (["in_%02d.png"], "b.png", "one name for 2 frames"),
     ],
 )
 def test_names_that_do_not_fit_are_refused(arguments: list[str], out: str, words: str) -> None:
     (task,) = plan(arguments, out)[1]
-    assert re.search(words, str(task.refusal))
+    assert task.refusal is not None
+    assert re.search(words, f"{task.refusal}\n{task.refusal.remedy}")
 
 
 def test_one_name_for_several_inputs_is_refused() -> None:

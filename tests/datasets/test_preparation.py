@@ -64,7 +64,7 @@ def test_reds_is_regrouped_with_the_validation_clips_behind(tmp_path: Path) -> N
 
 
 def test_what_is_not_reds_is_refused(tmp_path: Path) -> None:
-    with pytest.raises(InputError, match=r"no train/train_sharp and val/val_sharp .* `upframe data show reds`"):
+    with pytest.raises(InputError, match=r"no train/train_sharp and val/val_sharp .*\n.*named_entry\('reds'\)"):
         list(regroup_reds(tmp_path, tmp_path / "all"))
     source = reds(tmp_path / "REDS")
     (tmp_path / "all").mkdir()
@@ -72,5 +72,5 @@ def test_what_is_not_reds_is_refused(tmp_path: Path) -> None:
     with pytest.raises(OutputError, match="not empty"):
         list(regroup_reds(source, tmp_path / "all"))
     put(source / "val/val_sharp/first/00000000.png")
-    with pytest.raises(InputError, match="have numbers for names"):
+    with pytest.raises(InputError, match="are named by numbers"):
         list(regroup_reds(source, tmp_path / "other"))

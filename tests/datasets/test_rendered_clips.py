@@ -82,7 +82,7 @@ def test_a_frame_without_colour_has_no_low_resolution(tmp_path: Path) -> None:
 
 def test_a_clip_that_cannot_be_scored_is_refused_with_the_reason(tmp_path: Path) -> None:
     folder = write_clip(tmp_path / "set" / "walk", 2)
-    with pytest.raises(InputError, match="walk: has targets of x2, and x4 is to be scored"):
+    with pytest.raises(InputError, match="walk: has targets of x2; x4 was asked for"):
         open_set(folder, scale=4)
     with pytest.raises(InputError, match="bare: has no targets"):
         open_set(write_clip(tmp_path / "bare", 2, scale=None), scale=2)
@@ -92,7 +92,7 @@ def test_a_clip_that_cannot_be_scored_is_refused_with_the_reason(tmp_path: Path)
     with pytest.raises(InputError, match=r"00001\.exr: no such file"):
         open_set(folder, scale=2).clips[0].high(1)
     (folder / NAME).rename(folder / UNFINISHED)
-    with pytest.raises(InputError, match="the clip is unfinished"):
+    with pytest.raises(InputError, match="this rendered clip is unfinished"):
         open_set(tmp_path / "set", scale=2)
 
 

@@ -78,14 +78,12 @@ def test_names_that_lead_elsewhere_are_refused(pack: Callable[..., bytes], name:
 @pytest.mark.parametrize("kind", [tarfile.SYMTYPE, tarfile.LNKTYPE, tarfile.CHRTYPE, tarfile.BLKTYPE, tarfile.FIFOTYPE])
 @pytest.mark.parametrize("link", ["/etc/passwd", "../../escaped", "a/fine.txt"])
 def test_links_and_devices_of_a_tar_are_refused(kind: bytes, link: str, tmp_path: Path) -> None:
-    assert "'a/odd', which is a link or a device and no file" in attacked(
-        tarred(FINE, ("a/odd", b""), kind=kind, link=link), tmp_path
-    )
+    assert "'a/odd', which is a link or a device" in attacked(tarred(FINE, ("a/odd", b""), kind=kind, link=link), tmp_path)
 
 
 @pytest.mark.parametrize("mode", [stat.S_IFLNK | 0o777, stat.S_IFIFO | 0o666, stat.S_IFCHR | 0o666])
 def test_links_and_devices_of_a_zip_are_refused(mode: int, tmp_path: Path) -> None:
-    assert "'a/odd', which is a link or a device and no file" in attacked(zipped({"a/odd": b"/etc"}, mode=mode), tmp_path)
+    assert "'a/odd', which is a link or a device" in attacked(zipped({"a/odd": b"/etc"}, mode=mode), tmp_path)
 
 
 @pytest.mark.parametrize("pack", [zipped, tarred])
@@ -100,7 +98,7 @@ def test_archives_that_hold_far_more_than_they_are_large_are_refused(
 ) -> None:
     monkeypatch.setattr(unpacking, "SMALL", 2**20)
     files = {f"{number}.txt": bytes(2**19) for number in range(3)}  # none too large by itself
-    assert "more would come out of it than" in attacked(pack(files), tmp_path)
+    assert "it would unpack to more than" in attacked(pack(files), tmp_path)
     monkeypatch.setattr(unpacking, "SMALL", 2**21)
     unpack(tmp_path / "packed", tmp_path / "out")
     assert len(list((tmp_path / "out").iterdir())) == 3
@@ -109,7 +107,7 @@ def test_archives_that_hold_far_more_than_they_are_large_are_refused(
 def test_a_claim_of_a_vast_file_is_refused_before_it_is_read(tmp_path: Path) -> None:
     member = tarfile.TarInfo("vast.txt")
     member.size = 2**50
-    assert "more would come out of it than" in attacked(gzip.compress(member.tobuf()), tmp_path)
+    assert "it would unpack to more than" in attacked(gzip.compress(member.tobuf()), tmp_path)
 
 
 def test_a_header_of_vast_length_is_never_read_whole(tmp_path: Path) -> None:
@@ -155,4 +153,4 @@ def test_a_damaged_archive_is_said_to_be_one(compression: str, tmp_path: Path) -
 def test_what_follows_the_end_of_a_tar_is_limited_too(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(unpacking, "SMALL", 2**20)
     content = gzip.compress(gzip.decompress(tarred(FINE)) + bytes(2**22))
-    assert "more would come out of it than" in attacked(content, tmp_path)
+    assert "it would unpack to more than" in attacked(content, tmp_path)

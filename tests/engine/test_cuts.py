@@ -104,5 +104,5 @@ def test_a_line_that_is_no_number_is_named(tmp_path: Path) -> None:
 
 
 def test_a_list_that_is_not_there_is_named(tmp_path: Path) -> None:
-    with pytest.raises(InputError, match=r"none\.txt: no list of cuts; --cuts takes 'auto', 'off' or"):
+    with pytest.raises(InputError, match=r"none\.txt: is not a list of cuts\nSet cuts to 'auto', 'off' or"):
         choose_cuts(tmp_path / "none.txt")

@@ -165,5 +165,5 @@ def test_a_clip_can_be_given_another_size() -> None:
 
 def test_a_network_for_rendered_frames_says_what_it_is_for() -> None:
     network = NSRR()
-    with pytest.raises(InputError, match=r"from their depth and motion; it is for upframe\.Supersampler"):
+    with pytest.raises(InputError, match=r"from their depth and motion\nUse upframe\.Supersampler"):
         Upscaler(Model(network, network.info))

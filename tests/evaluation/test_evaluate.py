@@ -222,11 +222,11 @@ def test_what_is_wrong_is_said(images: Path, tmp_path: Path) -> None:
     (tmp_path / "broken.safetensors").write_bytes(b"no weights")
     with pytest.raises(CheckpointError, match=r"broken\.safetensors"):
         run(tmp_path / "broken.safetensors", images)
-    with pytest.raises(InputError, match="no such folder or file"):
+    with pytest.raises(InputError, match="no such file, folder or data set"):
         run("bicubic", tmp_path / "nowhere", scale=2)
     with pytest.raises(InputError, match="is not one of the protocols"):
         run("bicubic", images, scale=2, scoring=ScoringOptions("no-such"))
-    with pytest.raises(InputError, match="no degradation"):
+    with pytest.raises(InputError, match="unknown degradation"):
         run("bicubic", images, scale=2, degradation="blur")
 
 

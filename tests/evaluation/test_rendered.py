@@ -89,7 +89,7 @@ def test_images_models_are_scored_on_the_frames_that_have_a_colour(tmp_path: Pat
     models: list[Path | str] = [save_stssnet(tmp_path / "mine.safetensors"), save_model(tmp_path / "still.pth")]
     evaluation, panels = run(models, folder, notes, scoring=PSNR_Y, panels=True, keep=tmp_path / "kept")
     assert [list(by_frame(evaluation, subject)) for subject in range(3)] == [[0, 1, 2, 3], [0, 2], [0, 2]]
-    assert "bicubic-x2: 2 of 4 frames have no colour and are not among its scores" in notes
+    assert "bicubic-x2: 2 of 4 frames have no colour and do not count in its scores" in notes
     assert list(evaluation.notes) == notes
     assert len(list((tmp_path / "kept").rglob("*.png"))) == 8
     (window,) = [panel for panel in panels if panel.kind == "window"]

@@ -145,10 +145,10 @@ def test_a_file_that_cannot_be_read_is_named(tmp_path: Path, name: str) -> None:
 def test_a_backend_that_does_not_fit_is_refused(image_file: Path) -> None:
     with pytest.raises(CheckpointError, match="runs in onnxruntime or openvino, not in torch"):
         Upscaler(image_file, backend="torch")
-    with pytest.raises(InputError, match="is no network"):
+    with pytest.raises(InputError, match="is not a network"):
         Upscaler("bicubic", backend="onnxruntime")
     for network in (TTVSR(channels=4, blocks=1), STSSNet()):
-        with pytest.raises(InputError, match="runs in torch alone"):
+        with pytest.raises(InputError, match="runs only in torch"):
             Upscaler(ready(network), backend="onnxruntime")
     with pytest.raises(DeviceError, match="compute here on the CPU"):
         Upscaler(image_file, device="meta")

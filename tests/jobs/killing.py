@@ -56,7 +56,7 @@ def ended(pid: int, report: Path) -> None:
     """Wait for a program that nobody kills."""
     _, status = os.waitpid(pid, 0)
     events = [json.loads(line) for line in report.read_text().splitlines()]
-    failures = [event["message"] for event in events if event["event"] == "failed"]
+    failures = [event["error"] for event in events if event["event"] == "failed"]
     assert status == 0, "the program has died by itself"
     assert not failures, failures
 

@@ -42,7 +42,7 @@ def test_a_preview_after_the_end_is_refused(tmp_path: Path) -> None:
     source = make_video(tmp_path / "a.mkv")
     options = replace(OPTIONS, video=VideoOptions(preview=VideoExcerpt(Fraction(100))))
     [failure] = [event for event in upscale_files([str(source)], None, options) if isinstance(event, Failed)]
-    assert "ends before 100 s" in failure.message
+    assert "ends before 100 s" in failure.error
 
 
 def test_files_that_come_into_a_watched_folder_are_upscaled_once_they_have_stopped_growing(tmp_path: Path) -> None:

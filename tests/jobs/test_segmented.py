@@ -73,7 +73,7 @@ def test_a_resumed_job_has_the_same_bytes_and_makes_nothing_twice(source: Path, 
     stop_after(2, source, target, options)
     assert not target.exists()
     refused = run(source, target, options)
-    assert "an earlier run has made 2 of 4 segments" in of(Failed, refused)[0].message
+    assert "an earlier run has made 2 of 4 segments" in of(Failed, refused)[0].error
     events = run(source, target, options, resume=True)
     assert of(Planned, events)[0].segments_done == 2
     assert {event.segment for event in of(SegmentMade, events)} == {2, 3}
@@ -86,7 +86,7 @@ def test_a_changed_setting_or_input_is_said_and_starts_again_only_when_asked(sou
     target, options = tmp_path / "a.mkv", UpscaleOptions(RUN)
     stop_after(1, source, target, options)
     other = replace(options, video=VideoOptions(EncoderSettings(crf=30)))
-    assert "crf is 30, and was not set" in of(Failed, run(source, target, other, resume=True))[0].message
+    assert "crf is 30, and was not set" in of(Failed, run(source, target, other, resume=True))[0].error
     assert read_journal(job_folder(target)).parts.keys() == {0}
     assert of(Failed, run(source, target, other, resume=False)) == []
     assert len(describe(target).times) == 90

@@ -127,7 +127,7 @@ def test_a_file_of_unknown_suffix_is_told_by_its_content(tmp_path: Path) -> None
         ("x" * 300 + ".png", "File name too long"),
         ("frame%05d.png", "no file is numbered like this"),
         ("frame%05d.txt", "no such file"),
-        ("%03d_%05d.png", "one number is wanted"),
+        ("%03d_%05d.png", "holds one number"),
         ("nowhere/%05d.png", "no such file"),
     ],
 )
@@ -226,7 +226,7 @@ def test_images_numbered_alike_are_clips_and_others_stay_images(tmp_path: Path) 
     ]
     clip = found.inputs[3]
     assert [path.name for path in clip.frames] == ["s1_0001.png", "s1_0002.png", "s1_0004.png"]
-    assert clip.gaps == "number 3 has no file, and stays missing"
+    assert clip.gaps == "number 3 has no file and stays missing"
 
 
 def test_names_that_no_one_pattern_writes_are_no_clip(tmp_path: Path) -> None:
@@ -281,7 +281,7 @@ def test_folders_that_were_there_before_stay_when_the_work_fails(tmp_path: Path)
 def test_an_existing_file_is_refused_before_any_work(tmp_path: Path) -> None:
     target = tmp_path / "out.bin"
     target.write_bytes(b"old")
-    with pytest.raises(OutputError, match="--overwrite"), atomic_output(target):
+    with pytest.raises(OutputError, match="Write elsewhere, or replace it with overwrite=True"), atomic_output(target):
         pytest.fail("the work began")
     assert target.read_bytes() == b"old"
 

@@ -227,7 +227,7 @@ def test_what_a_format_has_no_place_for_is_named(tmp_path: Path) -> None:
     notes: list[str] = []
     metadata = ImageMetadata(icc=srgb_profile(), xmp=XMP, text={"Title": "lost"})
     write_image(tmp_path / "out.bmp", Image(corners(), metadata=metadata), on_note=notes.append)
-    assert notes == [f"{tmp_path / 'out.bmp'}: BMP has no place for: colour profile, XMP, text 'Title'"]
+    assert notes == ["BMP has no place for: colour profile, XMP, text 'Title'"]
 
 
 def test_exif_too_large_for_a_jpeg_is_left_out_with_a_note(tmp_path: Path) -> None:
@@ -270,7 +270,7 @@ def test_a_cmyk_image_is_converted_through_its_profile(tmp_path: Path, suffix: s
         tmp_path / f"ink{suffix}", icc_profile=profile_of_black_only(), **settings
     )
     found = read_image(tmp_path / f"ink{suffix}", on_note=notes.append)
-    assert notes == [f"{tmp_path / f'ink{suffix}'}: CMYK image: converted to sRGB through its profile"]
+    assert notes == ["CMYK image: converted to sRGB through its profile"]
     assert found.pixels.min() >= 253  # white; without the profile it is cyan
 
 

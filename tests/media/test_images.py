@@ -290,7 +290,7 @@ def test_a_depth_the_format_lacks_is_refused(tmp_path: Path) -> None:
 
 
 def test_a_suffix_that_names_no_image_is_refused(tmp_path: Path) -> None:
-    with pytest.raises(OutputError, match="not an image that can be written"):
+    with pytest.raises(OutputError, match="images are not written as"):
         write_image(tmp_path / "image.gif", image_of(3, np.uint8))
 
 

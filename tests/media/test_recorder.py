@@ -44,7 +44,7 @@ def test_a_video_shows_the_images_in_their_colours_and_times(tmp_path: Path) -> 
 def test_a_video_that_fails_is_not_there(tmp_path: Path) -> None:
     with pytest.raises(ShapeError, match="in a video of"):
         record(tmp_path / "video.mp4", [colours(0), colours(0)[:16]])
-    with pytest.raises(OutputError, match="no image was made"):
+    with pytest.raises(OutputError, match="there was no image to record"):
         record(tmp_path / "video.mp4", [])
     assert list(tmp_path.iterdir()) == []
 

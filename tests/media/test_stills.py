@@ -76,7 +76,10 @@ def test_ten_bit_heic_keeps_its_depth_and_its_white(tmp_path: Path) -> None:
 def test_a_still_without_its_package_names_it(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     heic(tmp_path / "still.heic")
     monkeypatch.setitem(sys.modules, "pillow_heif", None)
-    with pytest.raises(MissingExtra, match=r"HEIC needs the package 'pillow-heif'.*upframe\[stills\]"):
+    with pytest.raises(
+        MissingExtra,
+        match=r"HEIC needs the package 'pillow-heif', which is not installed\nInstall it with: pip install 'upframe\[stills\]'",
+    ):
         read_image(tmp_path / "still.heic")
 
 

@@ -72,7 +72,7 @@ def upscaled(source: Path, target: Path, **settings: Any) -> list[str]:
     run = RunOptions(model="bicubic", target=Target(scale=2), threads=1)
     options = UpscaleOptions(run, video=VideoOptions(_LOSSLESS, **settings), files=FileOptions(frames))
     for event in upscale_files([str(source)], None if frames else str(target), options):
-        assert not isinstance(event, Failed), event.message
+        assert not isinstance(event, Failed), event.error
         notes += [event.text] if isinstance(event, Note) else []
     return notes
 
@@ -103,7 +103,7 @@ def test_a_video_can_end_where_its_images_change_size(tmp_path: Path) -> None:
     source = joined(tmp_path / "video.ts", part(), part(size=(96, 128)))
     notes = upscaled(source, tmp_path / "large.mkv", size_change="stop")
     assert len(describe(tmp_path / "large.mkv").frames) == 5
-    assert "the images change after 0.2 s (frame 5): the video ends there (--size-change)" in notes
+    assert "the size of the images changes after 0.2 s (frame 5): the video ends there" in notes
 
 
 @pytest.mark.parametrize("codec", ["mpeg1video", "mpeg2video", "mpeg4"])

@@ -190,7 +190,7 @@ def test_hdr10_metadata_comes_through(tmp_path: Path, suffix: str, codec: str | 
 def test_an_encoder_that_loses_hdr10_metadata_says_so(tmp_path: Path) -> None:
     source = HDR10.make(tmp_path / "hdr.mp4")
     notes = upscale(source, tmp_path / "large.mkv", EncoderSettings(codec="ffv1"))
-    assert notes == ["HDR10 mastering metadata is not kept with ffv1; --codec x265 keeps it"]
+    assert notes == ["HDR10 mastering metadata is not kept with ffv1; x265 keeps it"]
 
 
 def test_an_interlaced_video_is_upscaled_with_a_warning(tmp_path: Path) -> None:
@@ -208,6 +208,6 @@ def test_the_encoder_does_not_invent_side_data(tmp_path: Path) -> None:
 
 def test_x265_refuses_frames_it_would_break_its_memory_with(tmp_path: Path) -> None:
     source = Video(size=(16, 24)).make(tmp_path / "video.mp4")
-    with pytest.raises(OutputError, match=r"24x16 pixels are too few for x265: use --codec x264"):
+    with pytest.raises(OutputError, match=r"24x16 pixels are too few for x265\nUse codec='x264', or make it larger"):
         upscale(source, tmp_path / "large.mp4", EncoderSettings(codec="x265"))
     upscale(source, tmp_path / "large.mp4", EncoderSettings(codec="x264"))

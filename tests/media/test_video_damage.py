@@ -57,7 +57,7 @@ def test_an_empty_file_is_called_empty(tmp_path: Path) -> None:
 def test_text_under_the_name_of_a_video_is_found_out(tmp_path: Path, suffix: str) -> None:
     path = tmp_path / f"notes.{suffix}"
     path.write_text("This is not a video.\n" * 200)
-    assert refused(path) == "is not a video, or one in an unknown format"
+    assert refused(path) == "is not a video, or is one in an unknown format"
 
 
 def test_noise_is_no_video(tmp_path: Path) -> None:
@@ -68,7 +68,7 @@ def test_noise_is_no_video(tmp_path: Path) -> None:
 
 def test_a_image_under_the_name_of_a_video_is_found_out(tmp_path: Path) -> None:
     (tmp_path / "photo.mp4").write_bytes(jpeg())
-    assert refused(tmp_path / "photo.mp4") == "is an image, not a video; check its name and content"
+    assert refused(tmp_path / "photo.mp4") == "is an image, not a video"
 
 
 def test_a_file_with_sound_only_says_so(tmp_path: Path) -> None:
@@ -79,7 +79,7 @@ def test_a_file_with_sound_only_says_so(tmp_path: Path) -> None:
             if packet.size:
                 packet.stream = stream
                 output.mux(packet)
-    assert refused(path) == "holds sound but no image"
+    assert refused(path) == "holds sound but no video"
 
 
 def test_a_song_with_a_cover_is_still_no_video(tmp_path: Path) -> None:
@@ -99,7 +99,7 @@ def test_a_song_with_a_cover_is_still_no_video(tmp_path: Path) -> None:
                 if packet.pts is None:
                     packet.pts = packet.dts = 0
                 output.mux(packet)
-    assert refused(path) == "holds sound but no image but a cover"
+    assert refused(path) == "holds sound but no video but a cover"
 
 
 def test_an_mp4_without_its_index_is_cut_short(tmp_path: Path) -> None:
@@ -108,7 +108,10 @@ def test_an_mp4_without_its_index_is_cut_short(tmp_path: Path) -> None:
 
 def test_too_many_pixels_are_refused_before_any_is_decoded(tmp_path: Path) -> None:
     path = Video(size=(96, 128)).make(tmp_path / "video.mp4")
-    with pytest.raises(InputError, match=r"128x96 pixels are more than the limit of 10,000; raise it with --max-pixels"):
+    with pytest.raises(
+        InputError,
+        match=r"128x96 pixels are more than the limit of 10,000\nIf you trust the file, raise the limit with max_pixels=12288",
+    ):
         VideoReader(path, max_pixels=10_000)
 
 
@@ -130,7 +133,8 @@ def test_a_video_that_breaks_off_says_how_many_frames_can_be_kept(
     assert 10 < frames < 60
     assert not given  # told before the work, not after it
     assert str(refusal.value).startswith(f"{path}: the file is cut short: ")
-    assert str(refusal.value).endswith(f". {frames} {of} frames can be read; use --allow-truncated to keep them.")
+    assert str(refusal.value).endswith(f"; {frames} {of} frames can be read")
+    assert str(refusal.value.remedy) == f"To keep the {frames} frames that can be read, use allow_truncated=True"
     assert frames_of(path, allow_truncated=True) == frames
 
 
@@ -195,8 +199,8 @@ def test_images_that_cannot_be_decoded_stop_the_video_or_are_left_out(tmp_path: 
     path.write_bytes(content)
     with VideoReader(path, threads=1) as reader, pytest.raises(VideoDamaged, match="the file is damaged there") as damage:
         list(reader)
-    assert "after 0.4 s (frame 12 of 20: " in str(damage.value)
-    assert "keep the 19 frames that can be read" in str(damage.value)
+    assert "after 0.4 s (frame 12 of 20): " in str(damage.value)
+    assert "keep the 19 frames that can be read" in str(damage.value.remedy)
     assert damage.value.frames == frames_of(path, allow_truncated=True) == 19
 
 

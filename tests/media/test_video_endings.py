@@ -143,6 +143,6 @@ def test_the_cut_videos_people_handed_in_are_told(shared: Path, name: str) -> No
 
 def test_what_can_be_kept_is_counted_before_it_is_promised(shared: Path) -> None:
     path = shared / "cases" / "video" / "corrupt-middle.mp4"
-    with pytest.raises(VideoDamaged, match="keep the 97 frames that can be read"):
+    with pytest.raises(VideoDamaged, match="To keep the 97 frames that can be read, use allow_truncated=True"):
         read(path)
     assert read(path, allow_truncated=True)[0] == 97

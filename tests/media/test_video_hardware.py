@@ -8,11 +8,11 @@ import pytest
 from tests.media.video_fixtures import Video, describe, steady, upscale
 
 from upframe.errors import OutputError
+from upframe.media.notes import no_notes
 from upframe.media.video import encoders
 from upframe.media.video.containers import VideoContainer, container_for
 from upframe.media.video.encoders import EncoderSettings, Encoding, choose_encoding
 from upframe.media.video.hardware import refusal
-from upframe.media.video.info import no_notes
 from upframe.media.video.reader import probe
 
 WORDS = {"h264-nvenc": "h264_nvenc", "hevc-nvenc": "hevc_nvenc"}
@@ -29,7 +29,7 @@ def test_a_gpu_encoder_is_used_or_it_is_said_why_not(word: str, tmp_path: Path) 
         assert (found.codec, found.size) == (WORDS[word].removesuffix("_nvenc"), (256, 384))
         assert found.times == describe(source).times
     else:
-        with pytest.raises(OutputError, match=rf"{WORDS[word]} cannot be used .* use --codec x26[45] instead") as told:
+        with pytest.raises(OutputError, match=rf"{WORDS[word]} cannot be used .*\nUse codec='x26[45]' instead") as told:
             upscale(source, tmp_path / "large.mkv", settings, scale=2)
         assert "\n" not in str(told.value)
         assert not (tmp_path / "large.mkv").exists()

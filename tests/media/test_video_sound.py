@@ -86,7 +86,7 @@ def test_sound_becomes_what_is_asked_for(tmp_path: Path, audio: AudioMode, codec
     notes = upscale(source, tmp_path / "large.mkv", EncoderSettings(audio=audio))
     (sound,) = describe(tmp_path / "large.mkv").streams
     assert (sound.codec, sound.language) == (codec, "ger")
-    assert any("as --audio says" in note for note in notes) == (audio != "copy")
+    assert any("as asked for" in note for note in notes) == (audio != "copy")
 
 
 def test_copying_alone_leaves_out_what_cannot_be_copied(tmp_path: Path) -> None:

@@ -35,7 +35,7 @@ def upscaled(zoo_folder: Path, tmp_path_factory: pytest.TempPathFactory) -> dict
     run = RunOptions(model="bicubic", target=Target(scale=2), threads=1)
     options = UpscaleOptions(run, video=VideoOptions(EncoderSettings(threads=1)))
     failures = [event for event in upscale_files([str(zoo_folder)], f"{folder}/", options) if isinstance(event, Failed)]
-    assert [failure.message for failure in failures] == []
+    assert [failure.error for failure in failures] == []
     results = {path.stem: path for path in folder.iterdir()}
     assert {Path(name).stem for name in zoo()} - set(results) == set()
     return {name: results[Path(name).stem] for name in zoo()}

@@ -214,7 +214,7 @@ def test_errors_name_clip_and_frame() -> None:
 
 def test_a_clip_too_short_for_the_protocol_is_told() -> None:
     frames = moving_square(4)
-    with pytest.raises(InputError, match=r"short: has 4 frames, and protocol .* leaves out 2 at each end"):
+    with pytest.raises(InputError, match=r"short: has 4 frames, but protocol .* leaves out 2 at each end"):
         scored(find_protocol("tecogan").select(["psnr"]), frames, frames, name="short")
     with pytest.raises(InputError, match=r"has 5 frames.* leaves out 3"):
         scored(replace(find_protocol("vid4-y"), skip=3), moving_square(5), moving_square(5))

@@ -135,7 +135,7 @@ def test_a_clip_of_other_settings_is_not_written_over(folder: Path, tmp_path: Pa
     (tmp_path / "letters" / "mine.txt").write_text("dear")
     with pytest.raises(OutputError, match="not empty"):
         ClipWriter(tmp_path / "letters", _info())
-    with pytest.raises(OutputError, match="a file is in its place"):
+    with pytest.raises(OutputError, match="there is a file in its place"):
         ClipWriter(tmp_path / "letters" / "mine.txt", _info())
 
 
@@ -144,7 +144,7 @@ def test_frames_of_another_size_are_refused(tmp_path: Path) -> None:
     with pytest.raises(ShapeError, match=r"the target of frame 0 must be \(12, 20, 3\)"):
         writer.write(0, _frame(0), _target(0)[:-1])
     depth = np.ones((4, 4), np.float32)
-    with pytest.raises(ShapeError, match="frame 0 is 4x4, and the clip 10x6"):
+    with pytest.raises(ShapeError, match="frame 0 is 4x4, but the clip is 10x6"):
         writer.write(0, RenderedFrame(colour=None, depth=depth, motion=np.stack((depth, depth), axis=2)), _target(0))
     assert writer.missing() == [0, 1]
 

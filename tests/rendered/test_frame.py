@@ -45,7 +45,7 @@ def test_a_frame_that_was_not_shaded_has_no_colour() -> None:
 
 @pytest.mark.parametrize("name", ["depth", "motion"])
 def test_depth_and_motion_are_always_there(name: str) -> None:
-    with pytest.raises(InputError, match="depth and motion must be there"):
+    with pytest.raises(InputError, match="depth and motion are required"):
         RenderedFrame(**buffers(**{name: None}))
 
 

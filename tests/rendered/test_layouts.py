@@ -275,7 +275,7 @@ def test_a_folder_that_is_not_nsrrs_is_refused(tmp_path: Path) -> None:
         nsrr_clips(tmp_path)
     for kind in ("color", "depth", "motion"):
         (tmp_path / kind).mkdir()
-    with pytest.raises(InputError, match="no file is named SCENE_ENGINE"):
+    with pytest.raises(InputError, match="no file in it is named SCENE_ENGINE"):
         nsrr_clips(tmp_path)
 
 
@@ -347,7 +347,7 @@ def test_a_description_that_lacks_something_is_refused_in_one_line(tmp_path: Pat
     assert arm_captures(tmp_path)[0][0].size == (HEIGHT, WIDTH)
     for text in ("[]", "{", '{"Frames": 3}', "[" * 100_000):
         path.write_text(text)
-        with pytest.raises(InputError, match="is no description of a capture"):
+        with pytest.raises(InputError, match="is not a description of a capture"):
             arm_captures(tmp_path)
 
 

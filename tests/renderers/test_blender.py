@@ -297,7 +297,7 @@ def test_a_blend_file_that_is_not_there_is_told_before_blender_starts(tmp_path: 
 
 
 def test_the_rasteriser_names_the_maker_of_blend_files(tmp_path: Path) -> None:
-    with pytest.raises(InputError, match=r"only Blender renders a \.blend file; add --maker blender"):
+    with pytest.raises(InputError, match=r"only Blender renders a \.blend file\nUse maker='blender'"):
         next(render_clip(str(tmp_path / "video.blend"), 0, tmp_path / "clip", RenderSettings()))
 
 

@@ -131,7 +131,7 @@ def test_a_folder_of_trainings_stands_for_all_of_them(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize(
     ("name", "words"),
-    [("nowhere", "no such folder"), ("file", "is a file"), ("empty", "is no training and holds none")],
+    [("nowhere", "no such folder"), ("file", "is a file"), ("empty", "is not a training and holds none")],
 )
 def test_what_is_no_training_is_refused(tmp_path: Path, name: str, words: str) -> None:
     (tmp_path / "file").touch()
@@ -142,7 +142,11 @@ def test_what_is_no_training_is_refused(tmp_path: Path, name: str, words: str) -
 
 @pytest.mark.parametrize(
     ("content", "words"),
-    [(b"\xff\xfe\x00", "damaged"), (b"a,b\n1,2\n", "first column"), (b"step,pixel\n1,lots\n", "line 2 is no line of numbers")],
+    [
+        (b"\xff\xfe\x00", "damaged"),
+        (b"a,b\n1,2\n", "first column"),
+        (b"step,pixel\n1,lots\n", "line 2 is not a line of numbers"),
+    ],
 )
 def test_a_damaged_table_is_named(tmp_path: Path, content: bytes, words: str) -> None:
     folder = run(tmp_path / "one")
@@ -171,9 +175,9 @@ def test_a_page_is_rewritten_until_the_training_has_ended(tmp_path: Path) -> Non
 def test_a_file_that_is_no_such_page_is_not_replaced(tmp_path: Path) -> None:
     records, path = [read_record(run(tmp_path / "one"))], tmp_path / "page.html"
     path.write_text("mine")
-    with pytest.raises(OutputError, match="no page of upframe monitor"):
+    with pytest.raises(OutputError, match="is not a page about trainings"):
         write_monitor(path, records)
-    with pytest.raises(OutputError, match=r"losses.csv: the page is written as .html"):
+    with pytest.raises(OutputError, match=r"losses.csv: the page is an HTML file"):
         write_monitor(tmp_path / "one/losses.csv", records, overwrite=True)
     write_monitor(path, records, overwrite=True)
     write_monitor(path, records)

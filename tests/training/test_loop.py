@@ -93,7 +93,7 @@ def test_a_full_disk_spares_the_checkpoint_that_is_there(tmp_path: Path, trained
 
 def test_a_training_is_not_written_over_another(tmp_path: Path, trained: Trained) -> None:
     trained(tiny("frvsr-small"))
-    with pytest.raises(OutputError, match="--resume"):
+    with pytest.raises(OutputError, match="Continue it with resume=True, or write elsewhere"):
         trained(tiny("frvsr-small"))
     with pytest.raises(InputError, match="trained to its end, 6 steps"):
         trained(tiny("frvsr-small"), resume=True)
@@ -101,10 +101,10 @@ def test_a_training_is_not_written_over_another(tmp_path: Path, trained: Trained
 
 def test_a_checkpoint_of_another_training_is_refused_by_what_differs(tmp_path: Path, trained: Trained) -> None:
     trained(tiny("frvsr-small"))
-    with pytest.raises(CheckpointError, match=r"trained with model.channels=4, and the recipe has 8"):
+    with pytest.raises(CheckpointError, match=r"trained with model.channels=4, but the recipe has 8"):
         trained(tiny("frvsr-small", "model.channels=8"), resume=True)
     (tmp_path / "run/last.ckpt").write_bytes(b"PK\x03\x04 not a checkpoint")
-    with pytest.raises(CheckpointError, match="is no checkpoint of a training"):
+    with pytest.raises(CheckpointError, match="is not a checkpoint of a training"):
         trained(tiny("frvsr-small"), resume=True)
 
 
@@ -253,6 +253,6 @@ def test_a_small_recipe_lowers_its_loss(tmp_path: Path, trained: Trained) -> Non
 
 def test_a_table_of_something_else_is_not_written_over(tmp_path: Path) -> None:
     (tmp_path / "losses.csv").write_text("name,price\nbread,3\n")
-    with pytest.raises(OutputError, match=r"losses.csv: is no table of a training"):
+    with pytest.raises(OutputError, match=r"losses.csv: is not a table of a training"):
         Table(tmp_path / "losses.csv", after=0)
     assert (tmp_path / "losses.csv").read_text() == "name,price\nbread,3\n"

@@ -235,7 +235,7 @@ def test_rendered_frames_and_their_targets_are_cut_at_one_place(scene: Path) -> 
         assert {key: tuple(value.shape) for key, value in sample.items()} == shapes
         assert torch.equal(sample["colour"][0, :, 0], sample["target"][0, ::2, 0])  # channel 11 of the file, the row
     assert "compressed.000" in crops.describe(0)
-    with pytest.raises(InputError, match="no frames of STSSNet's"):
+    with pytest.raises(InputError, match="holds no frames of STSSNet"):
         STSSNetScenes([str(scene / "train1/HR")])
 
 

@@ -35,7 +35,10 @@ def test_a_second_training_in_a_folder_is_refused_until_the_first_has_ended(tmp_
     folder = tmp_path / "run"
     process = held_by_another(folder)
     try:
-        with pytest.raises(OutputError, match=rf"run: another training writes here \(process {process.pid} on .*--output"):
+        with pytest.raises(
+            OutputError,
+            match=rf"run: another training writes here \(process {process.pid} on .*\nWait for it, or write elsewhere",
+        ):
             trained(tiny("rt4ksr-small"))
         assert {path.name for path in folder.iterdir()} == {LOCK, "held"}, "nothing is written"
     finally:

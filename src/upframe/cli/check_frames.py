@@ -55,7 +55,7 @@ def check_frames(
     failed = False
     with one_line(debug=debug):
         if show is not None and show.resolve().is_relative_to(folder.resolve()):
-            raise OutputError(f"{show}: is in the capture, which stays as it is; write elsewhere")
+            raise OutputError(f"{show}: is in the capture, which stays as it is", remedy="write elsewhere")
         from upframe.rendered.check.captures import open_captures
         from upframe.rendered.check.checker import check_frames as check
 
@@ -89,11 +89,11 @@ def _print(capture: Capture, report: Report) -> None:
 
 
 def _words(finding: Finding) -> str:
-    frames = finding.frames
+    frames, words = finding.frames, finding.message + (f"; {finding.remedy}" if finding.remedy else "")
     if not frames:
-        return finding.message
+        return words
     named = ", ".join(f"{number:05d}" for number in frames[:3]) + (f" and {len(frames) - 3} more" if len(frames) > 3 else "")
-    return f"frame{'s' * (len(frames) > 1)} {named}: {finding.message}"
+    return f"frame{'s' * (len(frames) > 1)} {named}: {words}"
 
 
 def _show(capture: Capture, report: Report, folder: Path, model: str | None, overwrite: bool) -> None:

@@ -6,14 +6,19 @@ import json
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from upframe.cli.errors import one_line
+from upframe.cli.flags import in_flags
 from upframe.cli.options import AsJson, Debug
 from upframe.cli.printing import cell, console, write_line
 from upframe.errors import InputError
+from upframe.remedies import way
+
+if TYPE_CHECKING:
+    from upframe.datasets.catalog_entry import Entry
 
 app = typer.Typer(
     help="List the data sets of super-resolution, show one, fetch one, or prepare one for training.",
@@ -44,7 +49,7 @@ def list_sets(as_json: AsJson = False, debug: Debug = False) -> None:
         if as_json:
             for entry in ENTRIES:
                 folder = folder_of(entry)
-                print(json.dumps(entry.as_dict() | {"folder": None if folder is None else str(folder)}))
+                print(json.dumps(_values(entry) | {"folder": None if folder is None else str(folder)}))
             return
         from rich.table import Table
 
@@ -67,7 +72,7 @@ def show(name: Name, as_json: AsJson = False, debug: Debug = False) -> None:
         entry = named_entry(name)
         folder = folder_of(entry)
         if as_json:
-            print(json.dumps(entry.as_dict() | {"folder": None if folder is None else str(folder)}))
+            print(json.dumps(_values(entry) | {"folder": None if folder is None else str(folder)}))
             return
         write_line(entry.title)
         write_line(f"For:      {entry.use}")
@@ -75,7 +80,7 @@ def show(name: Name, as_json: AsJson = False, debug: Debug = False) -> None:
         write_line(f"Size:     {entry.size}")
         write_line(f"Page:     {entry.page}")
         write_line(f"Here:     {folder or f'not in {data_folder()}'}")
-        for line in entry.instructions().splitlines():
+        for line in in_flags(entry.instructions()).splitlines():
             write_line(line)
         if entry.prepare:
             write_line(f"Prepare it for training: upframe data prepare {entry.name} FOLDER OUT")
@@ -132,3 +137,9 @@ def _progress(*, quiet: bool) -> Iterator[Callable[[str, int, int | None], None]
 
     with terminal(transferred(), quiet=quiet) as screen:
         yield lambda file, done, total: screen.move(done, total, description=file)
+
+
+def _values(entry: Entry) -> dict[str, Any]:
+    """Of an entry, with commands in its steps."""
+    steps = [step if isinstance(step, str) else in_flags(way(*step)) for step in entry.steps]
+    return entry.as_dict() | {"steps": steps}

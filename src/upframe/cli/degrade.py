@@ -76,7 +76,7 @@ def degrade(
         from upframe.ops.sampling import sampling_of
 
         degradation = FilmDegradation(kind, level, seed) if kind in ("film", "photo") else named(kind)
-        failures = [Failed(name, str(error)) for name, error in found.refused]
+        failures = [Failed.of(name, error) for name, error in found.refused]
         with reporter(as_json=as_json, quiet=quiet) as report:
             for failure in failures:
                 report(failure)
@@ -84,14 +84,14 @@ def degrade(
                 name = str(task.item.path)
 
                 def note(text: str, name: str = name) -> None:
-                    report(Note(name, text.removeprefix(f"{name}: ")))
+                    report(Note(name, text))
 
                 try:
                     _run(Degrader(degradation, scale, overwrite=overwrite, on_note=note), task, report)
                 except Exception as error:
                     if debug and not isinstance(error, UpframeError):
                         raise
-                    failures.append(Failed(name, str(as_upframe_error(error, name))))
+                    failures.append(Failed.of(name, as_upframe_error(error, name)))
                     report(failures[-1])
             if sampling_of(kind) == "corner" and len(failures) < len(tasks) + len(found.refused):
                 report(Note(output, CORNER))

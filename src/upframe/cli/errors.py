@@ -1,4 +1,4 @@
-"""Errors become one line and an exit code, in one place."""
+"""Errors become a line, what to do about them, and an exit code, in one place."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ from contextlib import contextmanager
 
 import typer
 
+from upframe.cli.flags import in_flags
 from upframe.cli.printing import write_error
 from upframe.cli.signals import exit_code, tell_interrupted, was_interrupted
 from upframe.errors import UpframeError, as_upframe_error
@@ -16,7 +17,10 @@ FAILED = 1
 
 @contextmanager
 def one_line(*, debug: bool) -> Iterator[None]:
-    """Print an error as one line on standard error and leave with its exit code; ``debug`` lets the traceback through."""
+    """Print an error as one line on standard error, its remedy below it, and leave with its exit code.
+
+    ``debug`` lets the traceback through.
+    """
     try:
         yield
     except KeyboardInterrupt:
@@ -25,7 +29,7 @@ def one_line(*, debug: bool) -> Iterator[None]:
     except UpframeError as error:
         if debug:
             raise
-        write_error(error)
+        write_error(error, in_flags(error.remedy))
         raise typer.Exit(FAILED) from None
     except BrokenPipeError:
         raise typer.Exit(FAILED) from None
@@ -34,5 +38,6 @@ def one_line(*, debug: bool) -> Iterator[None]:
             raise typer.Exit(exit_code()) from None
         if debug:
             raise
-        write_error(as_upframe_error(error))
+        known = as_upframe_error(error)
+        write_error(known, in_flags(known.remedy))
         raise typer.Exit(FAILED) from None

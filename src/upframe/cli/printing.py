@@ -10,8 +10,6 @@ import unicodedata
 from collections.abc import Iterable
 from typing import TYPE_CHECKING, Any
 
-from upframe.errors import UpframeError
-
 if TYPE_CHECKING:
     from rich.console import Console
     from rich.text import Text
@@ -19,6 +17,10 @@ if TYPE_CHECKING:
 _NAMED = {"\n": r"\n", "\r": r"\r", "\t": r"\t"}
 _UNSAFE = ("Cc", "Cs", "Zl", "Zp")  # control characters, halves of pairs (bytes that are no text), breaks of lines
 _TURNING = frozenset("\u061c\u200e\u200f\u202a\u202b\u202c\u202d\u202e\u2066\u2067\u2068\u2069")  # what follows, back to front
+
+
+BELOW = " " * len("upframe: ")
+"""What stands before a line that belongs to the error above it."""
 
 
 def printable(text: object, *, lines: bool = False) -> str:
@@ -45,12 +47,11 @@ def write_line(text: object, *, error: bool = False) -> None:
     print(printable(text), file=sys.stderr if error else sys.stdout, flush=True)
 
 
-def write_error(error: UpframeError | str) -> None:
-    """Print an error on standard error: in a line, and below it the steps that it tells, if any."""
-    steps = error.steps if isinstance(error, UpframeError) else ""
-    write_line(f"upframe: {str(error).removesuffix(steps)}".rstrip("\n"), error=True)
-    for line in steps.splitlines():
-        write_line(line, error=True)
+def write_error(message: object, remedy: str = "") -> None:
+    """Print an error on standard error: in a line, and what to do about it below, in as many as that takes."""
+    write_line(f"upframe: {message}", error=True)
+    for line in remedy.splitlines():
+        write_line(f"{BELOW}{line}", error=True)
 
 
 def cell(text: object, style: str = "") -> Text:

@@ -8,7 +8,8 @@ from contextlib import contextmanager
 
 from rich.markup import escape
 
-from upframe.cli.printing import write_error
+from upframe.cli.flags import in_flags
+from upframe.cli.printing import BELOW, write_error
 from upframe.cli.terminal import Terminal, counted, terminal
 from upframe.engine import events
 from upframe.engine.events import Event
@@ -30,13 +31,16 @@ def reporter(*, as_json: bool, quiet: bool) -> Iterator[Report]:
 
 
 def _print_json(event: Event) -> None:
-    print(json.dumps(event.as_dict()), flush=True)
+    values = event.as_dict()
+    if isinstance(event, events.Failed):
+        values["remedy"] = in_flags(event.remedy) or None
+    print(json.dumps(values), flush=True)
     _print_failure(event)
 
 
 def _print_failure(event: Event) -> None:
     if isinstance(event, events.Failed):
-        write_error(event.message)
+        write_error(event.error, in_flags(event.remedy))
 
 
 def _show(screen: Terminal, event: Event) -> None:
@@ -64,7 +68,9 @@ def _show(screen: Terminal, event: Event) -> None:
             screen.say(f"  [green]done[/] {escape(event.output)}  ({frames}{event.seconds:.1f} s{speed})")
         case events.Failed():
             screen.end()
-            screen.say(f"[bold red]upframe:[/] {escape(event.message)}")
+            screen.say(f"[bold red]upframe:[/] {escape(event.error)}")
+            for line in in_flags(event.remedy).splitlines():
+                screen.say(f"{BELOW}{escape(line)}")
         case events.Summary():
             _show_summary(screen, event)
 

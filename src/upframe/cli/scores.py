@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from upframe.cli.printing import cell, console, printable, write_line
 from upframe.errors import InputError, OutputError
+from upframe.remedies import OVERWRITE
 
 if TYPE_CHECKING:
     from upframe.evaluation import Evaluation, EvaluationProgress, Panel
@@ -35,7 +36,7 @@ def refuse_existing(report: Path | None, csv: Path | None, *, overwrite: bool) -
         raise OutputError(f"{report}: is a file, and the folder of a report is to be made there")
     for path in (report / PAGE if report else None, csv):
         if path is not None and path.exists() and not overwrite:
-            raise OutputError(f"{path}: exists already; write elsewhere, or replace it with --overwrite")
+            raise OutputError(f"{path}: exists already", remedy=OVERWRITE)
 
 
 @contextmanager

@@ -5,6 +5,7 @@ from __future__ import annotations
 from upframe.datasets.catalog_entries import ENTRIES
 from upframe.datasets.catalog_entry import Entry
 from upframe.errors import InputError
+from upframe.remedies import Task, way
 
 
 def find_entry(name: str) -> Entry | None:
@@ -17,7 +18,7 @@ def named_entry(name: str) -> Entry:
     """The data set of a name. Raises InputError for a name that is none."""
     entry = find_entry(name)
     if entry is None:
-        raise InputError(f"{name}: no data set is known by this name: see `upframe data list`")
+        raise InputError(f"{name}: unknown data set", remedy=way(Task.SEE_DATA_SETS))
     return entry
 
 

@@ -7,6 +7,7 @@ supersampling, EDSR-PyTorch, BasicSR, PFNL, SelfExSR and VRT; MD5 digests from T
 from __future__ import annotations
 
 from upframe.datasets.catalog_entry import DownloadArchive, Entry
+from upframe.remedies import Call
 
 _DIV2K = "https://data.vision.ee.ethz.ch/cvl/DIV2K/"
 _EDSR = "https://cv.snu.ac.kr/research/EDSR/"
@@ -33,7 +34,7 @@ def _benchmark(name: str, title: str, folder: str, also: tuple[str, ...], images
         licence=licence,
         size=f"{images}; 250 MB with the three others",
         page=page,
-        layout=f"{folder}/HR/NAME.png\n{folder}/LR_bicubic/X2/NAMEx2.png   (made by itself where it is missing; also X3, X4)",
+        layout=f"{folder}/HR/NAME.png\n{folder}/LR_bicubic/X2/NAMEx2.png   (made automatically where missing; also X3, X4)",
         folders=(folder, *also),
         archives=(DownloadArchive(f"{_EDSR}benchmark.tar", "benchmark.tar", inside=f"benchmark/{folder}"),),
     )
@@ -64,7 +65,7 @@ ENTRIES = (
         size="800 training and 100 validation images; 7.1 GB with all bicubic files",
         page=_DIV2K,
         layout="DIV2K/DIV2K_train_HR/0001.png\nDIV2K/DIV2K_valid_HR/0801.png\n"
-        "DIV2K/DIV2K_train_LR_bicubic/X2/0001x2.png   (made by itself where it is missing)\n"
+        "DIV2K/DIV2K_train_LR_bicubic/X2/0001x2.png   (made automatically where missing)\n"
         "DIV2K/DIV2K_valid_LR_bicubic/X2/0801x2.png",
         folders=("DIV2K",),
         archives=tuple(
@@ -152,7 +153,7 @@ ENTRIES = (
         licence=_UNKNOWN,
         size=_UNKNOWN,
         page="https://github.com/eduardzamfir/NTIRE23-RTSR",
-        layout="NTIRE234K/GT/*.png\nNTIRE234K/LR2/*.png   (made by itself where it is missing; also LR3)",
+        layout="NTIRE234K/GT/*.png\nNTIRE234K/LR2/*.png   (made automatically where missing; also LR3)",
         folders=("NTIRE234K",),
     ),
     Entry(
@@ -163,13 +164,16 @@ ENTRIES = (
         size="240 training and 30 validation clips of 100 frames, 1280x720",
         page=_REDS,
         layout="REDS/train/train_sharp/000/00000000.png               (000 to 239; regrouped: to 269)\n"
-        "REDS/train/train_sharp_bicubic/X4/000/00000000.png    (made by itself where it is missing)\n"
+        "REDS/train/train_sharp_bicubic/X4/000/00000000.png    (made automatically where missing)\n"
         "REDS/val/val_sharp/000/00000000.png                   (000 to 029; regrouped: none)",
         folders=("REDS",),
         steps=(
             f"Download train_sharp, train_sharp_bicubic, val_sharp and val_sharp_bicubic from {_REDS} and unpack them.",
-            "Regroup them for training: upframe data prepare reds REDS REDS-270. "
-            "The validation clips become 240 to 269; 000, 011, 015 and 020 (REDS4) are left out.",
+            (
+                "Regroup them for training: ",
+                Call("upframe.datasets.preparation.regroup_reds", ("REDS", "REDS-270")),
+                ". The validation clips become 240 to 269; 000, 011, 015 and 020 (REDS4) are left out.",
+            ),
         ),
         prepare="regroup-reds",
     ),
@@ -180,8 +184,8 @@ ENTRIES = (
         licence="CC BY 4.0",
         size="4 clips of 100 frames, 1280x720",
         page=_REDS,
-        layout="REDS4/GT/000/00000000.png      (also 011, 015, 020; or the whole of REDS, as `upframe data show reds` has it)\n"
-        "REDS4/BIx4/000/00000000.png    (made by itself where it is missing)",
+        layout="REDS4/GT/000/00000000.png      (also 011, 015, 020; or the whole of REDS)\n"
+        "REDS4/BIx4/000/00000000.png    (made automatically where missing)",
         folders=("REDS4", "REDS"),
         steps=(f"Download train_sharp and train_sharp_bicubic from {_REDS} and unpack them; the four clips are enough.",),
         clips=REDS4,
@@ -196,8 +200,12 @@ ENTRIES = (
         layout="VimeoTecoGAN/Raw/scene_2000/col_high_0000.png",
         folders=("VimeoTecoGAN",),
         steps=(
-            "It can no longer be had, say the authors of the PyTorch edition, who train on REDS instead. Who has it puts the "
-            "scenes there; upframe pack VimeoTecoGAN/Raw VimeoTecoGAN/GT.lmdb makes the LMDB that the published code reads.",
+            (
+                "It is no longer available, say the authors of the PyTorch edition, who train on REDS instead. If you have it, "
+                "put the scenes there; ",
+                Call("upframe.datasets.pack.pack", ("VimeoTecoGAN/Raw", "VimeoTecoGAN/GT.lmdb")),
+                " makes the LMDB that the published code reads.",
+            ),
         ),
     ),
     Entry(
@@ -208,7 +216,7 @@ ENTRIES = (
         size="91,701 clips of 7 frames, 448x256; 82 GB, of which 7824 clips are for testing",
         page="https://github.com/anchen1011/toflow",
         layout="vimeo_septuplet/sequences/00001/0001/im1.png           (to im7.png)\n"
-        "vimeo_septuplet/sequences_BD/00001/0001/im1.png        (made by itself where it is missing)\n"
+        "vimeo_septuplet/sequences_BD/00001/0001/im1.png        (made automatically where missing)\n"
         "vimeo_septuplet/sep_trainlist.txt, sep_testlist.txt",
         folders=("vimeo_septuplet", "Vimeo-90K", "vimeo90k"),
         steps=(
@@ -248,7 +256,7 @@ ENTRIES = (
         size="10 clips",
         page="https://github.com/psychopa4/PFNL",
         layout="UDM10/GT/CLIP/*.png      (or as it comes: UDM10/CLIP/truth/*.png and UDM10/CLIP/blur4/*.png)\n"
-        "UDM10/BDx4/CLIP/*.png    (made by itself where it is missing: --degradation bd-centred for TTVSR)",
+        "UDM10/BDx4/CLIP/*.png    (made automatically where missing: bd-centred for TTVSR)",
         folders=("UDM10",),
         steps=(
             "Download udm10.zip from https://www.terabox.com/web/share/link?surl=LMuQCVntRegfZSxn7s3hXw&path=%2Fproject%2Fpfnl "

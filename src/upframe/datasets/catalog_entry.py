@@ -1,9 +1,11 @@
-"""What is known of one data set: rights, size, where to get it, how it must lie."""
+"""What is known of one data set: rights, size, where to get it, in which layout."""
 
 from __future__ import annotations
 
 from dataclasses import asdict, dataclass
 from typing import Any, Literal
+
+from upframe.remedies import Call, Part, Remedy, way
 
 Use = Literal["training", "test", "training, test"]
 Preparation = Literal["", "subimages", "regroup-reds"]
@@ -43,24 +45,31 @@ class Entry:
     layout: str
     folders: tuple[str, ...]
     archives: tuple[DownloadArchive, ...] = ()
-    steps: tuple[str, ...] = ()
+    steps: tuple[str | tuple[Part, ...], ...] = ()
     prepare: Preparation = ""
     clips: tuple[str, ...] = ()
 
     def as_dict(self) -> dict[str, Any]:
         """Plain values, as ``--json`` prints them."""
-        return asdict(self)
+        steps = [step if isinstance(step, str) else "".join(map(str, step)) for step in self.steps]
+        return asdict(self) | {"steps": steps}
 
-    def instructions(self) -> str:
-        """What must lie where, and how it gets there, in a few lines."""
-        how = f"Get it with: upframe data fetch {self.name}, or by hand:" if self.archives else "Get it by hand:"
-        return "\n".join(["Expected:", *(f"  {line}" for line in self.layout.splitlines()), how, *self.numbered_steps()])
+    def instructions(self) -> Remedy:
+        """Which files are expected where, and how to get them, in a few lines."""
+        expected = "\n".join(["Expected:", *(f"  {line}" for line in self.layout.splitlines()), ""])
+        if not self.archives:
+            return way(f"{expected}Get it by hand:\n", *self.by_hand())
+        fetch = Call("upframe.datasets.fetching.fetch", (self.name,))
+        return way(f"{expected}Get it with: ", fetch, ", or by hand:\n", *self.by_hand())
 
-    def numbered_steps(self) -> list[str]:
+    def by_hand(self) -> list[Part]:
         """How a person gets the set, one line a step."""
         fetching = [
-            f"Download {archive.address} and unpack it{f', of which {archive.inside} is wanted' if archive.inside else ''}."
+            f"Download {archive.address} and unpack it{f'; only {archive.inside} is needed' if archive.inside else ''}."
             for archive in self.archives
         ]
-        steps = [*fetching, *self.steps] or [f"Download it from {self.page}."]
-        return [f"  {number}. {step}" for number, step in enumerate(steps, 1)]
+        steps: list[tuple[Part, ...]] = [(step,) if isinstance(step, str) else step for step in (*fetching, *self.steps)]
+        lines: list[Part] = []
+        for number, step in enumerate(steps or [(f"Download it from {self.page}.",)], 1):
+            lines += [f"{chr(10) if number > 1 else ''}  {number}. ", *step]
+        return lines

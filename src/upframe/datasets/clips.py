@@ -45,7 +45,7 @@ class EvaluationClip:
 
     def hole(self, index: int) -> Pixels:
         """(h, w) float32 at the size of :meth:`low`, 1 where nothing of the past could be brought to. Raises InputError."""
-        raise InputError(f"{self.name}: holes are to be counted, and only rendered frames have any")
+        raise InputError(f"{self.name}: only rendered frames have holes to count")
 
     def _fitting(self, side: str, index: int, frames: Frames) -> Pixels:
         """A frame, its size compared with the other side's once both are known."""
@@ -56,8 +56,8 @@ class EvaluationClip:
             if high != (low[0] * self.scale, low[1] * self.scale):
                 needed = f"{high[1] // self.scale}x{high[0] // self.scale}"
                 raise InputError(
-                    f"{self._low.label(index)}: is {low[1]}x{low[0]}, and {self._high.label(index)} is {high[1]}x{high[0]} "
-                    f"when cut to a multiple of {self.scale}: x{self.scale} needs {needed}"
+                    f"{self._low.label(index)}: is {low[1]}x{low[0]}, but {self._high.label(index)} is "
+                    f"{high[1]}x{high[0]} when cut to a multiple of {self.scale}: x{self.scale} needs {needed}"
                 )
         return pixels
 
@@ -90,7 +90,7 @@ def make_clip(name: str, high: Frames, low: Frames, scale: int, *, scored: tuple
     names, others = high.names, low.names
     if len(names) != len(others):
         raise InputError(
-            f"{name}: {len(names)} frames of high resolution and {len(others)} of low: {high.label(0)}, {low.label(0)}"
+            f"{name}: {len(names)} frames of high resolution, but {len(others)} of low: {high.label(0)}, {low.label(0)}"
         )
     return EvaluationClip(
         name, names, scale, tuple(range(len(names))) if scored is None else scored, CutFrames(high, scale), low

@@ -71,7 +71,7 @@ def compressed(frames: Iterable[Pixels], compression: Compression, *, rate: int 
     except (av.FFmpegError, ValueError) as error:
         raise OutputError(f"{compression}: {' '.join(str(error).split())}") from error
     if returned != written:
-        raise OutputError(f"{compression}: {written} frames were written and {returned} came back")
+        raise OutputError(f"{compression}: {written} frames were written, but {returned} came back")
 
 
 def jpeg_compressed(frame: Pixels, quality: int) -> Pixels:

@@ -160,4 +160,4 @@ def named(name: str) -> Degradation:
     try:
         return DEGRADATIONS[name.lower()]
     except KeyError:
-        raise InputError(f"{name!r} is no degradation; choose one of {', '.join(DEGRADATIONS)}") from None
+        raise InputError(f"unknown degradation {name!r}; choose one of {', '.join(DEGRADATIONS)}") from None

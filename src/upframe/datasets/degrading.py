@@ -20,12 +20,14 @@ from upframe.media.files import Input
 from upframe.media.image.file import read_image, write_image
 from upframe.media.image.image import Image
 from upframe.media.naming import PlannedOutput
+from upframe.media.notes import Notes, named, once
 from upframe.media.numbered import FrameNames
 from upframe.media.video.encoders import EncoderSettings
-from upframe.media.video.info import Notes, RawFrame
+from upframe.media.video.info import RawFrame
 from upframe.media.video.reader import VideoReader
 from upframe.media.video.writer import VideoWriter
 from upframe.ops.colour import rgb_to_planes
+from upframe.remedies import OVERWRITE
 
 
 class InputOpened(NamedTuple):
@@ -59,14 +61,14 @@ class Degrader:
         if isinstance(target, FrameNames):
             return self._images(item, target.paths(item.numbers))
         if item.kind == "sequence":
-            raise OutputError(f"{target}: one name for {len(item.numbers)} frames; give a numbered one")
+            raise OutputError(f"{target}: one name for {len(item.numbers)} frames", remedy="give a numbered one")
         return self._images(item, (target,))
 
     def _images(self, item: Input, targets: Sequence[Path]) -> Generator[InputOpened | int, None, None]:
         """Each by itself; by a film degradation numbered ones are a clip, whose frames are compressed together."""
         for target in targets:
             if target.exists() and not self.overwrite:
-                raise OutputError(f"{target}: exists already; write elsewhere, or replace it with --overwrite")
+                raise OutputError(f"{target}: exists already", remedy=OVERWRITE)
         if item.gaps:
             self._note(item.gaps)
         degradation = self.degradation
@@ -74,19 +76,21 @@ class Degrader:
             yield from self._clip_of_images(item, targets)
             return
         for number, (path, target) in enumerate(zip(item.frames, targets, strict=True)):
-            image = read_image(path, on_note=self._note)
+            note = named(path, self._note) if len(targets) > 1 else self._note
+            image = read_image(path, on_note=note)
             small = _smaller(degradation, image, self.scale, path)
             if number == 0:
                 yield InputOpened((image.width, image.height), (small.width, small.height), len(targets))
-            write_image(target, small, overwrite=self.overwrite, on_note=self._note)
+            write_image(target, small, overwrite=self.overwrite, on_note=note)
             yield number
 
     def _clip_of_images(self, item: Input, targets: Sequence[Path]) -> Iterator[InputOpened | int]:
         height, width = read_rgb(item.frames[0]).shape[:2]
         yield InputOpened((width, height), (width // self.scale, height // self.scale), len(targets))
         frames = (read_rgb(path) for path in item.frames)
+        note = once(self._note)
         for number, (pixels, target) in enumerate(zip(self._clip(frames, item.path), targets, strict=True)):
-            write_image(target, Image(pixels), overwrite=self.overwrite, on_note=self._note)
+            write_image(target, Image(pixels), overwrite=self.overwrite, on_note=note)
             yield number
 
     def _video(self, path: Path, target: Path | FrameNames) -> Generator[InputOpened | int, None, None]:
@@ -105,10 +109,11 @@ class Degrader:
             )
 
     def _video_to_images(self, reader: VideoReader, names: FrameNames) -> Iterator[int]:
+        note = once(self._note)
         with atomic_output(names.folder, overwrite=self.overwrite, folder=True) as folder:
             frames = (rgb_of(item, reader.info) for item in reader if isinstance(item, RawFrame))
             for index, pixels in enumerate(self._clip(frames, reader.path)):
-                write_image(names.within(folder).path(index), Image(pixels), on_note=self._note)
+                write_image(names.within(folder).path(index), Image(pixels), on_note=note)
                 yield index
 
     def _video_to_video(self, reader: VideoReader, target: Path, small: tuple[int, int]) -> Iterator[int]:
@@ -137,12 +142,12 @@ class Degrader:
     def _clip(self, frames: Iterable[Pixels], path: Path) -> Iterator[Pixels]:
         """Frames made smaller, in order. Raises InputError for frames that are too small."""
         if isinstance(self.degradation, FilmDegradation):
-            self._note(f"{path}: {self.degradation}, seed {self.degradation.seed}: {self.degradation.faults(path.name)}")
+            self._note(f"{self.degradation}, seed {self.degradation.seed}: {self.degradation.faults(path.name)}")
             frames = map(eight_bits, frames)
         try:
             yield from self.degradation.clip(frames, self.scale, path.name)
         except ShapeError as error:
-            raise InputError(f"{path}: {error}") from error
+            raise InputError(f"{path}: {error}", remedy=error.remedy) from error
 
 
 def _smaller(degradation: Degradation, image: Image, scale: int, path: Path) -> Image:
@@ -151,7 +156,7 @@ def _smaller(degradation: Degradation, image: Image, scale: int, path: Path) -> 
         alpha = None if image.alpha is None else degradation.pixels(image.alpha, scale)
         return replace(image, pixels=degradation.pixels(image.pixels, scale), alpha=alpha)
     except ShapeError as error:
-        raise InputError(f"{path}: {error}") from error
+        raise InputError(f"{path}: {error}", remedy=error.remedy) from error
 
 
 @torch.inference_mode()

@@ -15,6 +15,7 @@ from upframe.datasets.rendered_clips import clips_in, open_rendered
 from upframe.datasets.stssnet_files import open_stssnet, scenes_in
 from upframe.errors import InputError
 from upframe.media.files import VIDEO_SUFFIXES
+from upframe.remedies import set_to
 
 __all__ = ["LAYOUTS", "EvaluationClip", "EvaluationSet", "open_set"]
 
@@ -61,13 +62,13 @@ def open_set(
         only=entry.clips if entry else (),
     )
     if layout not in LAYOUTS:
-        raise InputError(f"{layout!r} is no layout of data sets; choose one of {', '.join(LAYOUTS)}")
+        raise InputError(f"unknown layout of data sets {layout!r}", remedy=set_to("layout", LAYOUTS))
     try:
         found = _read(root, wanted, layout)
     except InputError as error:
         if entry is None:
             raise
-        raise InputError(str(error), steps=entry.instructions()) from error
+        raise InputError(str(error), remedy=entry.instructions()) from error
     return replace(found, name=entry.name) if entry else found
 
 

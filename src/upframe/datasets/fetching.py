@@ -11,6 +11,7 @@ from upframe.datasets.unpacking import unpack
 from upframe.download import download
 from upframe.errors import InputError
 from upframe.folders import DATA, made_writable
+from upframe.remedies import either, way
 
 Progress = Callable[[str, int, int | None], None]
 """Called with the file's name, the bytes that are there and, where it is known, the bytes there will be."""
@@ -27,7 +28,7 @@ def fetch(entry: Entry, root: Path, on_progress: Progress) -> Path:
     """
     folder = root / entry.folders[0]
     if not entry.archives:
-        raise InputError(f"{entry.name}: cannot be downloaded by a program.", steps=entry.instructions())
+        raise InputError(f"{entry.name}: cannot be downloaded by a program", remedy=entry.instructions())
     made_writable(root, DATA)
     try:
         for archive in entry.archives:
@@ -59,5 +60,5 @@ def _download(archive: DownloadArchive, entry: Entry, root: Path, on_progress: P
             on_progress=lambda done, total: on_progress(archive.file, done, total),
         )
     except InputError as error:
-        steps = "\n".join(entry.numbered_steps())
-        raise InputError(f"{entry.name}: {error}.", steps=f"By hand, into {root / entry.folders[0]}:\n{steps}") from error
+        by_hand = way(f"by hand, into {root / entry.folders[0]}:\n", *entry.by_hand())
+        raise InputError(f"{entry.name}: {error}", remedy=either(error.remedy, by_hand) if error.remedy else by_hand) from error

@@ -75,19 +75,19 @@ class HeldOut:
             self.met.setdefault((source, test_set), []).extend(found)
         if items and not kept:
             sets = " and ".join(sorted({test_set for at, test_set in self.left_out if at == source}))
-            raise InputError(f"{source}: holds nothing but {sets}, which is for testing and stays out of training")
+            raise InputError(f"{source}: holds only {sets}, which is for testing and stays out of training")
         return kept
 
     def notes(self) -> tuple[str, ...]:
         """A line for each source and set."""
         lines = [
-            f"{source}: {len(names)} of {test_set} ({_some(names)}) are for testing, and stay out of training"
+            f"{source}: {len(names)} of {test_set} ({_some(names)}) are for testing and stay out of training"
             for (source, test_set), names in self.left_out.items()
         ]
         return (
             *lines,
             *(
-                f"{source}: meets a known test clip: {test_set} ({_some(names)}): scores on {test_set} will say nothing"
+                f"{source}: overlaps a known test clip: {test_set} ({_some(names)}): scores on {test_set} will say nothing"
                 for (source, test_set), names in self.met.items()
             ),
         )

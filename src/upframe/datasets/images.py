@@ -30,7 +30,7 @@ def read_seen(path: Path, on_note: Callable[[str], None]) -> NDArray[Any]:
     if image.alpha is not None:
         full = 1.0 if image.alpha.dtype.kind == "f" else float(np.iinfo(image.alpha.dtype).max)
         if not (image.alpha == full).all():
-            on_note("images with transparency are compared as they are seen on black; alpha itself is not compared")
+            on_note("images with transparency are compared as seen on black; alpha itself is not compared")
             if not image.associated:
                 seen = image.pixels * (image.alpha / np.float32(full))
                 seen = seen if image.pixels.dtype.kind == "f" else np.rint(seen)
@@ -51,7 +51,7 @@ def check_numbers(samples: NDArray[Any], label: str) -> None:
     """Raise InputError, naming where they are from, for floating-point samples that are NaN or infinite."""
     broken = samples.size - int(np.isfinite(samples).sum())
     if broken:
-        raise InputError(f"{label}: {broken} of {samples.size} samples are NaN or infinite; no score can be had of them")
+        raise InputError(f"{label}: {broken} of {samples.size} samples are NaN or infinite, so it cannot be scored")
 
 
 def _as_shown(light: NDArray[Any]) -> NDArray[Any]:

@@ -86,7 +86,7 @@ def _open_together(root: Path, folder: Path, wanted: SetOptions) -> EvaluationSe
             high, other = ImageFrames((path,)), path.with_stem(f"{path.stem[:-2]}LR")
             clips.append(make_clip(match[1], high, wanted.low_frames(high, low, (other,)), wanted.scale))
     if not clips:
-        raise InputError(f"{folder}: holds no images of x{wanted.scale}: they are named NAME_SRF_{wanted.scale}_HR.png")
+        raise InputError(f"{folder}: holds no images of x{wanted.scale}, which are named NAME_SRF_{wanted.scale}_HR.png")
     return _set(root, "image", wanted, low, clips)
 
 
@@ -117,7 +117,7 @@ def open_clips(root: Path, wanted: SetOptions) -> EvaluationSet:
     lows = [inner for _, inner in places]
     if any(inner is None for inner in lows) and any(lows):
         without = names[lows.index(None)]
-        raise InputError(f"{folder / without}: has no low-resolution files, and other clips of the set have")
+        raise InputError(f"{folder / without}: has no low-resolution files; other clips of the set have")
     return _set(root, "video", wanted, lows[0] if lows else None, clips)
 
 
@@ -133,7 +133,7 @@ def _places(clip: Path, low: LowFolder | None, wanted: SetOptions) -> tuple[Path
     """Where the images of a clip lie, high and low."""
     high = _images_of(clip) if clip.is_dir() else None
     if high is None:
-        raise InputError(f"{clip}: this clip belongs to the set, and there are no images of it")
+        raise InputError(f"{clip}: this clip belongs to the set, but there are no images of it")
     if low is not None:
         return high, LowFolder(low.path / clip.name, low.kind)
     return high, None if high == clip else wanted.find_low(high, clip)
@@ -158,10 +158,10 @@ def _open_clip(name: str, folder: Path, low: LowFolder | None, wanted: SetOption
 def _frames_beside(paths: Sequence[Path], folder: Path, low: Path, scale: int) -> Sequence[Path]:
     """The low-resolution frames of a clip: by name, else in order where there are as many."""
     if not low.is_dir():
-        raise InputError(f"{low}: missing: the low-resolution frames of {folder} are looked for there")
+        raise InputError(f"{low}: not there; the low-resolution frames of {folder} are expected in it")
     stored = images_in(low)
     if len(stored) != len(paths):
-        raise InputError(f"{low}: has {len(stored)} frames, and {folder} has {len(paths)}")
+        raise InputError(f"{low}: has {len(stored)} frames, but {folder} has {len(paths)}")
     try:
         return [other for (other,) in _paired(paths, folder, low, scale)]
     except InputError:
@@ -182,7 +182,7 @@ def open_vimeo(root: Path, wanted: SetOptions) -> EvaluationSet:
     for name in listed:
         folder = root / "sequences" / name
         if ".." in Path(name).parts or Path(name).is_absolute() or not folder.is_dir():
-            raise InputError(f"{root / _VIMEO_LIST}: lists {name}, and {folder} is no folder")
+            raise InputError(f"{root / _VIMEO_LIST}: lists {name}, but {folder} is not a folder")
         high = ImageFrames([folder / frame for frame in frames])
         others = [] if low is None else [low.path / name / frame for frame in frames]
         clips.append(make_clip(name, high, wanted.low_frames(high, low, others), wanted.scale, scored=(3,)))

@@ -39,7 +39,9 @@ class ClipShape:
         """The key of a frame. Raises InputError for a name that the format cannot hold."""
         text = f"{clip}_{self.frames}x{self.height}x{self.width}_{index:04d}"
         if not text.isascii() or len(text) > _LONGEST_KEY:
-            raise InputError(f"{clip}: the name of a clip in an LMDB is of ASCII letters, 480 at most; rename its folder")
+            raise InputError(
+                f"{clip}: the name of a clip in an LMDB is of ASCII letters, 480 at most", remedy="rename its folder"
+            )
         return text.encode("ascii")
 
 
@@ -65,7 +67,7 @@ class LmdbClips:
         place, pixels = self._places[clip].get(index), shape.height * shape.width
         if place is None or place.size not in (pixels, 3 * pixels):
             found = "is missing" if place is None else f"has {place.size:,} bytes, not {3 * pixels:,}"
-            raise InputError(f"{self.path}: {clip}, frame {index}: {found}; pack the clips again")
+            raise InputError(f"{self.path}: {clip}, frame {index}: {found}", remedy="pack the clips again")
         stored = np.empty(place.size, np.uint8)
         try:
             with (self.path / DATA).open("rb", buffering=0) as file:
@@ -74,7 +76,7 @@ class LmdbClips:
         except OSError as error:
             raise InputError(f"{self.path}: {clip}, frame {index}: cannot be read: {error.strerror or error}") from error
         if not whole:
-            raise InputError(f"{self.path}: {clip}, frame {index}: the file is cut short; pack the clips again")
+            raise InputError(f"{self.path}: {clip}, frame {index}: the file is cut short", remedy="pack the clips again")
         return stored.reshape(shape.height, shape.width, -1)
 
     def _read_clips(self) -> None:
@@ -89,7 +91,9 @@ class LmdbClips:
             raise InputError(f"{self.path}: holds no frames")
         for name, shape in clips.items():
             if shape.frames != (held := len(self._places[name])):
-                raise InputError(f"{self.path}: {name}: {held} frames are there of {shape.frames}; pack the clips again")
+                raise InputError(
+                    f"{self.path}: {name}: {held} of {shape.frames} frames are there", remedy="pack the clips again"
+                )
         self.clips = clips
 
 
@@ -117,7 +121,7 @@ class LmdbWriter:
                 for index, frame in enumerate(frames):
                     key = shape.key(clip, index)
                     if not writing.put(key, np.ascontiguousarray(frame).tobytes(), overwrite=False):
-                        raise InputError(f"{clip}: two clips have this name; rename one")
+                        raise InputError(f"{clip}: two clips have this name", remedy="rename one")
                     self._keys.append(key.decode("ascii"))
         except self._lmdb.Error as error:
             raise self._unwritable(error) from error
@@ -136,7 +140,7 @@ class LmdbWriter:
             raise self._unwritable(error) from error
 
     def _unwritable(self, error: Exception) -> OutputError:
-        return OutputError(f"the LMDB cannot be written: {error}; look at the room on the disk")
+        return OutputError(f"the LMDB cannot be written: {error}", remedy="look at how much room the disk has")
 
 
 def _package() -> ModuleType:

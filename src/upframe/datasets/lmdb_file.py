@@ -57,7 +57,7 @@ class _Tree:
         self._state = self._newest()
         self._seen: set[int] = set()
         if (needed := (self._state.last + 1) * self._state.page) > self._size:
-            raise self._damaged(f"the file is cut short: it has {self._size:,} bytes, and its pages need {needed:,}")
+            raise self._damaged(f"the file is cut short: it has {self._size:,} bytes, but its pages need {needed:,}")
 
     def values(self) -> Iterator[tuple[bytes, ValueRange]]:
         return iter(()) if self._state.root == _NONE else self._below(self._state.root, 0)
@@ -80,7 +80,7 @@ class _Tree:
                 raise self._damaged(f"pages of {page} bytes")
             found[change] = _State(page, root, last)
         if not found:
-            raise InputError(f"{self._path}: cannot be opened as an LMDB: it has no head page of one (of a 64-bit machine)")
+            raise InputError(f"{self._path}: cannot be opened as an LMDB: it has no head page (of a 64-bit machine)")
         return found[max(found)]
 
     def _below(self, number: int, level: int) -> Iterator[tuple[bytes, ValueRange]]:
@@ -91,7 +91,7 @@ class _Tree:
         page = self._page(number)
         flags = _HEADER.unpack_from(page)[2]
         if flags & 0xFF not in (_BRANCH, _LEAF):
-            raise self._damaged(f"page {number} is of no kind that a tree has")
+            raise self._damaged(f"page {number} is of an unknown kind")
         for at in self._nodes(number, page):
             low, high, third, length = _NODE.unpack_from(page, at)
             after = at + _NODE.size + length
@@ -105,7 +105,7 @@ class _Tree:
 
     def _page(self, number: int) -> bytes:
         if not 2 <= number <= self._state.last:
-            raise self._damaged(f"page {number} is none of its {self._state.last + 1}")
+            raise self._damaged(f"page {number} is beyond its {self._state.last + 1} pages")
         self._file.seek(number * self._state.page)
         return self._file.read(self._state.page)
 
@@ -121,7 +121,7 @@ class _Tree:
 
     def _value(self, number: int, page: bytes, after: int, size: int, flags: int) -> ValueRange:
         if flags & (_SUBDATABASE | _DUPLICATES):
-            raise InputError(f"{self._path}: holds databases within it, and frames by key are expected")
+            raise InputError(f"{self._path}: holds databases within it; frames by key are expected")
         start = number * self._state.page + after
         limit = start - after + len(page)
         if flags & _ELSEWHERE:
@@ -134,4 +134,4 @@ class _Tree:
         return ValueRange(start, size)
 
     def _damaged(self, what: str) -> InputError:
-        return InputError(f"{self._path}: cannot be opened as an LMDB: it is damaged ({what}); pack the clips again")
+        return InputError(f"{self._path}: cannot be opened as an LMDB: it is damaged ({what})", remedy="pack the clips again")

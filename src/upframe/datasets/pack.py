@@ -15,6 +15,7 @@ from upframe.datasets.lmdb_clips import ClipShape, LmdbWriter
 from upframe.datasets.published_folders import images_in, subfolders
 from upframe.errors import InputError, OutputError
 from upframe.media.atomic import atomic_output
+from upframe.remedies import WRITE_ELSEWHERE
 
 Progress = Callable[[int, int], None]
 """Called with the frames that are packed and those there are."""
@@ -41,7 +42,7 @@ def pack(
     """
     clips = _clips(source)
     if target.resolve() in {source.resolve(), *(paths[0].parent.resolve() for paths in clips.values())}:
-        raise OutputError(f"{target}: is a folder of the clips, which stay as they are; write elsewhere")
+        raise OutputError(f"{target}: is a folder of the clips, which stay as they are", remedy=WRITE_ELSEWHERE)
     if only:
         missing = [name for name in only if name not in clips]
         if missing:
@@ -74,7 +75,7 @@ def pack(
 def _clips(source: Path) -> dict[str, list[Path]]:
     """The images of each clip, by the name it gets."""
     if not source.is_dir():
-        raise InputError(f"{source}: no such folder; give one that holds a folder for each clip")
+        raise InputError(f"{source}: no such folder", remedy="give a folder that holds one folder for each clip")
     found: dict[str, list[Path]] = {}
 
     def search(folder: Path, name: str) -> None:
@@ -82,7 +83,7 @@ def _clips(source: Path) -> dict[str, list[Path]]:
             inner = f"{name}_{sub.name}" if name else sub.name
             paths = images_in(sub)
             if paths and inner in found:
-                raise InputError(f"{sub}: two clips would be called {inner}; rename one")
+                raise InputError(f"{sub}: two clips would be called {inner}", remedy="rename one")
             if paths:
                 found[inner] = paths
             else:
@@ -90,7 +91,7 @@ def _clips(source: Path) -> dict[str, list[Path]]:
 
     search(source, "")
     if not found:
-        raise InputError(f"{source}: no clips in it: a folder of images for each is expected")
+        raise InputError(f"{source}: holds no clips: a folder of images for each is expected")
     return found
 
 
@@ -98,10 +99,10 @@ def _frames(paths: Sequence[Path], shape: ClipShape) -> Iterator[NDArray[Any]]:
     for path in paths:
         frame = read_rgb(path)
         if frame.dtype != np.uint8:
-            raise InputError(f"{path}: has samples of {frame.dtype}, and an LMDB of clips holds 8 bits")
+            raise InputError(f"{path}: has samples of {frame.dtype}; an LMDB of clips holds 8 bits")
         if frame.shape[:2] != (shape.height, shape.width):
             raise InputError(
-                f"{path}: is {frame.shape[1]}x{frame.shape[0]}, and {paths[0].name} of the same clip is "
+                f"{path}: is {frame.shape[1]}x{frame.shape[0]}, but {paths[0].name} of the same clip is "
                 f"{shape.width}x{shape.height}"
             )
         yield frame

@@ -9,6 +9,7 @@ from upframe.datasets.catalog_entry import Entry
 from upframe.errors import InputError
 from upframe.folders import DATA, is_readable, user_folder
 from upframe.regular import refuse_irregular
+from upframe.remedies import Task, way
 
 
 def data_folder() -> Path:
@@ -28,10 +29,10 @@ def locate(place: str | Path) -> tuple[Path, Entry | None]:
         return path, None
     entry = find_entry(str(place))
     if entry is None:
-        raise InputError(f"{place}: no such folder or file, and no data set of this name: see `upframe data list`")
+        raise InputError(f"{place}: no such file, folder or data set", remedy=way(Task.SEE_DATA_SETS))
     folder = folder_of(entry)
     if folder is None:
-        raise InputError(f"{entry.name}: not found in {data_folder()} (the folder UPFRAME_DATA).", steps=entry.instructions())
+        raise InputError(f"{entry.name}: not found in {data_folder()} (the folder UPFRAME_DATA)", remedy=entry.instructions())
     return folder, entry
 
 

@@ -39,11 +39,11 @@ def _checked(planned: PlannedOutput) -> PlannedOutput:
         return planned
     if planned.item.kind == "video":
         lossless = not isinstance(target, Path) or target.suffix.lower() == ".mkv"
-        told = "a degraded video is written without loss, as .mkv, or as frames/%05d.png"
+        wrong, remedy = "a degraded video is written without loss", "name it .mkv, or frames/%05d.png"
     else:
         lossless = target.suffix.lower() in LOSSLESS
-        told = f"{target.suffix or 'a name without a suffix'} is written with loss; name it .png"
-    return planned if lossless else replace(planned, refusal=OutputError(f"{target}: {told}"))
+        wrong, remedy = f"{target.suffix or 'a name without a suffix'} is written with loss", "name it .png"
+    return planned if lossless else replace(planned, refusal=OutputError(f"{target}: {wrong}", remedy=remedy))
 
 
 def _lossless(item: Input) -> Input:

@@ -17,6 +17,7 @@ from upframe.datasets.published_folders import child, images_in, subfolders
 from upframe.errors import InputError
 from upframe.media.atomic import atomic_output, refuse_filled
 from upframe.media.image.file import read_image, write_image
+from upframe.remedies import Call, way
 
 SIZE, STEP = 512, 240
 """Pixels: the sub-images of RT4KSR, and the step of its script (``extract_subimages.py``, where the size is 720)."""
@@ -37,7 +38,7 @@ def subimages(source: Path, target: Path, *, size: int = SIZE, step: int = STEP)
         raise InputError(f"{source}: no images in this folder")
     paths = HeldOut().keep(str(source), paths, lambda path: path)
     if not 1 <= step <= size:
-        raise InputError(f"a step is from 1 to the size, {size}, not {step}: else parts of an image would be left out")
+        raise InputError(f"a step is from 1 to the size, {size}, not {step}, so that no part of an image is left out")
     refuse_filled(target)
     with atomic_output(target, folder=True) as folder:
         for path in paths:
@@ -68,7 +69,10 @@ def regroup_reds(source: Path, target: Path) -> Iterator[Path]:
     """
     clips = [(clip, place) for part in _REDS_PARTS for clip, place in _regrouped(source, part)]
     if not clips:
-        raise InputError(f"{source}: no train/train_sharp and val/val_sharp in this folder: see `upframe data show reds`")
+        raise InputError(
+            f"{source}: no train/train_sharp and val/val_sharp in this folder",
+            remedy=way("see ", Call("upframe.datasets.catalog.named_entry", ("reds",))),
+        )
     refuse_filled(target)
     with atomic_output(target, folder=True) as folder:
         for clip, place in clips:
@@ -88,7 +92,7 @@ def _regrouped(source: Path, part: str) -> Iterator[tuple[Path, Path]]:
     for folder, first in ((training, 0), (validation, _TRAINING_CLIPS)):
         for clip in subfolders(folder):
             if not clip.name.isdecimal():
-                raise InputError(f"{clip}: the clips of REDS have numbers for names")
+                raise InputError(f"{clip}: the clips of REDS are named by numbers")
             if first == 0 and f"{int(clip.name):03d}" in REDS4:
                 continue
             yield clip, Path("train", part, f"{first + int(clip.name):03d}")

@@ -98,9 +98,9 @@ def open_rendered(root: Path, wanted: SetOptions) -> EvaluationSet:
 def _open_clip(name: str, folder: Path, scale: int) -> EvaluationClip:
     clip = RenderedClip(folder)
     if clip.info.scale is None:
-        raise InputError(f"{folder}: has no targets to compare with; render it with a scale")
+        raise InputError(f"{folder}: has no targets to compare with", remedy="render it with a scale")
     if clip.info.scale != scale:
-        raise InputError(f"{folder}: has targets of x{clip.info.scale}, and x{scale} is to be scored")
+        raise InputError(f"{folder}: has targets of x{clip.info.scale}; x{scale} was asked for")
     frames, every = _Frames(clip), tuple(range(len(clip)))
     return RenderedEvaluationClip(name, frames.names, scale, every, _Targets(frames), _Colours(frames), frames)
 
@@ -149,7 +149,7 @@ class _Colours:
     def read(self, index: int) -> Pixels:
         frame = self._frames.read(index)
         if frame.colour is None:
-            raise InputError(f"{self.label(index)}: has no colour: this frame is to be made from those before it")
+            raise InputError(f"{self.label(index)}: has no colour: this frame is made from those before it")
         return _shown(frame.colour, frame).clip(0, 1)
 
     def label(self, index: int) -> str:

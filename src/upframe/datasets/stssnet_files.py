@@ -107,7 +107,7 @@ def _open_scene(name: str, folder: Path) -> EvaluationClip:
         if match and first <= int(match[1]) <= last and (match[2] == "Warp") == bool(int(match[1]) % 2):
             frames[int(match[1])] = path
     if not frames:
-        raise InputError(f"{folder}: none of the frames {first} to {last} that {name} is scored by")
+        raise InputError(f"{folder}: has none of the frames {first} to {last} on which {name} is scored")
     numbers = tuple(sorted(frames))
     stored, high = tuple(frames[number] for number in numbers), child(folder, "HR") or folder / "HR"
     targets = tuple(high / f"compressedHR.{number:04d}{frames[number].suffix}" for number in numbers)

@@ -107,7 +107,7 @@ class _Seen:
         if path.is_absolute() or ".." in path.parts or _ODD.search(name):
             raise self._refused(f"it holds the name {name!r:.80}, which leads out of its folder")
         if not plain:
-            raise self._refused(f"it holds {name!r:.80}, which is a link or a device and no file")
+            raise self._refused(f"it holds {name!r:.80}, which is a link or a device")
         if path in self.files or (not folder and path in self.folders) or not self.files.isdisjoint(path.parents):
             raise self._refused(f"it holds {name!r:.80} twice")
         self.folders.update(path.parents)
@@ -117,15 +117,15 @@ class _Seen:
         self.count(size)
         if self.total > self.free:
             raise OutputError(
-                f"{self.packed}: cannot be unpacked: the disk is full: {self.free / 1e6:,.0f} MB are free on it. Make room and "
-                "run it again"
+                f"{self.packed}: cannot be unpacked: the disk is full: {self.free / 1e6:,.0f} MB are free on it",
+                remedy="make room and run it again",
             )
 
     def count(self, size: int) -> None:
         """Count bytes, of members or behind them. Raises InputError for too many."""
         self.total += size
         if self.total > self.limit:
-            raise self._refused(f"more would come out of it than the {self.limit / 1e9:,.1f} GB that its own size allows")
+            raise self._refused(f"it would unpack to more than the {self.limit / 1e9:,.1f} GB that its own size allows")
 
     def _refused(self, words: str) -> InputError:
         return InputError(f"{self.packed}: cannot be unpacked: {words}")

@@ -84,7 +84,7 @@ class VideoFrames:
                     self._close()
                 return pixels
         self._close()
-        raise InputError(f"{self.path}: frame {index} was asked for, and it has {self._count}")
+        raise InputError(f"{self.path}: frame {index} was asked for; it has {self._count}")
 
     def _close(self) -> None:
         if self._reader is not None:

@@ -109,11 +109,13 @@ def _array_of(image: PIL.Image.Image) -> Pixels:
 def _sixteen_bits(image: PIL.Image.Image) -> Pixels:
     if "transparency" in image.info:
         raise InputError(
-            f"a PIL image of mode {image.mode} with a transparent colour is not taken: its alpha has no place in it"
+            f"a PIL image of mode {image.mode} with a transparent colour is not supported: its alpha has no place in it"
         )
     samples = np.asarray(image)
     if samples.size and not 0 <= samples.min() <= samples.max() <= 65535:
-        raise InputError(f"a PIL image of mode {image.mode} with values outside 0 to 65535 is not taken: convert it to mode F")
+        raise InputError(
+            f"a PIL image of mode {image.mode} with values outside 0 to 65535 is not supported", remedy="convert it to mode F"
+        )
     return samples.astype(np.uint16)
 
 
@@ -130,4 +132,4 @@ def _converted(image: PIL.Image.Image) -> PIL.Image.Image:
         return image.convert(_CONVERTED[mode])
     if mode in _AS_THEY_ARE:
         return image
-    raise InputError(f"a PIL image of mode {mode} is not taken: convert it to RGB first")
+    raise InputError(f"a PIL image of mode {mode} is not supported", remedy="convert it to RGB first")

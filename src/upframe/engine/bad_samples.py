@@ -83,7 +83,7 @@ class BadSampleMonitor:
             raise InputError(f"rendered frame: samples that cannot be: {words} (not finite, or a depth that is not above 0)")
         if not self._told:
             self._told = True
-            self._on_note(f"a rendered frame has samples that cannot be: {words}; they are replaced, and this is said once")
+            self._on_note(f"a rendered frame has samples that cannot be: {words}; they are replaced (this is reported once)")
 
 
 def usual_brightest(colour: Tensor) -> Tensor:

@@ -11,6 +11,7 @@ from torch.nn import functional as F
 
 from upframe.errors import InputError
 from upframe.regular import refuse_irregular
+from upframe.remedies import Option, way
 
 _THUMBNAIL = (36, 64)
 _SHIFT = 4  # thumbnail pixels that an image may move between two frames: a sixteenth of its width
@@ -99,7 +100,10 @@ def choose_cuts(choice: str | Path) -> Callable[[], Cuts]:
     try:
         lines = path.read_text(encoding="utf-8").splitlines()
     except (OSError, UnicodeDecodeError) as error:
-        raise InputError(f"{path}: no list of cuts; --cuts takes 'auto', 'off' or a text file of frame numbers") from error
+        raise InputError(
+            f"{path}: is not a list of cuts",
+            remedy=way("set ", Option("cuts"), " to 'auto', 'off' or a text file of frame numbers"),
+        ) from error
     words = ((number, line.partition("#")[0].strip()) for number, line in enumerate(lines, 1))
     first_frames = frozenset(_frame_number(path, number, word) for number, word in words if word)
     return lambda: ListedCuts(first_frames)

@@ -6,7 +6,10 @@ import time
 from collections import deque
 from collections.abc import Iterator, Sequence
 from dataclasses import asdict, dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Self
+
+from upframe.errors import UpframeError
+from upframe.remedies import Remedy
 
 if TYPE_CHECKING:
     from upframe.media.files import FoundInputs
@@ -98,9 +101,20 @@ class Finished(Event):
 
 @dataclass(frozen=True, slots=True)
 class Failed(Event):
-    """This input could not be done; others go on."""
+    """This input could not be done; others go on. ``remedy``: what to do about it, where that is known."""
 
-    message: str
+    error: str
+    remedy: Remedy | None = None
+
+    @classmethod
+    def of(cls, name: object, error: UpframeError) -> Self:
+        """That an error ended the input of a name."""
+        return cls(str(name), str(error), error.remedy)
+
+    def as_dict(self) -> dict[str, Any]:
+        """Plain values; the remedy as a sentence."""
+        remedy = None if self.remedy is None else str(self.remedy)
+        return {"event": "failed", "input": self.input, "error": self.error, "remedy": remedy}
 
 
 @dataclass(frozen=True, slots=True)

@@ -32,7 +32,7 @@ def finite(pixels: Pixels, on_note: Callable[[str], None]) -> Pixels:
     filled[unknown] = _around(samples, unknown)
     count = int(bad.sum())
     what = "1 sample is not a finite number" if count == 1 else f"{count} samples are not finite numbers"
-    on_note(f"{what}: NaN is taken as what is around it, infinity as the largest value there is")
+    on_note(f"{what}: NaN is replaced by what is around it, infinity by the largest value there is")
     return filled
 
 

@@ -54,5 +54,5 @@ def parse_size(text: str, *, advice: str = "for instance 960x540") -> tuple[int,
     """(height, width) of ``WIDTHxHEIGHT``. Raises UpframeError, with ``advice``, for what cannot be read."""
     width, _, height = text.lower().partition("x")
     if not (width.isdecimal() and height.isdecimal() and int(width) and int(height)):
-        raise UpframeError(f"--size {text}: write it as WIDTHxHEIGHT, {advice}")
+        raise UpframeError(f"size {text}: not a size", remedy=f"write it as WIDTHxHEIGHT, {advice}")
     return int(height), int(width)

@@ -16,6 +16,7 @@ from torch import Tensor
 from upframe.engine.fitting import cut_back, extend
 from upframe.errors import DeviceError
 from upframe.models.info import ModelInfo
+from upframe.remedies import Option, either, way
 from upframe.runtime.device import out_of_memory, release_memory
 
 SMALLEST_TILE = 32
@@ -89,7 +90,8 @@ class Tiler:
         current = min(self.tile or longest, longest)
         if self.info.radius is None or current <= SMALLEST_TILE:
             raise DeviceError(
-                f"{self.info.name}: no memory left for a tile of {current} pixels. Close other programs, or use --device cpu"
+                f"{self.info.name}: no memory left for a tile of {current} pixels",
+                remedy=either("close other programs", way("use ", Option("device", "cpu"))),
             )
         self.tile = max(math.ceil(current / 2), SMALLEST_TILE)
         self.on_note(f"memory ran out: going on in tiles of {self.tile} pixels")

@@ -32,6 +32,7 @@ from upframe.ops.resize import resize
 from upframe.ops.sampling import Sampling, sample_offset
 from upframe.ops.shift import centred, shift
 from upframe.ops.transfer import decode_linear, encode_linear
+from upframe.remedies import leave_out
 from upframe.runtime.acceleration import accelerate
 from upframe.runtime.device import choose_device, memory_format
 from upframe.runtime.precision import Precision, choose_dtype
@@ -89,11 +90,13 @@ class Upscaler:
         if isinstance(loaded, ExportedFile):
             if self.device.type != "cpu" or precision not in ("auto", "fp32"):
                 raise DeviceError(
-                    f"{self.info.name}: exported networks compute here on the CPU, as precisely as they were exported. "
-                    "Leave --device and --precision out"
+                    f"{self.info.name}: exported networks compute here on the CPU, as precisely as they were exported",
+                    remedy=leave_out("device", "precision"),
                 )
             if compile or graphs:
-                raise DeviceError(f"{self.info.name}: exported networks are compiled already. Leave --compile and --graphs out")
+                raise DeviceError(
+                    f"{self.info.name}: exported networks are compiled already", remedy=leave_out("compile", "graphs")
+                )
             self.network = loaded.network()
         elif loaded.network.kind == "rendered":
             raise InputError(

@@ -22,6 +22,7 @@ from upframe.metrics import LPIPS, TEMPORAL, ClipScorer, ClipScores, Protocol, f
 from upframe.metrics.frames import sampled, unit
 from upframe.ops.sampling import Sampling, sample_offset
 from upframe.ops.shift import centred
+from upframe.remedies import Option, way
 from upframe.runtime.device import choose_device
 
 
@@ -65,11 +66,14 @@ def compare(
             on_note(text)
 
     if wanted.sampling == "corner" and wanted.scale == 1:
-        raise InputError("samples at the corner of their cells: say how many times the result was upscaled, with --scale")
+        raise InputError(
+            "samples at the corner of their cells: it is not known how many times the result was upscaled",
+            remedy=way("set ", Option("scale")),
+        )
     device = choose_device(wanted.device)
     protocol, lpips = choose_protocol(wanted.scoring, PLAIN, device, note)
     if protocol.mask == "hole" and wanted.holes is None:
-        raise InputError(f"protocol {protocol.name} counts holes: give their maps with --holes")
+        raise InputError(f"protocol {protocol.name} counts holes", remedy=way("give their maps as ", Option("holes")))
     clips = pair_up(wanted.result, wanted.reference, holes=wanted.holes, align=wanted.align, on_note=note)
     work = _Work(wanted, protocol, lpips, device, on_step, clips)
     results = [work.clip(number, clip) for number, clip in enumerate(clips)]
@@ -84,7 +88,7 @@ def compare(
     )
     absent = [metric for metric in protocol.metrics if metric not in evaluation.metrics]
     if absent and set(absent) <= TEMPORAL:
-        raise InputError(f"{', '.join(absent)}: of clips of at least two frames, and {wanted.result} holds none")
+        raise InputError(f"{', '.join(absent)}: need clips of at least two frames, and {wanted.result} holds none")
     return evaluation, gather([clip_images for _, clip_images in results]) if wanted.panels else ()
 
 
@@ -151,4 +155,4 @@ class _Work:
         """Raise InputError for sizes that differ by as many pixels as the scale, or at all where there is none."""
         (height, width), (rows, columns) = pair.result.shape[:2], pair.reference.shape[:2]
         if max(abs(height - rows), abs(width - columns)) >= self._wanted.scale and (height, width) != (rows, columns):
-            raise InputError(f"{pair.label}: {width}x{height} and {columns}x{rows}: they must have one size to be compared")
+            raise InputError(f"{pair.label}: {width}x{height} and {columns}x{rows}: only images of one size can be compared")

@@ -33,6 +33,7 @@ from upframe.models.info import ModelInfo
 from upframe.ops.resize import upscale
 from upframe.ops.sampling import Sampling
 from upframe.ops.shift import centred
+from upframe.remedies import leave_out
 from upframe.runtime.device import choose_device
 from upframe.runtime.memory import keep_freed_memory
 from upframe.runtime.precision import Precision
@@ -114,7 +115,7 @@ def evaluate(
     subjects = [_subject(run.info, [row[column] for row in items]) for column, run in enumerate(runs)]
     for subject in subjects:
         if left_out := dataset.frames - len(subject.milliseconds):
-            note(f"{subject.name}: {left_out} of {dataset.frames} frames have no colour and are not among its scores")
+            note(f"{subject.name}: {left_out} of {dataset.frames} frames have no colour and do not count in its scores")
     evaluation = Evaluation(
         title=f"{listed(infos)} on {dataset.name}",
         protocol=protocol,
@@ -149,7 +150,9 @@ def _open(options: EvaluationOptions, infos: Sequence[ModelInfo]) -> EvaluationS
         degradation = usual_degradation(infos)
     dataset = open_set(options.place, scale=infos[0].scale, degradation=degradation, layout=options.layout, low=options.low)
     if dataset.kind == "rendered" and (options.degradation, options.low, options.multiple) != (None, None, None):
-        raise InputError(f"{options.place}: rendered frames are scored as they are: leave out --degradation, --low, --multiple")
+        raise InputError(
+            f"{options.place}: rendered frames are scored as they are", remedy=leave_out("degradation", "low", "multiple")
+        )
     return dataset
 
 

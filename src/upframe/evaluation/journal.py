@@ -16,6 +16,7 @@ from upframe.errors import OutputError
 from upframe.evaluation.images import SubjectImages
 from upframe.media.atomic import atomic_output
 from upframe.metrics import METRICS, ClipScores, FrameScores
+from upframe.remedies import Option, either, way
 
 FORMAT = 1
 _NAME = re.compile(r"[0-9a-f]{24}\.json")
@@ -49,7 +50,10 @@ class EvaluationJournal:
         items = self.items()
         if items and not overwrite:
             raise OutputError(
-                f"{self.folder}: holds an evaluation that was started: go on with --resume, or start again with --overwrite"
+                f"{self.folder}: holds an evaluation that was started",
+                remedy=either(
+                    way("continue it with ", Option("resume", True)), way("start again with ", Option("overwrite", True))
+                ),
             )
         for path in items:
             path.unlink()

@@ -27,8 +27,10 @@ def load_models(names: Iterable[str], scale: int | None) -> list[Model]:
     models = [load(model.info.family, scale=wanted) if model.info.degradation == "none" else model for model in models]
     for info in (model.info for model in models):
         if info.scale != wanted:
-            other = f"--scale {scale}" if scale else f"{trained.info.name} x{wanted}"
-            raise InputError(f"{info.name}: upscales x{info.scale}, and {other} was asked for: compare models of one scale")
+            other = f"x{scale}" if scale else f"{trained.info.name} x{wanted}"
+            raise InputError(
+                f"{info.name}: upscales x{info.scale}, but {other} was asked for", remedy="compare models of one scale"
+            )
     if all(model.info.family != PLAIN_FAMILY for model in models):
         models.append(load(PLAIN_FAMILY, scale=wanted))
     return [replace(model, info=replace(model.info, name=name)) for model, name in zip(models, _names(models), strict=True)]
@@ -70,10 +72,10 @@ def warn(models: Iterable[Model], dataset: EvaluationSet, note: Callable[[str], 
         if trained is not None and not _fits(trained, dataset):
             made = "rendered" if dataset.kind == "rendered" else _name_of(dataset)
             note(
-                f"{info.name} was trained for {info.degradation}, and low resolution is {made} here: it does worse than it can"
+                f"{info.name} was trained for {info.degradation}, but low resolution is {made} here: it does worse than it can"
             )
         if info.kind == "video" and dataset.kind == "image":
-            note(f"{info.name} is for video: each image is a clip of one frame to it")
+            note(f"{info.name} is for video: each image is treated as a clip of one frame")
         if network.kind == "rendered" and network.fills_in and interleaved:
             note(f"{info.name} makes odd frames without their colour; other models are given the colour of every frame")
 

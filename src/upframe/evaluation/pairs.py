@@ -21,6 +21,7 @@ from upframe.media.files import Input, find_inputs, natural_key
 from upframe.media.video.info import RawFrame
 from upframe.media.video.reader import VideoReader, probe
 from upframe.regular import refuse_irregular
+from upframe.remedies import Option, way
 
 Pixels = NDArray[Any]
 Notes = Callable[[str], None]
@@ -75,7 +76,7 @@ def pair_up(result: str, reference: str, *, holes: str | None, align: bool, on_n
     ours, theirs = _side(result), _side(reference)
     if ours.video is not None or theirs.video is not None:
         if holes is not None:
-            raise InputError(f"{holes}: maps of holes are for images, and a video is compared")
+            raise InputError(f"{holes}: maps of holes are for images, not for videos")
         return [_in_order(ours, theirs, align=align, on_note=on_note)]
     clips = [
         _video_clip(name, ours.videos[mine], path, align=align, on_note=on_note)
@@ -83,7 +84,7 @@ def pair_up(result: str, reference: str, *, holes: str | None, align: bool, on_n
     ]
     matched = _matched(ours.path, ours.images, theirs.path, theirs.images, align=align, on_note=on_note)
     if not matched and not clips:
-        raise InputError(f"{result}: has nothing that can be compared with {reference}")
+        raise InputError(f"{result}: has nothing to compare with {reference}")
     maps = None if holes is None else _side(holes)
     images = [(name, ours.images[mine], path, _hole_of(maps, name, len(matched))) for mine, name, path in matched]
     return clips + _image_clips(images, theirs.path, on_note)
@@ -96,7 +97,7 @@ def _side(argument: str) -> _Side:
         into = videos if item.kind == "video" else images
         for name, path in _named_files(item):
             if name in into:
-                raise InputError(f"{path}: {into[name].name} has the same name; one of the two has to go")
+                raise InputError(f"{path}: {into[name].name} has the same name", remedy="remove one of the two")
             into[name] = path
     return _Side(argument, images, videos)
 
@@ -125,9 +126,9 @@ def _matched(
     if suffix is None:
         if len(ours) != len(theirs) or not (_numbered(list(ours)) and _numbered(names)):
             raise InputError(
-                f"{result}: no file of it has the name of one of {reference} ({_some(list(ours))} against {_some(names)})"
+                f"{result}: none of its files has the name of one of {reference} ({_some(list(ours))} against {_some(names)})"
             )
-        on_note("no name is on both sides: the numbered frames are compared in their order")
+        on_note("no names match: the numbered frames are compared in their order")
         mine = sorted(ours, key=lambda name: natural_key(Path(name)))
         return [(one, name, theirs[name]) for one, name in zip(mine, names, strict=True)]
     missing = [name for name in names if name + suffix not in ours]
@@ -159,7 +160,7 @@ def _tell_alone(result: str, missing: list[str], reference: str, surplus: list[s
     if not parts:
         return
     if not align:
-        raise InputError(f"{'; '.join(parts)}. Use --align to compare what both have")
+        raise InputError(f"{'; '.join(parts)}", remedy=way("to compare what both have, use ", Option("align", True)))
     on_note(f"left out: {'; '.join(parts)}")
 
 
@@ -193,7 +194,7 @@ def _hole_of(maps: _Side | None, name: str, count: int) -> Path | None:
         return maps.images[name]
     if count == len(maps.images) == 1:
         return next(iter(maps.images.values()))
-    raise InputError(f"{maps.path}: no map of holes for {name}")
+    raise InputError(f"{maps.path}: has no map of holes for {name}")
 
 
 def _image_clips(images: Sequence[_Files], reference: str, on_note: Notes) -> list[PairedClip]:
@@ -291,8 +292,8 @@ def _ordered_clip(name: str, ours: _Frames, theirs: _Frames, *, align: bool, on_
     """A clip of what two sources give one after the other. Raises InputError at once where their numbers surely differ."""
     if ours.certain and theirs.certain and ours.count != theirs.count and not align:
         raise InputError(
-            f"{ours.path}: has {ours.count} frames, and {theirs.path} has {theirs.count}. "
-            "Use --align to compare the first of both"
+            f"{ours.path}: has {ours.count} frames, but {theirs.path} has {theirs.count}",
+            remedy=way("to compare the first of both, use ", Option("align", True)),
         )
     counts = [count for count in (ours.count, theirs.count) if count is not None]
 
@@ -307,9 +308,9 @@ def _ordered_clip(name: str, ours: _Frames, theirs: _Frames, *, align: bool, on_
                 index += 1
         if result is not reference:
             short, long = (ours, theirs) if result is None else (theirs, ours)
-            words = f"{short.path}: ends after {index} frames, and {long.path} goes on"
+            words = f"{short.path}: ends after {index} frames; {long.path} goes on"
             if not align:
-                raise InputError(f"{words}. Use --align to compare the first {index}")
+                raise InputError(f"{words}", remedy=way(f"to compare the first {index}, use ", Option("align", True)))
             on_note(f"{words}: the first {index} of both were compared")
 
     return PairedClip(name, min(counts) if counts else None, theirs.rate or ours.rate, read)

@@ -74,8 +74,8 @@ def choose_protocol(
     if network.backbone != protocol.lpips_backbone:
         other = protocol.with_lpips(network.backbone)
         on_note(
-            f"the LPIPS weights are of another network than that of protocol {protocol.name}, whose published LPIPS and tLP "
-            f"cannot be compared with these: the numbers are those of {other.name}"
+            f"the LPIPS weights are of another network than that of protocol {protocol.name}, whose "
+            f"published LPIPS and tLP cannot be compared with these: the numbers are those of {other.name}"
         )
         protocol = other
     return protocol, network.to(device)

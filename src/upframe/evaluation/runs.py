@@ -79,10 +79,12 @@ def make_run(model: Model, clips: Sequence[ScoredClip], settings: RunSettings) -
         return RenderedRun(model, Supersampler(model, device=device, precision=precision, far=far))
     if not all(isinstance(clip, StoredClip) for clip in clips):
         raise InputError(
-            f"{model.info.name}: upscales rendered frames from their depth and motion, and the set holds no such frames"
+            f"{model.info.name}: upscales rendered frames from their depth and motion, but the set holds no such frames"
         )
     if model.info.family != StoredClip.family:
-        raise InputError(f"{model.info.name}: the set holds frames that are stored as STSSNet takes them, and no other network")
+        raise InputError(
+            f"{model.info.name}: the frames of this set are stored as STSSNet takes them; no other network can use them"
+        )
     return StoredRun(model, device=device, precision=precision)
 
 
@@ -120,7 +122,7 @@ class UpscalerRun:
                 offsets = offset + jitter[0], offset + jitter[1]
                 yield UpscaledFrame(done, centred(image, self.info.scale, jitter)[0], low, share, offsets)
         if not drawn:
-            raise InputError(f"{clip.name}: none of its frames has a colour, which {self.info.name} upscales")
+            raise InputError(f"{clip.name}: none of its frames has a colour, without which {self.info.name} cannot upscale it")
 
     @torch.inference_mode()
     def _warm_up(self, frame: Tensor) -> None:
@@ -141,7 +143,7 @@ class StoredRun:
     @torch.inference_mode()
     def __call__(self, clip: ScoredClip) -> Iterator[UpscaledFrame]:
         if not isinstance(clip, StoredClip):
-            raise InputError(f"{clip.name}: {self.info.name} needs frames that are stored with what it takes")
+            raise InputError(f"{clip.name}: {self.info.name} needs frames stored with its own inputs")
         clock = _Clock(self.device)
         for index in range(len(clip.frame_names)):
             stored = clip.arguments(index)

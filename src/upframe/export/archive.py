@@ -20,6 +20,7 @@ import torch
 from torch import Tensor
 
 from upframe.errors import CheckpointError
+from upframe.remedies import Task, way
 
 ARCHIVED = "upframe.json"  # in a .pt2: metadata, and the names of the results
 SCHEMA = 8  # the major version of torch's description of graphs
@@ -65,10 +66,10 @@ def read_archive(path: Path) -> ExportedProgram:
     with zipfile.ZipFile(path) as file:
         members = _members(path, file)
         if (order := file.read(members["byteorder"])) != b"little":
-            raise CheckpointError(f"{path}: its numbers are in {order!r:.20} order: export it again on this machine")
+            raise CheckpointError(f"{path}: its numbers are in {order!r:.20} order", remedy="export it again on this machine")
         program = _json(path, file, members[_GRAPH])
         if program["schema_version"]["major"] != SCHEMA:
-            raise CheckpointError(f"{path}: was written by another version of torch: export it again with `upframe export`")
+            raise CheckpointError(f"{path}: was written by another version of torch", remedy=way(Task.EXPORT_AGAIN))
         tensors = _tensors(path, file, members, "weight") | _tensors(path, file, members, "constant")
         description = _json(path, file, members[_DESCRIPTION]) if _DESCRIPTION in members else {}
     return ExportedProgram(program["graph_module"], tensors, description)
@@ -88,7 +89,7 @@ def _members(path: Path, file: zipfile.ZipFile) -> dict[str, zipfile.ZipInfo]:
             raise CheckpointError(f"{path}: holds {member.filename!r:.80} twice, packed or as a link: it is not opened")
         found[name] = member
     if len(folders) != 1 or _GRAPH not in found or "byteorder" not in found:
-        raise CheckpointError(f"{path}: holds no model that `upframe export` wrote")
+        raise CheckpointError(f"{path}: holds no model exported by Upframe")
     return found
 
 

@@ -19,6 +19,7 @@ from upframe.folders import cache_folder
 from upframe.media.atomic import atomic_output
 from upframe.models.catalog import Model
 from upframe.models.contract import ExportStep, describe
+from upframe.remedies import leave_out
 
 _PACKAGES = ("upframe", "torch", "onnx", "onnxscript")
 
@@ -29,10 +30,10 @@ def exported_for(model: Model, backend: Backend) -> ExportedFile:
     Raises MissingExtra, OutputError, and InputError for networks that do not take single images or frames.
     """
     if model.info.degradation == "none":
-        raise InputError(f"{model.info.name}: is no network; leave --backend out")
+        raise InputError(f"{model.info.name}: is not a network", remedy=leave_out("backend"))
     step = step_of(model)
     if step.contract.form not in ("image", "recurrent"):
-        raise InputError(f"{model.info.name}: runs in torch alone; leave --backend out")
+        raise InputError(f"{model.info.name}: runs only in torch", remedy=leave_out("backend"))
     path = cache_folder("exports") / f"{_key(step)}.onnx"
     if not path.exists():
         metadata = describe(model.info, model.network.configuration, step.contract)

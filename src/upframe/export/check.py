@@ -41,8 +41,8 @@ def check(name: str, run: Run, exported: ExportStep, reference: ExportStep) -> t
         difference, limit, kind = (found.rms, HALF_LIMIT, "mean") if half else (found.largest, LIMIT, "largest")
         if not difference <= limit:
             raise OutputError(
-                f"{name}: the exported file differs from PyTorch at {found.width}x{found.height} ({kind} difference "
-                f"{difference:.2g}, allowed {limit:g}): it was not kept"
+                f"{name}: the exported file differs from PyTorch at {found.width}x{found.height} ({kind} "
+                f"difference {difference:.2g}, allowed {limit:g}) and was not kept"
             )
     return results
 

@@ -50,11 +50,12 @@ class ExportedFile:
             case "clip":
                 frames = self.contract.inputs[0].shape[1]
                 raise InputError(
-                    f"{self.path}: takes clips of exactly {frames} frames, which a video is not. Upscale with the weights "
-                    "it is made of; docs/integration.md says what a host does with this file"
+                    f"{self.path}: takes clips of exactly {frames} frames, so it cannot upscale a video",
+                    remedy="upscale with the weights it was made of; docs/integration.md says what a host does with this file",
                 )
         raise InputError(
-            f"{self.path}: takes rendered frames, with depth and motion. docs/integration.md says what a host does with it"
+            f"{self.path}: takes rendered frames, with depth and motion",
+            remedy="see docs/integration.md for what a host does with it",
         )
 
     def typed(self, tensors: dict[str, Tensor]) -> dict[str, Tensor]:

@@ -22,6 +22,7 @@ from upframe.export.tensorrt import write_tensorrt
 from upframe.media.atomic import atomic_output
 from upframe.models.catalog import Model
 from upframe.models.contract import Contract, ExportStep, describe
+from upframe.remedies import Option, either, set_to, way
 
 Target = Literal["onnx", "pt2", "openvino", "tensorrt"]
 _ENDINGS: dict[str, Target] = {".onnx": "onnx", ".pt2": "pt2", ".xml": "openvino"}
@@ -67,16 +68,19 @@ def choose_target(out: Path, to: str | None) -> Target:
     by_name = _ENDINGS.get(out.suffix.lower())
     if to is None:
         if by_name is None:
-            raise InputError(f"{out}: does not say what to export to: name it .onnx, .pt2 or .xml, or give --to")
+            raise InputError(
+                f"{out}: does not say what to export to",
+                remedy=either("name it .onnx, .pt2 or .xml", way("set ", Option("to"))),
+            )
         return by_name
     if to not in get_args(Target):
-        raise InputError(f"--to {to}: one of {', '.join(get_args(Target))} was expected")
+        raise InputError(f"unknown target {to!r}", remedy=set_to("to", get_args(Target)))
     target = cast(Target, to)
     if target != "tensorrt" and by_name != target:
         ending = next(ending for ending, name in _ENDINGS.items() if name == target)
-        raise InputError(f"{out}: a file for {target} is named {Path(out.name).with_suffix(ending)}")
+        raise InputError(f"{out}: wrong ending for {target}", remedy=f"name it {Path(out.name).with_suffix(ending)}")
     if target == "tensorrt" and out.suffix:
-        raise InputError(f"{out}: what TensorRT needs is a folder; give a name without an ending")
+        raise InputError(f"{out}: what TensorRT needs is a folder", remedy="give a name without an ending")
     return target
 
 

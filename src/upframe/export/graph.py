@@ -139,7 +139,7 @@ def _nodes(nodes: Sequence[Mapping[str, Any]], outputs: Sequence[str]) -> list[_
     for node in reversed([node for node in nodes if node["target"] not in _NOTHING]):
         target = node["target"]
         if target not in allowed:
-            raise ValueError(f"the operation {target!r:.80} is none that Upframe runs")
+            raise ValueError(f"the operation {target!r:.80} is not one that Upframe runs")
         used: set[str] = set()
         arguments = [_argument(entry["arg"], used) for entry in node["inputs"] if entry["kind"] == _BY_POSITION]
         options = {entry["name"]: _argument(entry["arg"], used) for entry in node["inputs"] if entry["kind"] == _BY_NAME}

@@ -59,16 +59,14 @@ def _check_tensor(path: Path, tensor: onnx.TensorProto, external: int) -> None:
     if tensor.data_location == external or tensor.external_data:
         place = next((entry.value for entry in tensor.external_data if entry.key == "location"), "")
         raise CheckpointError(
-            f"{path}: the numbers of {tensor.name!r:.80} lie in another file, {place!r:.80}: it is not opened. Save the model "
-            "as one file, without external data"
+            f"{path}: the numbers of {tensor.name!r:.80} are in another file, {place!r:.80}: it is not opened",
+            remedy="save the model as one file, without external data",
         )
 
 
 def _check_operator(path: Path, kind: str, domain: str, owner: str, *, known: bool) -> None:
     if not known:
-        raise CheckpointError(
-            f"{path}: its operator {kind!r:.80} is of {domain!r:.80}, which is not {owner}'s own: it is not opened"
-        )
+        raise CheckpointError(f"{path}: its operator {kind!r:.80} is of {domain!r:.80}, not of {owner}: it is not opened")
 
 
 def read_openvino(path: Path) -> tuple[bytes, bytes]:
@@ -83,7 +81,7 @@ def read_openvino(path: Path) -> tuple[bytes, bytes]:
     try:
         root = ElementTree.fromstring(text)
     except ElementTree.ParseError as error:
-        raise CheckpointError(f"{path}: cannot be read as an exported model: it is no XML ({error})") from error
+        raise CheckpointError(f"{path}: cannot be read as an exported model: not XML ({error})") from error
     if root.tag != "net":
         raise CheckpointError(f"{path}: cannot be read as an exported model: it is XML, but not of OpenVINO")
     for layer in root.iter("layer"):

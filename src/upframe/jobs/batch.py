@@ -52,7 +52,7 @@ def upscale_files(arguments: Sequence[str], output: str | None, options: Upscale
     if found.inputs:
         yield from _upscale_all(found, arguments, output, options)
     else:
-        yield from (events.Failed(name, str(error)) for name, error in found.refused)
+        yield from (events.Failed.of(name, error) for name, error in found.refused)
 
 
 def _upscale_all(found: FoundInputs, arguments: Sequence[str], output: str | None, options: UpscaleOptions) -> Iterator[Event]:
@@ -65,7 +65,7 @@ def _upscale_all(found: FoundInputs, arguments: Sequence[str], output: str | Non
     plans = plan_outputs(found, output, label=label, several=several, frames=options.files.frames)
     if options.files.skip_existing:
         plans = _without_existing(plans, found)
-    failures = [events.Failed(name, str(error)) for name, error in found.refused]
+    failures = [events.Failed.of(name, error) for name, error in found.refused]
     yield from failures
     for plan in plans:
         yield from _run(plan, models, options, failures)
@@ -88,7 +88,7 @@ def _run(plan: PlannedOutput, models: LoadedModels, options: UpscaleOptions, fai
         if options.job.debug and not isinstance(error, UpframeError):
             raise
         yield from models.notes_on(plan.item)
-        failures.append(events.Failed(str(plan.item.path), str(as_upframe_error(error, plan.item.path))))
+        failures.append(events.Failed.of(plan.item.path, as_upframe_error(error, plan.item.path)))
         yield failures[-1]
 
 

@@ -18,14 +18,17 @@ from upframe.jobs.options import UpscaleOptions
 from upframe.media.files import Input
 from upframe.media.image.file import MAX_PIXELS, read_image, write_image
 from upframe.media.image.image import Image
+from upframe.media.notes import once
 from upframe.media.numbered import FrameNames
+from upframe.remedies import OVERWRITE
 
 
 class ImageFiles:
     """Reads and writes images as the options say; what is to be noted goes to the models' notes."""
 
-    def __init__(self, models: LoadedModels, options: UpscaleOptions) -> None:
-        self._models, self._options = models, options
+    def __init__(self, models: LoadedModels, options: UpscaleOptions, *, one_of_many: bool = False) -> None:
+        """``one_of_many``: of a clip, so that notes are given once for all of its files."""
+        self._options, self._note = options, once(models.note) if one_of_many else models.note
 
     def read(self, path: Path) -> Image:
         options = self._options
@@ -34,7 +37,7 @@ class ImageFiles:
             max_pixels=options.files.max_pixels or MAX_PIXELS,
             allow_truncated=options.files.allow_truncated,
             layer=options.image.layer,
-            on_note=self._models.note,
+            on_note=self._note,
         )
 
     def write(self, path: Path, image: Image) -> None:
@@ -45,7 +48,7 @@ class ImageFiles:
             quality=options.image.quality,
             depth=options.image.depth,
             overwrite=options.files.overwrite,
-            on_note=self._models.note,
+            on_note=self._note,
         )
 
 
@@ -85,9 +88,11 @@ class SequenceJob:
         self, item: Input, names: FrameNames, target: Path | FrameNames, models: LoadedModels, options: UpscaleOptions
     ) -> None:
         if isinstance(target, Path):
-            raise OutputError(f"{target}: numbered frames are written as numbered frames; give a name such as {names.name}")
+            raise OutputError(
+                f"{target}: numbered frames are written as numbered frames", remedy=f"give a name such as {names.name}"
+            )
         self._item, self._target, self._models, self._options = item, target, models, options
-        self._files = ImageFiles(models, options)
+        self._files = ImageFiles(models, options, one_of_many=True)
 
     def run(self) -> Iterator[Event]:
         """Raises UpframeError for a frame that cannot be read, upscaled or written."""
@@ -142,4 +147,4 @@ class SequenceJob:
 def refuse_existing(path: Path, *, overwrite: bool) -> None:
     """Raise OutputError for a result that is there already."""
     if path.exists() and not overwrite:
-        raise OutputError(f"{path}: exists already; write elsewhere with -o, or replace it with --overwrite")
+        raise OutputError(f"{path}: exists already", remedy=OVERWRITE)

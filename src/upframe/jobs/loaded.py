@@ -92,7 +92,7 @@ class LoadedModels:
     def notes_on(self, item: Input) -> Iterator[events.Note]:
         """The notes that have come since the last time."""
         while self._notes:
-            yield events.Note(str(item.path), self._notes.pop(0).removeprefix(f"{item.path}: "))
+            yield events.Note(str(item.path), self._notes.pop(0))
 
     def started(self, item: Input, target: Path | FrameNames, size: tuple[int, int], frames: int | None) -> events.Started:
         """The event of an input of ``size`` (height, width). Raises InputError where there is no memory for its result."""

@@ -21,7 +21,8 @@ from upframe.jobs.loaded import LoadedModels
 from upframe.jobs.options import FileOptions, RunOptions, VideoOptions
 from upframe.jobs.segments import Reach, Segment
 from upframe.jobs.videos import QUEUE, open_reader
-from upframe.media.video.info import CopiedPacket, RawFrame, no_notes
+from upframe.media.notes import no_notes
+from upframe.media.video.info import CopiedPacket, RawFrame
 from upframe.media.video.parts import PartWriter
 from upframe.media.video.reader import VideoReader
 

@@ -31,9 +31,10 @@ from upframe.jobs.videos import VideoJob, open_reader, suit_to_video
 from upframe.jobs.workers import WorkerPool, choose_workers
 from upframe.media.atomic import atomic_output
 from upframe.media.files import Input
-from upframe.media.video.info import no_notes
+from upframe.media.notes import no_notes
 from upframe.media.video.parts import JoiningWriter
 from upframe.media.video.reader import VideoReader
+from upframe.remedies import Option, either, way
 
 LONG = 600.0  # seconds from which a video is made in segments without being asked
 _MOST_ENCODER_THREADS = 16
@@ -121,9 +122,7 @@ class SegmentedVideoJob:
         """After an error: say what a later run can go on with; where that is nothing, nothing is left behind."""
         record = self._journal.record
         if record.parts and record.segments:
-            self._models.note(
-                f"{len(record.parts)} of {len(record.segments)} segments are made and kept: --resume goes on there"
-            )
+            self._models.note(f"{len(record.parts)} of {len(record.segments)} segments are made and kept, and can be resumed")
         elif self._journal.is_open:
             self._journal.remove()
 
@@ -206,7 +205,8 @@ class SegmentedVideoJob:
         if resume is None:
             count = f"{len(record.parts)} of {len(record.segments)} segments" if record.segments else "the beginning"
             raise OutputError(
-                f"{self._target}: an earlier run has made {count} of it; go on with --resume, or start again with --restart"
+                f"{self._target}: an earlier run has made {count} of it",
+                remedy=either(way("continue with ", Option("resume", True)), way("start again with ", Option("restart", True))),
             )
         journal.lock()  # raises where a process is at work on it
         journal.remove()
@@ -219,7 +219,8 @@ class SegmentedVideoJob:
         changed = changes(record.header["fingerprint"], fingerprint)
         if changed:
             raise OutputError(
-                f"{self._target}: cannot go on where an earlier run stopped: {'; '.join(changed)}. Start again with --restart"
+                f"{self._target}: cannot go on where an earlier run stopped: {'; '.join(changed)}",
+                remedy=way("start again with ", Option("restart", True)),
             )
         if record.segments is None:
             cuts = self._options.run.cuts
@@ -233,8 +234,9 @@ class SegmentedVideoJob:
         if failed:
             first, message = min(failed.items())
             raise OutputError(
-                f"{self._target}: {len(failed)} segments could not be made, the first is number {first}: {message}. "
-                "All others are kept: try again with --resume"
+                f"{self._target}: {len(failed)} segments could not be made, the first is number {first}: {message}; "
+                "all others are kept",
+                remedy=way("try again with ", Option("resume", True)),
             )
 
     def _join(self, reader: VideoReader, task: VideoTask) -> None:

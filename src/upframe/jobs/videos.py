@@ -19,8 +19,9 @@ from upframe.jobs.options import FileOptions, UpscaleOptions, VideoOptions
 from upframe.media.atomic import atomic_output
 from upframe.media.files import Input
 from upframe.media.frame_folder import FrameFolder
+from upframe.media.notes import Notes
 from upframe.media.numbered import FrameNames
-from upframe.media.video.info import CopiedPacket, Notes, RawFrame, VideoInfo
+from upframe.media.video.info import CopiedPacket, RawFrame, VideoInfo
 from upframe.media.video.probe import MAX_PIXELS
 from upframe.media.video.reader import VideoReader
 from upframe.media.video.writer import VideoWriter
@@ -109,7 +110,7 @@ class VideoJob:
             ):
                 yield writer
             return
-        write = ImageFiles(self._models, options).write
+        write = ImageFiles(self._models, options, one_of_many=True).write
         with atomic_output(target.folder, overwrite=overwrite, folder=True) as folder:
             names, depth = target.within(folder), options.image.depth
             frames = FrameFolder(names, reader.info, size, depth=depth, write_image=write, on_note=note)

@@ -12,6 +12,7 @@ from pathlib import Path
 from upframe.errors import OutputError
 from upframe.media.leftovers import remove_leftovers, unfinished_name
 from upframe.regular import irregular
+from upframe.remedies import MAKE_ROOM, OVERWRITE, WRITE_ELSEWHERE, Option, either, way
 
 _DISK_FULL = {errno.ENOSPC, errno.EDQUOT}
 
@@ -55,11 +56,9 @@ def output_error(target: Path, error: OSError) -> OutputError:
     if error.errno in _DISK_FULL:
         place = next((parent for parent in target.absolute().parents if parent.exists()), Path("/"))
         free = shutil.disk_usage(place).free
-        return OutputError(
-            f"{target}: the disk is full: {free / 1e6:,.0f} MB are free on it; make room, or write elsewhere with -o"
-        )
+        return OutputError(f"{target}: the disk is full: {free / 1e6:,.0f} MB are free on it", remedy=MAKE_ROOM)
     if error.errno in (errno.EACCES, errno.EPERM, errno.EROFS):
-        return OutputError(f"{target}: no permission to write there; write elsewhere with -o")
+        return OutputError(f"{target}: no permission to write there", remedy=WRITE_ELSEWHERE)
     return OutputError(f"{target}: cannot be written: {error.strerror or error}")
 
 
@@ -67,26 +66,27 @@ def _refuse_existing(target: Path, overwrite: bool, folder: bool) -> None:
     if not os.path.lexists(target):
         return
     if words := irregular(target):
-        raise OutputError(f"{target}: is {words}, which no result replaces; write elsewhere with -o")
+        raise OutputError(f"{target}: is {words}, which no result replaces", remedy=WRITE_ELSEWHERE)
     if not target.exists():
         raise OutputError(
-            f"{target}: is a link to {target.readlink()}, which is not there; remove it, or write elsewhere with -o"
+            f"{target}: is a link to {target.readlink()}, which is not there", remedy=either("remove it", WRITE_ELSEWHERE)
         )
     if folder and target.is_dir():
         if not overwrite and any(target.iterdir()):
-            raise OutputError(f"{target}: the folder is not empty; write elsewhere, or add to it with --overwrite")
+            add = way("add to it with ", Option("overwrite", True))
+            raise OutputError(f"{target}: the folder is not empty", remedy=either(WRITE_ELSEWHERE, add))
     elif folder:
-        raise OutputError(f"{target}: is a file, and a folder is to be made there")
+        raise OutputError(f"{target}: is a file; the result is a folder", remedy=WRITE_ELSEWHERE)
     elif target.is_dir():
-        raise OutputError(f"{target}: is a folder, and a file is to be written there")
+        raise OutputError(f"{target}: is a folder; the result is a file", remedy=WRITE_ELSEWHERE)
     elif not overwrite:
-        raise OutputError(f"{target}: exists already; write elsewhere with -o, or replace it with --overwrite")
+        raise OutputError(f"{target}: exists already", remedy=OVERWRITE)
 
 
 def refuse_filled(folder: Path) -> None:
     """Raise OutputError for a folder that holds something."""
     if folder.is_dir() and any(folder.iterdir()):
-        raise OutputError(f"{folder}: the folder is not empty; write elsewhere")
+        raise OutputError(f"{folder}: the folder is not empty", remedy=WRITE_ELSEWHERE)
 
 
 def _make_parents(folder: Path, made: list[Path]) -> None:
@@ -144,7 +144,7 @@ def _add_to_folder(temporary: Path, files: list[Path], target: Path) -> None:
                 _refuse_existing(target / parent, True, True)
         _refuse_existing(place, True, False)
         if place.is_symlink():
-            raise OutputError(f"{place}: is a link, which no result replaces; write elsewhere with -o")
+            raise OutputError(f"{place}: is a link, which no result replaces", remedy=WRITE_ELSEWHERE)
     for path, place in zip(files, places, strict=True):
         place.parent.mkdir(parents=True, exist_ok=True)
         path.replace(place)

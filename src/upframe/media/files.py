@@ -50,7 +50,7 @@ class Input:
             return ""
         first = next(number + 1 for number, after in zip(self.numbers, self.numbers[1:], strict=False) if after > number + 1)
         if missing == 1:
-            return f"number {first} has no file, and stays missing"
+            return f"number {first} has no file and stays missing"
         return f"{missing} numbers have no file, the first is {first}: they stay missing"
 
 
@@ -164,7 +164,7 @@ class _Search:
             self._keep(Input(path, kind_of_named(path), Path(path.name)))
         elif (names := frame_names(path)) is not None and path.parent.is_dir():
             if not (numbers := names.numbers()):
-                raise InputError(f"{argument}: no such file, and no file is numbered like this")
+                raise InputError(f"{argument}: no file is numbered like this")
             self._keep(Input(Path(str(names)), "sequence", Path(names.name), names, numbers))
         elif WILD.search(argument):
             fixed, paths = _by_glob(argument, self._recursive)

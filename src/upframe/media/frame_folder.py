@@ -10,9 +10,10 @@ from pathlib import Path
 import numpy as np
 
 from upframe.media.image.image import Image, ImageMetadata
+from upframe.media.notes import Notes
 from upframe.media.numbered import FrameNames
 from upframe.media.video.colour import FULL, UNSPECIFIED, ColourTags
-from upframe.media.video.info import CopiedPacket, HdrMetadata, Notes, PixelLayout, RawFrame, VideoInfo
+from upframe.media.video.info import CopiedPacket, HdrMetadata, PixelLayout, RawFrame, VideoInfo
 from upframe.media.video.planes import layout_of
 from upframe.media.video.turning import turn_of
 

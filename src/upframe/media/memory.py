@@ -6,6 +6,7 @@ from contextlib import suppress
 from pathlib import Path
 
 from upframe.errors import InputError
+from upframe.remedies import LESS_MEMORY
 
 _GROUP = Path("/sys/fs/cgroup")
 
@@ -15,8 +16,8 @@ def require_memory(needed: int, what: object) -> None:
     free = available_memory()
     if free is not None and needed > free:
         raise InputError(
-            f"{what}: there is not enough memory: at least {needed / 1e9:,.1f} GB are needed, and {free / 1e9:,.1f} GB can be "
-            "had; ask for less at a time, or for a smaller size"
+            f"{what}: there is not enough memory: at least {needed / 1e9:,.1f} GB are needed, {free / 1e9:,.1f} GB are free",
+            remedy=LESS_MEMORY,
         )
 
 

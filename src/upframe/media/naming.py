@@ -12,6 +12,7 @@ from upframe.errors import InputError, OutputError
 from upframe.media.files import LONGEST_NAME, VIDEO_SUFFIXES, WILD, FoundInputs, Input
 from upframe.media.image.image import IMAGE_SUFFIXES
 from upframe.media.numbered import FrameNames, frame_names
+from upframe.remedies import WRITE_ELSEWHERE
 
 Target = Path | FrameNames
 _SURE_NUMBER = re.compile(r"%0\d+d|##+")  # which nobody has in the name of a single image
@@ -80,21 +81,20 @@ def _named(item: Input, target: Path) -> Target:
     """What a user's name for the result of an input means."""
     if len(os.fsencode(target.name)) > (most := _most_bytes(target)):
         raise OutputError(
-            f"{target}: its name is of {len(os.fsencode(target.name))} bytes, and {most} is the most there may be"
+            f"{target}: its name is {len(os.fsencode(target.name))} bytes long; the disk allows {most}",
+            remedy="choose a shorter name",
         )
     try:
         names = frame_names(target)
     except InputError as error:
-        raise OutputError(str(error)) from error
+        raise OutputError(str(error), remedy=error.remedy) from error
     if item.kind == "image":
         if names is not None and _SURE_NUMBER.search(target.name):
-            raise OutputError(
-                f"{target}: a numbered name is for the frames of a video or sequence, and {item.path} is an image"
-            )
+            raise OutputError(f"{target}: a numbered name is for the frames of a video or sequence; {item.path} is an image")
         return target
     if names is None and item.kind == "sequence" and target.suffix.lower() in IMAGE_SUFFIXES:
         raise OutputError(
-            f"{target}: one name for {len(item.numbers)} frames; give a numbered one, such as %05d{target.suffix}"
+            f"{target}: one name for {len(item.numbers)} frames", remedy=f"give a numbered one, such as %05d{target.suffix}"
         )
     return target if names is None else names
 
@@ -138,7 +138,9 @@ def plan_outputs(
     """
     several = several or len(found.inputs) > 1
     if out is not None and len(found.inputs) > 1 and not is_folder_name(out, several=True):
-        raise OutputError(f"{out}: one name for several inputs; give a folder, with a slash at the end if it is not there yet")
+        raise OutputError(
+            f"{out}: one name for several inputs", remedy="give a folder, with a slash at the end if it does not exist yet"
+        )
     sources = {_identity(frame): frame for item in found.inputs for frame in item.frames}
     taken: dict[str, Input] = {}
     plans: dict[Input, PlannedOutput] = {}
@@ -155,7 +157,7 @@ def plan_outputs(
 
 def _frames_target(item: Input, frames: Path, several: bool) -> Target:
     if item.kind == "image":
-        raise OutputError(f"{item.path}: is an image, and --frames is for the frames of videos; give -o")
+        raise OutputError(f"{item.path}: is an image; a folder of frames is for videos", remedy=WRITE_ELSEWHERE)
     if item.names is not None:
         return item.names.within(frames / item.relative.parent)
     return FrameNames(frames / item.relative.with_suffix("") if several else frames, "", 6, ".png")
@@ -168,7 +170,7 @@ def _without_clash(plan: PlannedOutput, sources: dict[str, Path], taken: dict[st
         files = [_identity(file) for file in _files_of(plan.item, target)]
         source = next((sources[file] for file in files if file in sources), None)
         if source is not None:
-            error = OutputError(f"{target}: is an input ({source}), which is never written over; choose another name with -o")
+            error = OutputError(f"{target}: is an input ({source}); inputs are never replaced", remedy=WRITE_ELSEWHERE)
             return replace(plan, refusal=error)
         owner = next((taken[file] for file in files if file in taken), None)
         if owner is None:
@@ -176,7 +178,8 @@ def _without_clash(plan: PlannedOutput, sources: dict[str, Path], taken: dict[st
             note = "" if target == plan.target else f"{plan.target} is the result of {first}: this one is named {target}"
             return _noted_if_shortened(replace(plan, target=target, note=note))
         first = owner.path
-    error = OutputError(f"{plan.target}: would be the result of both {first} and {plan.item.path}; give them separately")
+    both = f"{plan.target}: would be the result of both {first} and {plan.item.path}"
+    error = OutputError(both, remedy="give them one by one")
     return replace(plan, refusal=error)
 
 
@@ -196,7 +199,7 @@ def _noted_if_shortened(plan: PlannedOutput) -> PlannedOutput:
     target = plan.target
     if isinstance(target, Path) and not plan.note and not target.name.startswith(plan.item.relative.stem):
         short = len(os.fsencode(target.name)) > _most_bytes(target) - 4  # bytes of the longest character
-        return replace(plan, note="the name of its result would be too long, and is shortened") if short else plan
+        return replace(plan, note="the name of its result would be too long and is shortened") if short else plan
     return plan
 
 

@@ -67,7 +67,7 @@ def frame_names(pattern: Path) -> FrameNames | None:
     for form in _FORMS:
         places = list(form.finditer(pattern.name))
         if len(places) > 1:
-            raise InputError(f"{pattern}: one number is wanted in the name of a sequence, such as %05d or #####")
+            raise InputError(f"{pattern}: the name of a sequence holds one number, such as %05d or #####")
         if places:
             place = places[0]
             written = place.groupdict()

@@ -37,7 +37,7 @@ def _executable() -> str:
         return str(imageio_ffmpeg.get_ffmpeg_exe())
     except RuntimeError as error:
         raise InputError(
-            "VMAF and XPSNR: imageio-ffmpeg has no ffmpeg for this machine; name one in IMAGEIO_FFMPEG_EXE"
+            "VMAF and XPSNR: imageio-ffmpeg has no ffmpeg for this machine", remedy="name one in IMAGEIO_FFMPEG_EXE"
         ) from error
 
 

@@ -37,9 +37,11 @@ def frame_tensor(pixels: NDArray[Any]) -> Tensor:
 def check_pair(result: Tensor, reference: Tensor) -> None:
     """Raise ShapeError unless two frames have one shape and type, and InputError where a value is not a finite number."""
     if result.shape != reference.shape:
-        raise ShapeError(f"the result is {_size(result)}, the reference {_size(reference)}: they must have one size")
+        raise ShapeError(f"the result is {_size(result)}, but the reference is {_size(reference)}: they must have one size")
     if result.dtype != reference.dtype:
-        raise ShapeError(f"the result is {result.dtype}, the reference {reference.dtype}: give both in one type")
+        raise ShapeError(
+            f"the result is {result.dtype}, but the reference is {reference.dtype}", remedy="give both in one type"
+        )
     check_frame(result, "the result")
     check_frame(reference, "the reference")
 

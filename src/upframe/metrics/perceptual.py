@@ -22,6 +22,7 @@ from upframe.errors import CheckpointError, ShapeError
 from upframe.metrics.classifiers import ORIGINS, Backbone, build_backbone
 from upframe.metrics.frames import check_pair, images, unit
 from upframe.regular import refuse_irregular
+from upframe.remedies import either
 
 WHERE = "UPFRAME_LPIPS"
 """The environment variable that names the files of LPIPS; Upframe carries none."""
@@ -111,8 +112,9 @@ def load_lpips(*files: Path | str) -> LPIPS:
     paths = [Path(file) for file in files or os.environ.get(WHERE, "").split(os.pathsep) if str(file)]
     if not paths:
         raise CheckpointError(
-            f"LPIPS needs its weights: name the file, or set {WHERE}. The package lpips carries the heads (squeeze.pth, "
-            "alex.pth, vgg.pth), torchvision publishes the classifiers; or leave lpips and tlp out"
+            "LPIPS needs its weights: the package lpips carries the heads (squeeze.pth, alex.pth, "
+            "vgg.pth), torchvision publishes the classifiers",
+            remedy=either(f"name the file, or set {WHERE}", "leave out lpips and tlp"),
         )
     state: dict[str, Tensor] = {}
     for path in paths:
@@ -126,8 +128,8 @@ def load_lpips(*files: Path | str) -> LPIPS:
     if missing:
         origin = ORIGINS[backbone]
         raise CheckpointError(
-            f"{named}: the weights of {origin.network} are missing ({missing[0]} and {len(missing) - 1} more); "
-            f"give torchvision's file beside the heads ({origin.file})"
+            f"{named}: the weights of {origin.network} are missing ({missing[0]} and {len(missing) - 1} more)",
+            remedy=f"give torchvision's file beside the heads ({origin.file})",
         )
     wrong = next((name for name, tensor in expected.items() if state[name].numel() != tensor.numel()), None)
     if wrong is not None:
@@ -143,8 +145,8 @@ def _backbone_of(heads: list[Tensor], named: str) -> Backbone:
         if build_backbone(backbone).widths == widths:
             return backbone
     raise CheckpointError(
-        f"{named}: holds no LPIPS v0.1 heads (lin0.model.1.weight and so on) of SqueezeNet, AlexNet or VGG16; "
-        "give alex.pth, vgg.pth or squeeze.pth of LPIPS beside the classifier's file"
+        f"{named}: holds no LPIPS v0.1 heads (lin0.model.1.weight and so on) of SqueezeNet, AlexNet or VGG16",
+        remedy="give alex.pth, vgg.pth or squeeze.pth of LPIPS beside the classifier's file",
     )
 
 
@@ -164,7 +166,7 @@ def _read(path: Path) -> dict[str, Tensor]:
                 state[pattern.sub(ours, name)] = tensor.float()
                 break
     if not state:
-        raise CheckpointError(f"{path}: holds no weights of LPIPS, nor of a classifier it uses")
+        raise CheckpointError(f"{path}: holds no weights of LPIPS or of a classifier it uses")
     return state
 
 

@@ -149,7 +149,7 @@ class Protocol:
             border = scale if self.border == "scale" else self.border
             rows, columns = slice(border, height - border), slice(border, width - border)
         if rows.stop <= rows.start or columns.stop <= columns.start:
-            raise ShapeError(f"protocol {self.name}: nothing is left of a frame of {width}x{height} after the border is cut")
+            raise ShapeError(f"protocol {self.name}: nothing is left of a frame of {width}x{height} once the border is cut")
         return rows, columns
 
 

@@ -100,7 +100,7 @@ class ClipScorer:
             if self._video is not None:
                 self._video.add(pair.result, pair.reference)
         except (InputError, ShapeError) as error:
-            raise type(error)(f"{self.name}, frame {position}: {error}") from error
+            raise error.at(f"{self.name}, frame {position}") from error
         self._previous = pair
         scores = FrameScores(position if index is None else index, values)
         self._frames.append(scores)
@@ -112,8 +112,8 @@ class ClipScorer:
         kept = self._frames[: max(len(self._frames) - skip, 0)]
         if not kept:
             raise InputError(
-                f"{self.name}: has {self._added} frames, and protocol {self.protocol.name} leaves out {skip} at each end: "
-                "none is left"
+                f"{self.name}: has {self._added} frames, but protocol {self.protocol.name} leaves out {skip} "
+                "at each end: none is left"
             )
         if self._video is not None:
             for metric, column in self._video.finish().items():
@@ -217,10 +217,12 @@ def _check_lpips(protocol: Protocol, network: LPIPS | None) -> None:
         return
     wanted = ORIGINS[protocol.lpips_backbone].network
     if network is None:
-        raise InputError(f"protocol {protocol.name} has LPIPS with {wanted}: give its weights, or leave lpips and tlp out")
+        raise InputError(
+            f"protocol {protocol.name} has LPIPS with {wanted}", remedy="give its weights, or leave out lpips and tlp"
+        )
     if network.backbone != protocol.lpips_backbone:
         raise InputError(
-            f"protocol {protocol.name} has LPIPS with {wanted}, and the weights given are those of "
+            f"protocol {protocol.name} has LPIPS with {wanted}, but the weights given are those of "
             f"{ORIGINS[network.backbone].network}; numbers of the two cannot be compared"
         )
 
@@ -229,7 +231,7 @@ def _common(result: Tensor, reference: Tensor, scale: int) -> tuple[Tensor, Tens
     """The part that both have, from the top left. Raises ShapeError where the sizes differ by ``scale`` pixels or more."""
     (height, width), (rows, columns) = result.shape[-2:], reference.shape[-2:]
     if max(abs(height - rows), abs(width - columns)) >= scale and (height, width) != (rows, columns):
-        raise ShapeError(f"the result is {width}x{height}, the reference {columns}x{rows}: they must have one size")
+        raise ShapeError(f"the result is {width}x{height}, but the reference is {columns}x{rows}: they must have one size")
     area = (slice(None), slice(min(height, rows)), slice(min(width, columns)))
     return result[area], reference[area]
 

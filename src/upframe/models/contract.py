@@ -18,6 +18,7 @@ from torch import Tensor, nn
 from upframe.errors import CheckpointError, ShapeError
 from upframe.models.info import ModelInfo, from_metadata, to_metadata
 from upframe.ops.sampling import Sampling
+from upframe.remedies import Option, Task, way
 
 CONTRACT_KEY = "upframe_contract"  # of a file's metadata, beside the ModelInfo
 Form = Literal["image", "recurrent", "clip", "rendered"]
@@ -74,7 +75,8 @@ class Contract:
         if self.size is not None and self.size != (height, width):
             only = f"{self.size[1]}x{self.size[0]}"
             raise ShapeError(
-                f"{name}: was exported for frames of {only} alone, not {width}x{height}. Export it without --size for any size"
+                f"{name}: was exported for frames of {only} alone, not {width}x{height}",
+                remedy=way("export it again without ", Option("size"), ", for any size"),
             )
         if height % self.multiple or width % self.multiple or min(height, width) < self.minimum:
             raise ShapeError(
@@ -170,8 +172,12 @@ def described(path: Path, metadata: Mapping[str, str]) -> tuple[ModelInfo, Contr
     """The inverse of :func:`describe`. Raises CheckpointError for a file that Upframe has not exported."""
     info, _ = from_metadata(metadata)
     if info is None or CONTRACT_KEY not in metadata:
-        raise CheckpointError(f"{path}: was not exported by Upframe: it does not say what it takes. Use `upframe export`")
+        raise CheckpointError(
+            f"{path}: was not exported by Upframe: it does not say what it takes", remedy=way(Task.EXPORT_AGAIN)
+        )
     try:
         return info, Contract.from_json(metadata[CONTRACT_KEY])
     except (LookupError, TypeError, ValueError, AttributeError) as error:
-        raise CheckpointError(f"{path}: its description is damaged or of another version: export it again") from error
+        raise CheckpointError(
+            f"{path}: its description is damaged or of another version", remedy=way(Task.EXPORT_AGAIN)
+        ) from error

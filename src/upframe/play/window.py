@@ -10,6 +10,7 @@ import PIL.Image
 
 from upframe.errors import DeviceError
 from upframe.play.canvas import Pixels
+from upframe.remedies import Option, either, way
 
 
 class Window:
@@ -22,11 +23,11 @@ class Window:
         try:
             import tkinter
         except ImportError as error:
-            raise DeviceError(_without("this Python has no Tk")) from error
+            raise _no_window("this Python has no Tk") from error
         try:
             self._root = tkinter.Tk()
         except tkinter.TclError as error:
-            raise DeviceError(_without(str(error))) from error
+            raise _no_window(str(error)) from error
         self._root.title(title)
         self._label = tkinter.Label(self._root, borderwidth=0, background="black")
         self._label.pack()
@@ -63,5 +64,8 @@ class Window:
         self._open = False
 
 
-def _without(reason: str) -> str:
-    return f"no window can be opened here ({reason}). Use --record out.mp4 for a video of it, or --headless for its timings"
+def _no_window(reason: str) -> DeviceError:
+    record = way("use ", Option("record", "out.mp4"), " for a video of it")
+    return DeviceError(
+        f"no window can be opened here ({reason})", remedy=either(record, way(Option("headless", True), " for its timings"))
+    )

@@ -23,6 +23,7 @@ from upframe.media.atomic import atomic_output, output_error, refuse_filled
 from upframe.media.image.formats.exr import written_whole
 from upframe.media.image.formats.exr_header import check_header
 from upframe.regular import refuse_irregular
+from upframe.remedies import WRITE_ELSEWHERE
 from upframe.rendered.frame import CHANNELS, Buffer, FrameSequence, RenderedFrame
 from upframe.rendered.layouts.channels import write_channels
 
@@ -81,7 +82,7 @@ class ClipInfo(_Strict):
         if self.display_size is not None:
             (width, height), (wide, high) = self.render_size, self.display_size
             if wide % width or high % height or wide // width != high // height:
-                raise ValueError(f"display_size {wide}x{high} is no whole multiple of render_size {width}x{height}")
+                raise ValueError(f"display_size {wide}x{high} is not a whole multiple of render_size {width}x{height}")
         return self
 
     @property
@@ -101,9 +102,9 @@ class RenderedClip(FrameSequence):
         self.folder = Path(folder)
         path = self.folder / NAME
         if not path.is_file():
-            unfinished = (self.folder / UNFINISHED).is_file()
-            remedy = "the clip is unfinished; run the command that makes it again" if unfinished else f"it holds no {NAME}"
-            raise InputError(f"{folder}: is no rendered clip: {remedy}")
+            if (self.folder / UNFINISHED).is_file():
+                raise InputError(f"{folder}: this rendered clip is unfinished", remedy="run again what makes it")
+            raise InputError(f"{folder}: is not a rendered clip: it holds no {NAME}")
         self.info = _read_info(path)
 
     def __len__(self) -> int:
@@ -137,7 +138,7 @@ class RenderedClip(FrameSequence):
     def target(self, number: int) -> NDArray[np.float16]:
         """The image at display size: (height, width, 3). Raises InputError where there is none, or it is damaged."""
         if self.info.display_size is None:
-            raise InputError(f"{self.folder}: has no targets; render it with a scale")
+            raise InputError(f"{self.folder}: has no targets", remedy="render it with a scale")
         path = target_path(self.folder, range(len(self))[number])
         planes = _read(path, self.info.display_size)
         if any(channel not in planes for channel in TARGET):
@@ -188,7 +189,9 @@ class ClipWriter:
         """One frame of NumPy arrays, and its target (height, width, 3). Raises ShapeError for another size than the clip's."""
         width, height = self.info.render_size
         if frame.size != (height, width):
-            raise ShapeError(f"{self.folder}: frame {number} is {frame.size[1]}x{frame.size[0]}, and the clip {width}x{height}")
+            raise ShapeError(
+                f"{self.folder}: frame {number} is {frame.size[1]}x{frame.size[0]}, but the clip is {width}x{height}"
+            )
         planes: dict[str, NDArray[Any]] = {}
         for name, buffer in frame.buffers().items():
             if not isinstance(buffer, np.ndarray):
@@ -217,7 +220,7 @@ class ClipWriter:
             path = self.folder / name
             if path.exists():
                 if _read_info(path) != self.info:
-                    raise OutputError(f"{self.folder}: holds a clip made with other settings; write elsewhere")
+                    raise OutputError(f"{self.folder}: holds a clip made with other settings", remedy=WRITE_ELSEWHERE)
                 return
         check_place(self.folder)
 
@@ -231,7 +234,7 @@ def check_place(folder: Path) -> None:
     if any((folder / name).exists() for name in (NAME, UNFINISHED)):
         return
     if any(place.exists() and not place.is_dir() for place in (folder, *folder.parents)):
-        raise OutputError(f"{folder}: a folder is to be made there, and a file is in its place or above it")
+        raise OutputError(f"{folder}: cannot be made, because there is a file in its place or above it", remedy=WRITE_ELSEWHERE)
     refuse_filled(folder)
 
 
@@ -284,7 +287,7 @@ def _read(path: Path, size: tuple[int, int]) -> dict[str, NDArray[Any]]:
         (left, top), (right, bottom) = package.File(str(path), header_only=True).parts[0].header["dataWindow"]
         width, height = int(right) - int(left) + 1, int(bottom) - int(top) + 1
         if (width, height) != size:  # before memory is asked for
-            raise InputError(f"{path}: is {width}x{height}, and {NAME} says {size[0]}x{size[1]}")
+            raise InputError(f"{path}: is {width}x{height}, but {NAME} says {size[0]}x{size[1]}")
         if not written_whole(path):
             raise InputError(f"{path}: the file is cut short")
         channels = package.File(str(path), separate_channels=True).parts[0].channels

@@ -60,11 +60,11 @@ class RenderedFrame:
     def __post_init__(self) -> None:
         buffers = self.buffers()
         if not {"depth", "motion"} <= buffers.keys():
-            raise InputError("rendered frame: depth and motion must be there; only colour and materials can be left out")
+            raise InputError("rendered frame: depth and motion are required; only colour and materials can be left out")
         for name, buffer in buffers.items():
             _check_kind(name, buffer)
         if len({isinstance(buffer, np.ndarray) for buffer in buffers.values()}) > 1:
-            raise InputError("rendered frame: some buffers are NumPy arrays and some torch tensors; give one kind")
+            raise InputError("rendered frame: some buffers are NumPy arrays and some are torch tensors", remedy="give one kind")
         size = tuple(self.depth.shape)
         if len(size) != 2 or 0 in size:
             raise ShapeError(f"rendered frame: depth must be (height, width), not {size}")

@@ -278,7 +278,7 @@ class STSSNetHistory:
             self._depth = torch.empty_like(depth)
             self.count = 0
         if colour is None and not self.count:
-            raise InputError("the first frame of a stream and of every shot must have a colour: nothing is before it")
+            raise InputError("the first frame of a stream and of every shot must have a colour: there is nothing before it")
         if self.count:
             self._advance(depth, motion)
         inputs = self._assemble(self._colour, colour, depth)

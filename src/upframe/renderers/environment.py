@@ -32,9 +32,9 @@ def environment_file(path: Path, height: int = 256) -> Panorama:
     image = read_image(path)
     pixels = image.pixels
     if not image.linear or pixels.shape[2] != 3:
-        raise InputError(f"{path}: an environment is scene-linear RGB; give an OpenEXR file")
+        raise InputError(f"{path}: an environment is scene-linear RGB", remedy="give an OpenEXR file")
     if pixels.shape[1] != 2 * pixels.shape[0]:
-        raise InputError(f"{path}: an environment is twice as wide as high, and this is {pixels.shape[1]}x{pixels.shape[0]}")
+        raise InputError(f"{path}: an environment is twice as wide as high; this one is {pixels.shape[1]}x{pixels.shape[0]}")
     rows = np.arange(height + 1) * pixels.shape[0] // height
     columns = np.arange(2 * height + 1) * pixels.shape[1] // (2 * height)
     if pixels.shape[0] >= height:  # mean over what falls into each pixel

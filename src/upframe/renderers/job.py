@@ -10,6 +10,7 @@ from types import MappingProxyType
 from typing import Literal
 
 from upframe.errors import InputError
+from upframe.remedies import leave_out
 from upframe.rendered.clip import ClipFrame, ClipInfo, ClipWriter, Matrix, check_place
 from upframe.rendered.jitter import halton
 from upframe.renderers.blender.blender import Blender
@@ -56,7 +57,7 @@ class RenderSettings:
             if value < 1:
                 raise InputError(f"{name} must be at least 1, not {value}")
         if (side := max(self.size) * (self.scale or 1)) > LARGEST_SIDE:
-            raise InputError(f"images with a side of {side} pixels are too large: {LARGEST_SIDE} are rendered at most")
+            raise InputError(f"images with a side of {side} pixels are too large: the limit is {LARGEST_SIDE}")
         if not (self.fps > 0 and math.isfinite(self.fps)):
             raise InputError(f"frames a second must be above 0, not {self.fps}")
 
@@ -129,9 +130,7 @@ def _scene(theme: str, seed: int, settings: RenderSettings) -> Scene | Path:
     """The scene of a theme and a seed, or the path of a ``.blend`` file."""
     if theme.endswith(".blend"):
         if settings.textures or settings.environment:
-            raise InputError(
-                f"{theme}: has textures and light of its own; --textures and --environment are for generated scenes"
-            )
+            raise InputError(f"{theme}: has textures and light of its own", remedy=leave_out("textures", "environment"))
         return Path(theme)
     images = photographs(settings.textures, settings.texture_pixels) if settings.textures else []
     light = environment_file(settings.environment) if settings.environment else None

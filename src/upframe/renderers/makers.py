@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 
 from upframe.errors import InputError
 from upframe.regular import refuse_irregular
+from upframe.remedies import Option, way
 from upframe.rendered.frame import RenderedFrame
 from upframe.renderers.blender import blender
 from upframe.renderers.raster import rasteriser as raster
@@ -58,7 +59,7 @@ def open_maker(name: MakerName, scene: Scene | Path, *, fps: float, samples: int
     if name == "blender":
         return blender.Blender(scene, fps=fps, samples=max(1, samples // 4))
     if isinstance(scene, Path):
-        raise InputError(f"{scene}: only Blender renders a .blend file; add --maker blender")
+        raise InputError(f"{scene}: only Blender renders a .blend file", remedy=way("use ", Option("maker", "blender")))
     return raster.Rasteriser(scene, fps=fps)
 
 

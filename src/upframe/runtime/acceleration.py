@@ -17,6 +17,7 @@ import torch
 from torch import Tensor, nn
 
 from upframe.errors import DeviceError
+from upframe.remedies import either, leave_out
 from upframe.runtime.compiling import compiler_errors
 from upframe.runtime.device import out_of_memory
 
@@ -47,7 +48,9 @@ def accelerate(
     cannot compile shows when the network runs, by a DeviceError too.
     """
     if graphs and device.type != "cuda":
-        raise DeviceError(f"{device}: graphs are recorded on CUDA alone. Leave --graphs out, or use a GPU of NVIDIA's")
+        raise DeviceError(
+            f"{device}: graphs are recorded on CUDA alone", remedy=either(leave_out("graphs"), "use an NVIDIA GPU")
+        )
     parts = tuple(network.graphs())
     for part in parts:
         vars(part).pop("forward", None)  # of an earlier call; that of the class is seen again
@@ -65,7 +68,7 @@ def _compiled(run: Run) -> Run:
     compiled = torch.compile(run)
 
     def checked(*arguments: Any, **named: Any) -> Any:
-        with compiler_errors("--compile"):
+        with compiler_errors(leave_out("compile")):
             return compiled(*arguments, **named)
 
     return checked

@@ -6,15 +6,16 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 
 from upframe.errors import DeviceError
+from upframe.remedies import Remedy
 
 
 @contextmanager
-def compiler_errors(option: str) -> Iterator[None]:
-    """A compiler that fails is a lack of the machine. Raises DeviceError, which says to leave ``option`` out."""
+def compiler_errors(remedy: Remedy | str, place: str = "") -> Iterator[None]:
+    """A compiler that fails is a lack of the machine. Raises DeviceError; ``place``: what stands before its message."""
     from torch._dynamo.exc import TorchDynamoException  # takes a second to import
 
     try:
         yield
     except TorchDynamoException as error:
         reason = next((line.strip() for line in str(error).splitlines() if line.strip()), type(error).__name__)
-        raise DeviceError(f"{option}: torch cannot compile the network here ({reason[:160]}): leave it out") from error
+        raise DeviceError(f"{place}torch cannot compile the network here ({reason[:160]})", remedy=remedy) from error

@@ -7,6 +7,7 @@ import warnings
 import torch
 
 from upframe.errors import DeviceError
+from upframe.remedies import Option, way
 
 
 def choose_device(name: str = "auto") -> torch.device:
@@ -25,7 +26,9 @@ def choose_device(name: str = "auto") -> torch.device:
             torch.empty(1, device=device)
     except (RuntimeError, AssertionError, NotImplementedError) as error:
         reason = str(error).strip().splitlines()[0]
-        raise DeviceError(f"device {name!r} cannot be used here ({reason}). Try --device auto") from error
+        raise DeviceError(
+            f"device {name!r} cannot be used here ({reason})", remedy=way("use ", Option("device", "auto"))
+        ) from error
     return device
 
 

@@ -8,6 +8,7 @@ from typing import Literal
 import torch
 
 from upframe.errors import DeviceError
+from upframe.remedies import Option, either, leave_out, way
 
 Precision = Literal["auto", "fp32", "fp16", "bf16"]
 HALF: tuple[Precision, ...] = ("fp16", "bf16")
@@ -29,14 +30,19 @@ def choose_dtype(precision: Precision, device: torch.device, half: Sequence[str]
         raise DeviceError(f"precision {precision!r} is not one of {', '.join(_TYPES)}")
     dtype = _TYPES[precision]
     if device.type == "cpu" and (dtype is torch.float16 or (dtype is torch.bfloat16 and not has_bfloat16())):
-        raise DeviceError(f"{precision} is far slower than fp32 on this CPU. Leave --precision out, or use a GPU")
+        raise DeviceError(
+            f"{precision} is far slower than fp32 on this CPU", remedy=either(leave_out("precision"), "use a GPU")
+        )
     if device.type != "cuda" or half is None:
         return dtype
     if precision == "auto":
         return _TYPES[half[0]] if half else dtype
     if precision in HALF and precision not in half:
         others = " or ".join([*half, "fp32"])
-        raise DeviceError(f"{precision} costs this model more than 0.05 dB on a GPU, says its card. Use --precision {others}")
+        raise DeviceError(
+            f"{precision} costs this model more than 0.05 dB on a GPU, according to its card",
+            remedy=way("set ", Option("precision"), f" to {others}"),
+        )
     return dtype
 
 

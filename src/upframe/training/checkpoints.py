@@ -14,6 +14,7 @@ from upframe.errors import CheckpointError
 from upframe.media import atomic_output
 from upframe.models.checkpoint import check_finite
 from upframe.regular import refuse_irregular
+from upframe.remedies import WRITE_ELSEWHERE, either
 from upframe.training.objectives.recipe import Recipe
 
 LAST = "last.ckpt"
@@ -41,12 +42,12 @@ def read_step(path: Path, recipe: Recipe) -> int:
         before, step = dict(checkpoint[RECIPE]), int(checkpoint["step"])
     except (OSError, pickle.UnpicklingError, RuntimeError, EOFError, LookupError, ValueError, TypeError) as error:
         reason = " ".join(str(error).split())[:120]
-        raise CheckpointError(f"{path}: is no checkpoint of a training, or a damaged one ({reason})") from error
+        raise CheckpointError(f"{path}: is not a checkpoint of a training, or a damaged one ({reason})") from error
     different = _difference(before, recipe.model_dump(mode="json"))
     if different:
         key, old, new = different
         raise CheckpointError(
-            f"{path}: was trained with {key}={old}, and the recipe has {new}: give the same, or another --output"
+            f"{path}: was trained with {key}={old}, but the recipe has {new}", remedy=either("use the same", WRITE_ELSEWHERE)
         )
     return step
 

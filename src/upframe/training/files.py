@@ -19,13 +19,13 @@ class _Wanted(NamedTuple):
 
 
 _WANTED = (
-    _Wanted("model.start", "give a weights file or a name of `upframe models`; or begin from random weights: model.start=null"),
-    _Wanted("model.widen", "give a weights file or a name of `upframe models`; or leave it out: model.widen=null"),
-    _Wanted("model.unfold", "give a weights file; or leave it out: model.unfold=null"),
-    _Wanted("model.flow", "give SPyNet's weights as BasicVSR publishes them; or begin from random ones: model.flow=null"),
-    _Wanted("losses.features.file", "give torchvision's file; or do without: losses.feature=0", "losses.feature"),
-    _Wanted("losses.lpips_files", "give those of LPIPS and of its classifier; or do without: losses.lpips=0", "losses.lpips"),
-    _Wanted("validation.lpips_files", "give those of LPIPS and of its classifier; or leave it out"),
+    _Wanted("model.start", "give a weights file or the name of a model, or start from random weights: model.start=null"),
+    _Wanted("model.widen", "give a weights file or the name of a model, or leave it out: model.widen=null"),
+    _Wanted("model.unfold", "give a weights file, or leave it out: model.unfold=null"),
+    _Wanted("model.flow", "give the weights of SPyNet as BasicVSR publishes them, or start from random ones: model.flow=null"),
+    _Wanted("losses.features.file", "give torchvision's file, or do without: losses.feature=0", "losses.feature"),
+    _Wanted("losses.lpips_files", "give those of LPIPS and of its classifier, or do without: losses.lpips=0", "losses.lpips"),
+    _Wanted("validation.lpips_files", "give those of LPIPS and of its classifier, or leave it out"),
 )
 
 
@@ -38,7 +38,7 @@ def require_files(recipe: Recipe) -> None:
         named = _at(values, wanted.key) or ()
         for name in (named,) if isinstance(named, str) else named:
             if not _is_there(name):
-                raise InputError(f"{recipe.name}: {wanted.key}: {name}: no such file: {wanted.remedy}")
+                raise InputError(f"{recipe.name}: {wanted.key}: {name}: no such file", remedy=wanted.remedy)
 
 
 def _is_there(name: str) -> bool:

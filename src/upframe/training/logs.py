@@ -31,9 +31,13 @@ class Table:
                     self._columns = list(reader.fieldnames or [STEP])
                     rows = [row for row in reader if (row.get(STEP) or "").isdecimal() and int(row[STEP]) <= after]
             except (OSError, UnicodeDecodeError, csv.Error) as error:
-                raise OutputError(f"{path}: cannot be read as the table of this training ({error}); move it away") from error
+                raise OutputError(
+                    f"{path}: cannot be read as the table of this training ({error})", remedy="move it away"
+                ) from error
             if STEP not in self._columns:
-                raise OutputError(f"{path}: is no table of a training, and one is to be written there; move it away")
+                raise OutputError(
+                    f"{path}: is not a table of a training, but one is written under this name", remedy="move it away"
+                )
         self._write(rows)
 
     def add(self, step: int, values: Mapping[str, float]) -> None:

@@ -19,6 +19,7 @@ from upframe.errors import DeviceError, InputError, MissingExtra, OutputError, U
 from upframe.media import atomic_output
 from upframe.media.atomic import output_error
 from upframe.ops.convolution import channels_last
+from upframe.remedies import WRITE_ELSEWHERE, Option, either, way
 from upframe.runtime.compiling import compiler_errors
 from upframe.runtime.precision import has_bfloat16
 from upframe.training.data.sets import Loader, NumberedSamples, Steps
@@ -68,9 +69,11 @@ def train(recipe: Recipe, output: Path, report: Report = lambda _: None, *, resu
     checkpoint = output / LAST
     step = read_step(checkpoint, recipe) if resume and checkpoint.is_file() else 0
     if checkpoint.is_file() and not resume:
-        raise OutputError(f"{output}: holds a training: go on with it by --resume, or write elsewhere with --output")
+        raise OutputError(
+            f"{output}: holds a training", remedy=either(way("continue it with ", Option("resume", True)), WRITE_ELSEWHERE)
+        )
     if step >= total:
-        raise InputError(f"{output}: is trained to its end, {step} steps; for more, start again with more iterations")
+        raise InputError(f"{output}: is trained to its end, {step} steps", remedy="for more, start again with more iterations")
 
     if recipe.run.threads is not None:
         torch.set_num_threads(recipe.run.threads)
@@ -142,7 +145,7 @@ def _named_errors(recipe: Recipe, output: Path) -> Iterator[None]:
     before = signal.getsignal(signal.SIGINT)
     with ExitStack() as stack:
         if recipe.run.compile:
-            stack.enter_context(compiler_errors("run.compile"))
+            stack.enter_context(compiler_errors("leave run.compile out", "run.compile: "))
         try:
             yield
         except SystemExit as error:  # Lightning makes it of KeyboardInterrupt, and goes deaf to further ones
@@ -154,8 +157,8 @@ def _named_errors(recipe: Recipe, output: Path) -> Iterator[None]:
             if isinstance(error, RuntimeError) and "DataLoader worker" not in str(error):
                 raise
             raise ReaderDied(
-                f"a process that reads data was ended from outside, most often because memory ran out ({error}): go on with "
-                "--resume and less data.cache_gb or run.workers"
+                f"a process that reads data was ended from outside, most often because memory ran out ({error})",
+                remedy=way("continue with ", Option("resume", True), " and less data.cache_gb or run.workers"),
             ) from error
         except OSError as error:  # of TensorBoard, whose disk is full: what we write and read ourselves has been named already
             raise output_error(output / "tensorboard", error) from error
@@ -199,7 +202,8 @@ def _trainer(recipe: Recipe, output: Path, watch: Callback, step: int) -> Traine
     if recipe.batch % (devices * parts):
         times = f", {parts} times (run.accumulate)" if parts > 1 else ""
         raise InputError(
-            f"batch: {recipe.batch} samples cannot be shared by {devices} devices{times}: give a multiple of {devices * parts}"
+            f"batch: {recipe.batch} samples cannot be shared by {devices} devices{times}",
+            remedy=f"give a multiple of {devices * parts}",
         )
     return trainer
 

@@ -29,7 +29,7 @@ _WARM = 10  # the average of the first few steps forgets faster: its decay is (n
 
 
 class TrainingBroke(UpframeError):
-    """A loss or a gradient that is no number; nothing was changed by it."""
+    """A loss or a gradient that is not a number; nothing was changed by it."""
 
 
 def average_of(network: nn.Module, decay: float) -> AveragedModel:
@@ -87,7 +87,7 @@ class Training(pl.LightningModule):
 
     def training_step(self, batch: Batch, batch_idx: int) -> None:
         if batch["damaged"]:
-            raise InputError(f"{batch['damaged']} (data.skip_damaged=true leaves such files out)")
+            raise InputError(f"{batch['damaged']}", remedy="to leave such files out, set data.skip_damaged=true")
         self.skipped = batch["skipped"]
         self.losses = {}
         optimisers = cast("list[LightningOptimizer]", self._as_list(self.optimizers()))
@@ -117,7 +117,7 @@ class Training(pl.LightningModule):
         parameters = [p for group in optimiser.param_groups for p in group["params"] if p.grad is not None]
         length = torch.nn.utils.get_total_norm([cast(Tensor, p.grad) for p in parameters])
         if not torch.isfinite(length):  # of all processes, as gradients are shared: all of them stop
-            raise TrainingBroke(self._what_broke(turn, seen, samples))
+            raise TrainingBroke(self._what_broke(turn, seen, samples), remedy="lower optimiser.rate or set clip_norm")
         if self.recipe.optimiser.clip_norm is not None:
             torch.nn.utils.clip_grads_with_norm_(parameters, self.recipe.optimiser.clip_norm, length)
         optimiser.step()
@@ -131,11 +131,9 @@ class Training(pl.LightningModule):
     def _what_broke(self, turn: OptimiserStep, seen: dict[str, Tensor], samples: list[int]) -> str:
         values = {name: seen[name].item() for name in turn.terms}
         broken = next((name for name, value in values.items() if not math.isfinite(value)), None)
-        what = f"a gradient of {turn.optimiser} is no number" if broken is None else f"the {broken} loss is {values[broken]}"
+        what = f"a gradient of {turn.optimiser} is not a number" if broken is None else f"the {broken} loss is {values[broken]}"
         shown = "; ".join(dict.fromkeys(self.describe(sample) for sample in samples[:4]))
-        return (
-            f"step {self.step}: {what}; nothing was changed by this step. It saw {shown}. Lower optimiser.rate or set clip_norm"
-        )
+        return f"step {self.step}: {what}; nothing was changed by this step, which saw {shown}"
 
     @staticmethod
     def _as_list(one_or_more: Any) -> list[Any]:

@@ -13,6 +13,7 @@ from pydantic import ValidationError
 
 from upframe.errors import InputError
 from upframe.regular import refuse_irregular
+from upframe.remedies import either
 from upframe.training import systems
 from upframe.training.data.settings import Section
 from upframe.training.objectives.recipe import Recipe
@@ -35,7 +36,7 @@ def read_recipe(name_or_path: str, changes: Sequence[str] = ()) -> Recipe:
     for change in changes:
         key, equals, value = change.partition("=")
         if not equals or not all(key.split(".")):
-            raise InputError(f"{change!r} changes nothing: write key=value, for instance data.crop=96")
+            raise InputError(f"{change!r} changes nothing", remedy="write key=value, for instance data.crop=96")
         _change(values, key, _parsed(value, key))
     return validated(values, name_or_path)
 
@@ -44,7 +45,9 @@ def validated(values: dict[str, Any], name: str) -> Recipe:
     """A recipe of plain values. Raises InputError as :func:`read_recipe`."""
     version = values.get("version")
     if isinstance(version, int) and version > VERSION:
-        raise InputError(f"{name}: version: is {version}, of a newer Upframe; this one reads {VERSION}. Update it")
+        raise InputError(
+            f"{name}: version: is {version}, of a newer Upframe; this one reads {VERSION}", remedy="update Upframe"
+        )
     kind = next((kind for kind in systems.RECIPES if systems.name_of(kind) == values.get("system")), None)
     if kind is None:
         raise InputError(f"{name}: system: must be one of {', '.join(map(systems.name_of, systems.RECIPES))}")
@@ -63,12 +66,13 @@ def _mapping(name: str) -> dict[str, Any]:
         values = yaml.safe_load(path.read_text(encoding="utf-8"))
     except FileNotFoundError:
         near = difflib.get_close_matches(name, built_in(), 1)
-        hint = f"did you mean {near[0]}? " if near else ""
-        raise InputError(f"{name}: no such recipe: {hint}built in are {', '.join(built_in())}; or give a file") from None
+        known = f"choose one of {', '.join(built_in())}"
+        remedy = either(*(f"use {one}" for one in near), known, "give a file")
+        raise InputError(f"{name}: no such recipe", remedy=remedy) from None
     except (OSError, UnicodeDecodeError, yaml.YAMLError, RecursionError) as error:
         raise InputError(f"{path}: cannot be read as YAML: {' '.join(str(error).split())}") from error
     if not isinstance(values, dict):
-        raise InputError(f"{path}: is no recipe: keys and values are expected, version: 1 among them")
+        raise InputError(f"{path}: is not a recipe: keys and values are expected, version: 1 among them")
     return values
 
 
@@ -76,7 +80,7 @@ def _parsed(text: str, key: str) -> Any:
     try:
         return yaml.safe_load(text)
     except (yaml.YAMLError, RecursionError) as error:
-        raise InputError(f"{key}: {text[:40]!r} is no YAML value: {' '.join(str(error).split())}") from error
+        raise InputError(f"{key}: {text[:40]!r} is not a YAML value: {' '.join(str(error).split())}") from error
 
 
 def _change(values: dict[str, Any], key: str, value: Any) -> None:
@@ -95,7 +99,8 @@ def _line(problem: dict[str, Any]) -> str:
         for part in problem["loc"]
         if part not in ("own", "film") and not str(part).startswith(("literal[", "constrained"))
     ]
-    key, kind, message = ".".join(place), problem["type"], problem["msg"].removeprefix("Value error, ")
+    key, kind = ".".join(place), problem["type"]
+    message = str(problem["ctx"]["error"]) if kind == "value_error" else problem["msg"]  # ours, without pydantic's words
     if kind == "extra_forbidden":
         known = difflib.get_close_matches(place[-1], _keys(), 1)
         return f"{key}: there is no such key" + (f"; did you mean {known[0]}?" if known else "")

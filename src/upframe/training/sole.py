@@ -11,6 +11,7 @@ from pathlib import Path
 
 from upframe.errors import OutputError
 from upframe.media.atomic import output_error
+from upframe.remedies import WRITE_ELSEWHERE, either
 
 LOCK = ".training.lock"
 _RANKS = ("RANK", "LOCAL_RANK", "NODE_RANK", "GROUP_RANK", "SLURM_PROCID")
@@ -95,9 +96,9 @@ def _refuse_living(path: Path) -> None:
 
 
 def _held(path: Path) -> OutputError:
-    remedy = "wait for it, or write elsewhere with --output"
+    remedy = either("wait for it", WRITE_ELSEWHERE)
     with suppress(OSError):
         holder, _, host = path.read_text(encoding="utf-8", errors="replace").strip().partition(" ")
         if holder:
-            return OutputError(f"{path.parent}: another training writes here (process {holder} on {host}): {remedy}")
-    return OutputError(f"{path.parent}: another training writes here: {remedy}")
+            return OutputError(f"{path.parent}: another training writes here (process {holder} on {host})", remedy=remedy)
+    return OutputError(f"{path.parent}: another training writes here", remedy=remedy)

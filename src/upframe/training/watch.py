@@ -85,7 +85,7 @@ class TrainingCallback(pl.Callback):
             trainer.should_stop = True
             self.interrupted = trainer.strategy.reduce_boolean_decision(self.stop.asked, all=False)
             if not self.interrupted:
-                self.report(TrainingNote(f"run.minutes={run.minutes:g} are over; what was learnt is saved, --resume goes on"))
+                self.report(TrainingNote(f"run.minutes={run.minutes:g} are over; what was learnt is saved and can be resumed"))
         self._mark = time.perf_counter()
 
     def _count(self, training: Training) -> None:

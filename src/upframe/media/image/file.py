@@ -17,6 +17,7 @@ from upframe.media.image.fitting import fit
 from upframe.media.image.formats.exchange import Source, WriteOptions
 from upframe.media.image.image import FORMAT_OF_SUFFIX, Depth, Image, ImageFormat, Samples, Subsampling, format_for
 from upframe.regular import refuse_irregular
+from upframe.remedies import CONVERT_IMAGE, LESS_MEMORY
 
 MAX_PIXELS = 300_000_000
 """The default limit: above every camera (about 200 megapixels), 0.9 GB as 8-bit RGB and 3.6 GB upscaled x2."""
@@ -61,7 +62,7 @@ def read_image(
     The format is known by the content; a suffix that says otherwise is noted. ``max_pixels`` is checked on the header, before
     memory is asked for. ``allow_truncated`` keeps the readable part of a PNG, JPEG, TIFF, PGM or PPM that ends early.
     ``layer`` chooses a layer, part or channel of an OpenEXR file by its name, in place of the one that is the image.
-    ``on_note`` receives, in one line that names the file, whatever is left out or converted. Raises InputError for a file
+    ``on_note`` receives whatever is left out or converted, one line each, without the file's name. Raises InputError for a file
     that is missing, empty, damaged, too large, no image, or of several images; MissingExtra without the package it needs.
     """
     path = Path(path)
@@ -71,7 +72,7 @@ def read_image(
     read = getattr(import_module(f"upframe.media.image.formats.{module}"), function)
     source = Source(path, max_pixels, allow_truncated, note, layer)
     if layer is not None and name != "exr":
-        note(f"{path}: has no layers: {layer!r} chooses among those of OpenEXR files")
+        note(f"has no layers, so {layer!r} is not used: only OpenEXR files have them")
     try:
         image: Image = read(source)
         return _ready(_upright(image))
@@ -80,7 +81,7 @@ def read_image(
     except OSError as error:
         raise InputError(f"{path}: cannot be read: {error.strerror or error}") from error
     except MemoryError as error:
-        raise InputError(f"{path}: not enough memory to read it") from error
+        raise InputError(f"{path}: there is not enough memory to read it", remedy=LESS_MEMORY) from error
     except Exception as error:  # decoders of others stumble over damaged bytes in any way there is
         raise source.damaged(error) from error
 
@@ -89,17 +90,17 @@ def _checked_format(path: Path, note: Callable[[str], None]) -> ImageFormat:
     """The format of a file's content. Raises InputError with the reason why it is no image."""
     try:
         if path.is_dir():
-            raise InputError(f"{path}: is a folder, and an image is wanted")
+            raise InputError(f"{path}: is a folder, not an image")
         refuse_irregular(path)
         if path.stat().st_size == 0:
             raise InputError(f"{path}: the file is empty (0 bytes)")
         name = format_of_content(path)
         if name is None:
             if unread := unread_format(path):
-                raise InputError(f"{path}: {unread} is an image format that is not supported; convert it, for instance to PNG")
+                raise InputError(f"{path}: {unread} is an image format that is not supported", remedy=CONVERT_IMAGE)
             with path.open("rb") as file:
                 start = file.read(512)
-            what = "holds text" if _is_text(start) else "its content is of no image format that Upframe reads"
+            what = "holds text" if _is_text(start) else "its content is in no image format that Upframe reads"
             raise InputError(f"{path}: not an image: {what}")
     except FileNotFoundError:
         raise InputError(f"{path}: no such file") from None
@@ -107,7 +108,7 @@ def _checked_format(path: Path, note: Callable[[str], None]) -> ImageFormat:
         raise InputError(f"{path}: cannot be read: {error.strerror or error}") from error
     claimed = FORMAT_OF_SUFFIX.get(path.suffix.lower())
     if claimed is not None and claimed != name:
-        note(f"{path}: named {path.suffix}, but its content is {name.upper()}")
+        note(f"named {path.suffix}, but its content is {name.upper()}")
     return name
 
 
@@ -163,25 +164,21 @@ def write_image(
 
     What is not said is as in ``image``: its depth, its JPEG subsampling, lossless or lossy WebP. ``quality`` is 1 to 100
     for JPEG and lossy WebP. ``depth`` is in bits a sample; 16 in OpenEXR is half, 32 is float. What the format cannot hold
-    is converted and reported to ``on_note``. Raises OutputError when the file exists (unless ``overwrite``), its suffix names
-    no format, the image is too large for the format, or the disk refuses.
+    is converted and reported to ``on_note``, one line each, without the file's name. Raises OutputError when the file exists
+    (unless ``overwrite``), its suffix names no format, the image is too large for the format, or the disk refuses.
     """
     path = Path(path)
     target = format_for(path)
     if quality is not None and not 1 <= quality <= 100:
         raise OutputError(f"{path}: a quality is from 1 to 100, not {quality}")
-
-    def note(said: str) -> None:
-        if on_note is not None:
-            on_note(f"{path}: {said}")
-
+    note = on_note or (lambda _: None)
     module, function = _WRITERS[target]
     write = getattr(import_module(f"upframe.media.image.formats.{module}"), function)
     with atomic_output(path, overwrite=overwrite) as temporary:
         try:
             fitted = fit(image, target, depth, note)
         except OutputError as error:
-            raise OutputError(f"{path}: {error}") from error
+            raise error.at(path) from error
         chosen = fitted.encoding
         options = WriteOptions(
             quality=quality or DEFAULT_QUALITY,

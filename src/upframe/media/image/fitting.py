@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -19,8 +19,7 @@ from upframe.media.image.colour import (
     to_float,
 )
 from upframe.media.image.image import Depth, Image, ImageFormat, ImageMetadata, Samples
-
-Note = Callable[[str], None]
+from upframe.media.notes import Notes
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,7 +59,7 @@ _WORDS = {
 }
 
 
-def fit(image: Image, target: ImageFormat, depth: Depth | None, note: Note) -> Image:
+def fit(image: Image, target: ImageFormat, depth: Depth | None, note: Notes) -> Image:
     """The image as ``target`` can hold it, at ``depth`` bits a sample or the nearest to its own.
 
     Light to display and back go by the sRGB curve. Transparency that has no place is laid on white. Raises OutputError when
@@ -70,7 +69,8 @@ def fit(image: Image, target: ImageFormat, depth: Depth | None, note: Note) -> I
     if max(image.width, image.height) > capacity.largest_side:
         raise OutputError(
             f"{image.width}x{image.height} is too large for {target.upper()}, which ends at {capacity.largest_side:,} "
-            f"pixels a side: write PNG or TIFF"
+            f"pixels a side",
+            remedy="write PNG or TIFF",
         )
     if depth is not None and depth not in capacity.depths:
         raise OutputError(f"{target.upper()} holds {' or '.join(map(str, capacity.depths))} bits a sample, not {depth}")
@@ -80,7 +80,7 @@ def fit(image: Image, target: ImageFormat, depth: Depth | None, note: Note) -> I
     return replace(fitted, format=target, metadata=_fit_metadata(fitted, target, capacity, note))
 
 
-def _fit_exr(image: Image, depth: Depth | None, note: Note) -> Image:
+def _fit_exr(image: Image, depth: Depth | None, note: Notes) -> Image:
     """Linear float32. A half has 11 significant bits: enough for 8-bit images, not for 16-bit ones."""
     if image.format == "exr" and image.linear:
         half = image.encoding.half
@@ -105,14 +105,14 @@ def _associated(image: Image) -> Image:
     return replace(image, pixels=image.pixels * image.alpha, associated=True)
 
 
-def _straight(image: Image, note: Note) -> Image:
+def _straight(image: Image, note: Notes) -> Image:
     """Colour not multiplied by alpha, and alpha as cover, at most 1. Light without cover has no place, and is noted."""
     if image.alpha is None or not image.associated:
         return image
     pixels, alpha = to_float(image.pixels), to_float(image.alpha)
     lit = (alpha <= 0) & (pixels != 0).any(axis=2, keepdims=True)
     if lit.any():
-        note(f"light without cover (alpha 0) has no place: {int(lit.sum())} pixels became empty")
+        note(f"light without cover (alpha 0) has no place in the result: {int(lit.sum())} pixels became empty")
     if (alpha > 1).any():
         note("alpha above 1 was taken as 1")
     alpha = alpha.clip(None, 1)
@@ -123,7 +123,7 @@ def _straight(image: Image, note: Note) -> Image:
     return replace(image, pixels=whole, associated=False)
 
 
-def _fit_samples(image: Image, target: ImageFormat, depth: Depth | None, note: Note) -> Image:
+def _fit_samples(image: Image, target: ImageFormat, depth: Depth | None, note: Notes) -> Image:
     """Integers, or float32 where the format has it."""
     own: Depth = {1: 8, 2: 16, 4: 32}[image.pixels.itemsize]  # type: ignore[assignment]
     depths = _CAPACITY[target].depths
@@ -157,7 +157,7 @@ def _as_float(image: Image) -> Image:
     return replace(image, pixels=to_float(image.pixels), alpha=alpha, metadata=metadata)
 
 
-def _on_white(image: Image, target: ImageFormat, note: Note) -> Image:
+def _on_white(image: Image, target: ImageFormat, note: Notes) -> Image:
     assert image.alpha is not None
     opaque = 1.0 if image.alpha.dtype == np.float32 else np.iinfo(image.alpha.dtype).max
     if (image.alpha == opaque).all():
@@ -170,7 +170,7 @@ def _on_white(image: Image, target: ImageFormat, note: Note) -> Image:
     return replace(image, pixels=laid.astype(image.pixels.dtype), alpha=None, associated=False)
 
 
-def _fit_metadata(image: Image, target: ImageFormat, capacity: _Capacity, note: Note) -> ImageMetadata:
+def _fit_metadata(image: Image, target: ImageFormat, capacity: _Capacity, note: Notes) -> ImageMetadata:
     metadata = image.metadata
     lost = {name for name in _WORDS if getattr(metadata, name) and name not in capacity.metadata}
     if metadata.icc and "icc" not in lost and target == "webp" and not profile_fits(metadata.icc, 3):

@@ -51,7 +51,7 @@ def format_for(path: Path) -> ImageFormat:
     except KeyError:
         known = " ".join(sorted(IMAGE_SUFFIXES))
         raise OutputError(
-            f"{path}: {path.suffix or 'no suffix'} is not an image that can be written; use one of {known}"
+            f"{path}: images are not written as {path.suffix or 'a name without a suffix'}", remedy=f"use one of {known}"
         ) from None
 
 

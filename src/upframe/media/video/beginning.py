@@ -6,9 +6,9 @@ from fractions import Fraction
 
 import av
 
+from upframe.media.notes import Notes
 from upframe.media.video.clock import runs_freely
 from upframe.media.video.containers import VideoContainer
-from upframe.media.video.info import Notes
 from upframe.media.video.reader import VideoReader
 
 _LATE = Fraction(10)

@@ -90,8 +90,9 @@ def container_for(path: Path) -> VideoContainer:
     container = CONTAINER_OF_SUFFIX.get(path.suffix.lower())
     if container is None:
         raise OutputError(
-            f"{path}: videos are not written as {path.suffix or 'a name without a suffix'}; use .mkv, which holds everything, "
-            f"or one of {' '.join(suffix for suffix in CONTAINER_OF_SUFFIX if suffix != '.mkv')}"
+            f"{path}: videos are not written as {path.suffix or 'a name without a suffix'}",
+            remedy="use .mkv, which holds everything, or one of "
+            + " ".join(suffix for suffix in CONTAINER_OF_SUFFIX if suffix != ".mkv"),
         )
     return container
 

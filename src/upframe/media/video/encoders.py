@@ -10,12 +10,14 @@ from functools import cache
 import av
 
 from upframe.errors import OutputError
+from upframe.media.notes import Notes
 from upframe.media.video.colour import ColourTags
 from upframe.media.video.containers import VideoContainer
 from upframe.media.video.hardware import refusal
-from upframe.media.video.info import HdrMetadata, MasteringDisplay, Notes, PixelLayout, VideoInfo
+from upframe.media.video.info import HdrMetadata, MasteringDisplay, PixelLayout, VideoInfo
 from upframe.media.video.planes import layout_of
 from upframe.media.video.sound import AudioMode
+from upframe.remedies import Option, either, leave_out, set_to, way
 
 _PRESET_NAMES = "ultrafast superfast veryfast faster fast medium slow slower veryslow placebo"
 _X26X_PRESETS = tuple(_PRESET_NAMES.split())
@@ -175,7 +177,7 @@ def choose_encoding(
     if settings.pix_fmt is not None:
         choices = [(word, name) for word, name in choices if name == wanted.name]
     if not choices:
-        raise OutputError(_no_choice(words, container, wanted, size, settings))
+        raise _no_choice(words, container, wanted, size, settings)
     first = words[0] if info.codec in _INTERMEDIATE and words[0] == info.codec else None
     word, name = min(
         choices, key=lambda choice: (choice[0] != first, *_cost(_layout(choice[1]), wanted), words.index(choice[0]))
@@ -195,15 +197,15 @@ def _candidates(info: VideoInfo, container: VideoContainer, settings: EncoderSet
     if settings.codec is not None:
         word = settings.codec.lower()
         if word not in _ENCODERS:
-            raise OutputError(f"there is no encoder {settings.codec!r}; choose one of {', '.join(_ENCODERS)} with --codec")
+            raise OutputError(f"unknown encoder {settings.codec!r}", remedy=set_to("codec", _ENCODERS))
         if (_ENCODERS[word].instead_of or word) not in container.encoders:
             raise OutputError(
-                f"{container.name} is not written with {word}; choose one of {', '.join(held)} with --codec, or write .mkv"
+                f"{container.name} is not written with {word}", remedy=either(set_to("codec", held), "write .mkv")
             )
         if _ENCODERS[word].instead_of:
             _check_hardware(word)
         elif word not in held:
-            raise OutputError(f"this installation of PyAV has no {_ENCODERS[word].codec}; choose one of {', '.join(held)}")
+            raise OutputError(f"this installation of PyAV has no {_ENCODERS[word].codec}", remedy=set_to("codec", held))
         return (word,)
     preferred = info.codec if info.codec in _INTERMEDIATE else "x265" if info.colour.hdr else None
     return tuple(sorted(held, key=lambda word: word != preferred))
@@ -214,8 +216,8 @@ def _check_hardware(word: str) -> None:
     reason = refusal(codec)
     if reason is not None:
         raise OutputError(
-            f"{codec} cannot be used on this machine ({reason}): it needs a GPU of NVIDIA's with an encoder, and its driver; "
-            f"use --codec {other} instead"
+            f"{codec} cannot be used on this machine ({reason}): it needs an NVIDIA GPU with an encoder, and its driver",
+            remedy=way("use ", Option("codec", other), " instead"),
         )
 
 
@@ -224,11 +226,11 @@ def _wanted_layout(info: VideoInfo, settings: EncoderSettings, note: Notes) -> P
         layout = layout_of(settings.pix_fmt)
         if layout is None:
             raise OutputError(
-                f"--pix-fmt {settings.pix_fmt} is not one of the formats with a plane for each component; "
-                "use a name such as yuv420p, yuv422p10le, yuv444p or gbrp"
+                f"pixel format {settings.pix_fmt} is not one with a plane for each component",
+                remedy=way("set ", Option("pix_fmt"), " to a name such as yuv420p, yuv422p10le, yuv444p or gbrp"),
             )
         if layout.alpha and not info.layout.alpha:
-            raise OutputError(f"--pix-fmt {settings.pix_fmt} has transparency, and the video has none")
+            raise OutputError(f"pixel format {settings.pix_fmt} has transparency; the video has none")
         return layout
     if info.codec == "gif":
         note("a GIF is written as 8-bit 4:2:0, which most players show; its transparency, if it has any, is not kept")
@@ -276,25 +278,31 @@ def _tell(
     elif word not in (info.codec, "x264", "x265") and not _fits("x264", layout, size):
         note(f"{size[1]}x{size[0]} in {layout} is written with {word}: x264 and x265 need even sizes for it")
     if layout.rgb and word == "x264":
-        note("few players show H.264 in RGB; --pix-fmt yuv420p is for all of them")
+        note("few players show H.264 in RGB; all show pixel format yuv420p")
     if info.hdr is not None and not _ENCODERS[word].carries_hdr:
-        note(f"HDR10 mastering metadata is not kept with {word}; --codec x265 keeps it")
+        note(f"HDR10 mastering metadata is not kept with {word}; x265 keeps it")
 
 
 def _no_choice(
     words: tuple[str, ...], container: VideoContainer, wanted: PixelLayout, size: tuple[int, int], settings: EncoderSettings
-) -> str:
+) -> OutputError:
     encoders = [_ENCODERS[word] for word in words]
     if min(size) < max(encoder.smallest for encoder in encoders) or max(size) < max(encoder.block for encoder in encoders):
-        return f"{size[1]}x{size[0]} pixels are too few for {' or '.join(words)}: use --codec x264, or make it larger"
+        return OutputError(
+            f"{size[1]}x{size[0]} pixels are too few for {' or '.join(words)}",
+            remedy=either(way("use ", Option("codec", "x264")), "make it larger"),
+        )
     if settings.pix_fmt is None or not any(wanted.name in _formats(word) for word in words):
         takers = [word for word in container.encoders if wanted.name in _formats(word)]
         formats = " ".join(sorted({name for word in words for name in _formats(word)}))
-        others = f", or use --codec {' or '.join(takers)}" if takers else ""
-        return f"{' and '.join(words)} in {container.name} cannot write {wanted.name}; choose one of {formats}{others}"
-    return (
-        f"{size[1]}x{size[0]} pixels cannot be written as {wanted.name} with {' or '.join(words)}; "
-        "make width and height even with --size, or use --pix-fmt yuv444p"
+        others = [way("set ", Option("codec"), f" to {' or '.join(takers)}")] if takers else []
+        return OutputError(
+            f"{' and '.join(words)} in {container.name} cannot write {wanted.name}",
+            remedy=either(way("set ", Option("pix_fmt"), f" to one of {formats}"), *others),
+        )
+    return OutputError(
+        f"{size[1]}x{size[0]} pixels cannot be written as {wanted.name} with {' or '.join(words)}",
+        remedy=either(way("make width and height even with ", Option("size")), way("use ", Option("pix_fmt", "yuv444p"))),
     )
 
 
@@ -350,15 +358,15 @@ def _joined(name: str, parameters: dict[str, str | None]) -> dict[str, str]:
 def _crf(word: str, encoder: _Encoder, settings: EncoderSettings) -> float | None:
     if encoder.crf is None:
         if settings.crf is not None:
-            what = "is lossless" if word == "ffv1" else "has profiles instead (--preset)"
-            raise OutputError(f"--crf does not go with {word}, which {what}")
+            what = "is lossless" if word == "ffv1" else "has profiles instead (its presets)"
+            raise OutputError(f"crf does not go with {word}, which {what}", remedy=leave_out("crf"))
         return None
     default, largest = encoder.crf
     crf = default if settings.crf is None else settings.crf
     if not 0 <= crf <= largest:
-        raise OutputError(f"--crf {crf:g} is not between 0 and {largest}, the range of {word}")
+        raise OutputError(f"crf {crf:g} is not between 0 and {largest}, the range of {word}")
     if word in ("av1", "vp9") and crf != int(crf):
-        raise OutputError(f"--crf {crf:g}: {word} takes whole numbers")
+        raise OutputError(f"crf {crf:g}: {word} takes whole numbers")
     return crf
 
 
@@ -368,8 +376,9 @@ def _preset(word: str, encoder: _Encoder, layout: PixelLayout, settings: Encoder
             return "hq" if layout.sub_x else "4444"
         return encoder.preset
     if settings.preset not in encoder.presets:
-        choices = ", ".join(encoder.presets) or "none"
-        raise OutputError(f"--preset {settings.preset} is not one of {word}'s: {choices}")
+        choices = set_to("preset", encoder.presets)
+        remedy = choices if encoder.presets else leave_out("preset")
+        raise OutputError(f"{word} has no preset {settings.preset}", remedy=remedy)
     return settings.preset
 
 

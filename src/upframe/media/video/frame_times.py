@@ -7,7 +7,8 @@ from fractions import Fraction
 from av.video.frame import VideoFrame
 
 from upframe.errors import InputError
-from upframe.media.video.info import Notes
+from upframe.media.notes import Notes
+from upframe.remedies import Option, way
 
 _DECODING_ALONE = ("avi",)
 """Formats that store no presentation times: FFmpeg's guess is wrong for packed B-frames and for codecs older than it knows."""
@@ -80,7 +81,7 @@ class FrameTimes:
     def _tell_back(self, seconds: Fraction, note: Notes) -> None:
         if seconds > _LIMIT:
             raise InputError(
-                f"frame {self._count} goes back in time by {float(seconds):.1f} s, so that the times in the file cannot all be "
-                "true. To show the frames one after the other at the average rate, use --clock even."
+                f"frame {self._count} goes back in time by {float(seconds):.1f} s, so the times in the file cannot all be true",
+                remedy=way("to show the frames one after the other at the average rate, use ", Option("clock", "even")),
             )
         note("some frames go back in time: each is shown right after the one before it")

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass
 from fractions import Fraction
 from pathlib import Path
@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 from upframe.errors import InputError
 from upframe.media.video.colour import ColourTags, unsupported_matrix
 from upframe.media.video.turning import QuarterTurn, turn_of
+from upframe.remedies import keep_readable
 
 if TYPE_CHECKING:
     from av.packet import Packet
@@ -21,8 +22,6 @@ if TYPE_CHECKING:
 
 StreamKind = Literal["video", "image", "audio", "subtitle", "attachment", "data", "unknown"]
 Plane = NDArray[Any]
-Notes = Callable[[str], None]
-"""Where remarks for the user go: one line each, without the file's name."""
 INTERLACED = (
     "the video is interlaced: its frames are upscaled as they are, combs included; deinterlace it first for a better result"
 )
@@ -34,7 +33,7 @@ class VideoDamaged(InputError):
     """A video that ends before its end, or has parts that cannot be decoded; ``frames`` were read until then."""
 
     def __init__(self, message: str, frames: int) -> None:
-        super().__init__(message)
+        super().__init__(message, remedy=keep_readable(f"the {frames} frames that can be read") if frames else None)
         self.frames = frames
 
 
@@ -249,7 +248,3 @@ class CopiedPacket:
 
     index: int
     packet: Packet[Stream]
-
-
-def no_notes(text: str) -> None:
-    """Where remarks go that nobody asked for."""

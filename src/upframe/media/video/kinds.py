@@ -13,8 +13,9 @@ from av.video.frame import VideoFrame
 from av.video.stream import VideoStream
 
 from upframe.errors import InputError
+from upframe.media.notes import Notes
 from upframe.media.video.colour import ColourCodes
-from upframe.media.video.info import FrameKind, Notes, VideoInfo
+from upframe.media.video.info import FrameKind, VideoInfo
 from upframe.media.video.planes import nearest_layout
 from upframe.media.video.probe import container_codes, display_matrix_of, frame_colour
 
@@ -53,7 +54,7 @@ class FrameKinds:
             try:
                 layout = nearest_layout(frame.format.name)
             except InputError as error:
-                raise InputError(f"{self._info.path}: {place}: {error}") from error
+                raise error.at(f"{self._info.path}: {place}") from error
             colour = frame_colour(self._codes, self._info.codec, frame, layout)
             self._known[stated] = FrameKind(frame.width, frame.height, frame.format.name, layout, colour, aspect, matrix)
         self.last = self._known[stated]

@@ -76,7 +76,7 @@ def nearest_layout(name: str) -> PixelLayout:
         return own
     layout = None if any(word in name for word in _NEVER) else layout_of(_NEAREST.get(name) or _planar_name(name))
     if layout is None:
-        raise InputError(f"images in the format {name} are not supported: integer Y'CbCr, RGB and grey are")
+        raise InputError(f"images in the format {name} are not supported; integer Y'CbCr, RGB and grey are")
     return layout
 
 

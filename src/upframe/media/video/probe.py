@@ -18,13 +18,13 @@ from av.video.frame import VideoFrame
 from av.video.stream import VideoStream
 
 from upframe.errors import InputError
+from upframe.media.notes import Notes
 from upframe.media.video.chroma import chroma_location
 from upframe.media.video.colour import UNSPECIFIED, ColourCodes, ColourTags, read_tags
 from upframe.media.video.info import (
     ContentLight,
     HdrMetadata,
     MasteringDisplay,
-    Notes,
     PixelLayout,
     StreamInfo,
     StreamKind,
@@ -33,6 +33,7 @@ from upframe.media.video.info import (
 from upframe.media.video.opening import names_other_files, open_container
 from upframe.media.video.planes import nearest_layout
 from upframe.regular import refuse_irregular
+from upframe.remedies import Option, way
 
 MAX_PIXELS = 2 * 8192 * 8192
 """The largest frame that is decoded unless a higher limit is given."""
@@ -70,20 +71,20 @@ def open_video(path: Path) -> InputContainer:
     if not head:
         raise InputError(f"{path}: the file is empty (0 bytes)")
     if names_other_files(head):
-        raise InputError(f"{path}: is a playlist, not a video: it only names others, which are not opened; give those")
+        raise InputError(f"{path}: is a playlist, not a video: it only names others, which are not opened", remedy="give those")
     try:
         container = open_container(path)
     except av.FFmpegError as error:
         if head[4:8] in (b"ftyp", b"mdat", b"wide", b"free", b"skip"):
             raise InputError(
-                f"{path}: the file is cut short: its index (the moov box, written last) is missing, so no image can be "
-                "found in it; get a whole copy"
+                f"{path}: the file is cut short: its index (the moov box, written last) is missing, so no frame can be found",
+                remedy="get a whole copy",
             ) from error
-        raise InputError(f"{path}: is not a video, or one in an unknown format") from error
+        raise InputError(f"{path}: is not a video, or is one in an unknown format") from error
     name = container.format.name
     if name.endswith("_pipe") or name == "tty":
         container.close()
-        raise InputError(f"{path}: is {'text' if name == 'tty' else 'an image'}, not a video; check its name and content")
+        raise InputError(f"{path}: is {'text' if name == 'tty' else 'an image'}, not a video")
     return container
 
 
@@ -117,10 +118,10 @@ def choose_video(path: Path, container: InputContainer, max_pixels: int, note: N
         )
         what = " and ".join(kind for kind in held if kind != "video") or "nothing"
         cover = " but a cover" if container.streams.video else ""
-        raise InputError(f"{path}: holds {what} but no image{cover}")
+        raise InputError(f"{path}: holds {what} but no video{cover}")
     decodable = [stream for stream in videos if has_decoder(stream)]
     if not decodable:
-        raise InputError(f"{path}: its images are in a codec that PyAV cannot decode")
+        raise InputError(f"{path}: its frames are in a codec that PyAV cannot decode")
     best = container.streams.best("video")
     chosen = best if isinstance(best, VideoStream) and best in decodable else max(decodable, key=_area)
     if len(videos) > 1:
@@ -129,7 +130,8 @@ def choose_video(path: Path, container: InputContainer, max_pixels: int, note: N
     if _area(chosen) > max_pixels:
         raise InputError(
             f"{path}: {chosen.codec_context.width}x{chosen.codec_context.height} pixels are more than the limit of "
-            f"{max_pixels:,}; raise it with --max-pixels if the file is to be trusted"
+            f"{max_pixels:,}",
+            remedy=way("if you trust the file, raise the limit with ", Option("max_pixels", _area(chosen))),
         )
     return chosen
 

@@ -6,8 +6,8 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
+from upframe.media.notes import Notes
 from upframe.media.video.containers import VideoContainer
-from upframe.media.video.info import Notes
 
 _LOOKED_AT = 4 << 20
 """Bytes at the beginning of a file; a receiver must find the tables in less."""

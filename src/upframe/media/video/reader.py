@@ -17,21 +17,12 @@ from av.stream import Stream
 from av.video.frame import VideoFrame
 
 from upframe.errors import InputError
+from upframe.media.notes import Notes, no_notes
 from upframe.media.video.changes import FieldOrder, Gaps, SequenceHeaders
 from upframe.media.video.clock import Clock, ClockMode
 from upframe.media.video.endings import NOTHING_LOST, find_cut, find_joined
 from upframe.media.video.frame_times import FrameTimes
-from upframe.media.video.info import (
-    INTERLACED,
-    CopiedPacket,
-    FrameKind,
-    Notes,
-    Plane,
-    RawFrame,
-    VideoDamaged,
-    VideoInfo,
-    no_notes,
-)
+from upframe.media.video.info import INTERLACED, CopiedPacket, FrameKind, Plane, RawFrame, VideoDamaged, VideoInfo
 from upframe.media.video.kinds import FrameKinds
 from upframe.media.video.length import shortfall
 from upframe.media.video.opening import drain, open_decoder
@@ -124,7 +115,7 @@ class VideoReader:
             self.close()
             if cut is None or cut.harmless:
                 raise
-            raise InputError(f"{error}; the file is cut short: {cut.reason}") from error
+            raise InputError(f"{error}; the file is cut short: {cut.reason}", remedy="get a whole copy") from error
         except BaseException:
             self.close()
             raise
@@ -184,7 +175,7 @@ class VideoReader:
             self._waiting.append(item)
             if isinstance(item, VideoFrame):
                 return describe_video(self.path, self.container, self.stream, item, self._container_aspect)
-        raise InputError(f"{self.path}: no image in it can be decoded; the file is damaged or cut short")
+        raise InputError(f"{self.path}: not one frame can be decoded: the file is damaged or cut short")
 
     def _packets(self) -> Iterator[Packet[Stream]]:
         """Packets in file order, by one clock, until the end, an error of reading, or ``close``."""
@@ -256,7 +247,7 @@ class VideoReader:
                 break
             kind = self._kind(item)
             if self._changes == "stop" and kind.shape != self._kinds.first.shape:
-                self._note_once(f"the images change {self._place(item)}: the video ends there (--size-change)")
+                self._note_once(f"the size of the images changes {self._place(item)}: the video ends there")
                 self._ends_early = True
                 break
             following = self._hold(item, kind)
@@ -294,9 +285,7 @@ class VideoReader:
         count, total = other.frames_read, self.info.frames or 0
         about = "" if self.info.frames_exact else "about "
         found = f"{count} of {about}{total} frames" if total > count else f"{count} frames"
-        raise VideoDamaged(
-            f"{self.path}: the file is cut short: {cut.reason}. {found} can be read; use --allow-truncated to keep them.", count
-        )
+        raise VideoDamaged(f"{self.path}: the file is cut short: {cut.reason}; {found} can be read", count)
 
     def _all_items(self) -> Iterator[VideoFrame | CopiedPacket]:
         while self._waiting:
@@ -310,8 +299,8 @@ class VideoReader:
         if not same and self._changes == "refuse":
             raise InputError(
                 f"{self.path}: the images change from {info.width}x{info.height} {info.source_format} to "
-                f"{frame.width}x{frame.height} {frame.format.name} {self._place(frame)}; "
-                "cut the video there and give the parts one by one"
+                f"{frame.width}x{frame.height} {frame.format.name} {self._place(frame)}",
+                remedy="cut the video there and give the parts one by one",
             )
         side_data = frame_side_data(frame)
         place = self._place(frame)
@@ -341,7 +330,7 @@ class VideoReader:
         try:
             return self._times.place(frame, self.info.time_base, self.info.average_rate, self._note_once)
         except InputError as error:
-            raise InputError(f"{self.path}: {error}") from error
+            raise error.at(self.path) from error
 
     def _release(self, held: _Held, duration: int | None) -> RawFrame:
         return RawFrame(held.planes, held.pts, self.info.time_base, duration, held.index, held.kind)
@@ -382,7 +371,7 @@ class VideoReader:
             often = f"{len(jumps)} times, first " if len(jumps) > 1 else ""
             self._note_once(
                 f"its clock jumps {often}after {float(jumps[0] - (self.info.start_time or 0)):.1f} s, as where recordings are "
-                "joined: what follows is shown right after, with its sound (--clock keep leaves the times as they are)"
+                "joined: what follows is shown right after, with its sound (clock 'keep' would leave the times as they are)"
             )
 
     def _seconds(self, pts: int) -> float:
@@ -394,7 +383,6 @@ class VideoReader:
         seconds = 0.0 if self._times.last is None else self._seconds(self._times.last)
         total = f" of {'' if info.frames_exact else 'about '}{info.frames}" if info.frames else ""
         return VideoDamaged(
-            f"{self.path}: no image could be read after {seconds:.1f} s (frame {self.frames_read}{total}: the file is "
-            f"{what}). Use --allow-truncated to keep the {kept} frames that can be read.",
+            f"{self.path}: no frame could be read after {seconds:.1f} s (frame {self.frames_read}{total}): the file is {what}",
             kept,
         )

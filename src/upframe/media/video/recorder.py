@@ -36,7 +36,7 @@ def record_video(path: Path, fps: float, *, overwrite: bool = False) -> Iterator
     """
     container = container_for(path)
     if "x264" not in container.encoders:
-        raise OutputError(f"{path}: {container.name} does not hold H.264; record to a .mp4 or .mkv file")
+        raise OutputError(f"{path}: {container.name} does not hold H.264", remedy="record to a .mp4 or .mkv file")
     with atomic_output(path, overwrite=overwrite) as temporary:
         recorder = _Recorder(temporary, path, container.format, fps)
         try:
@@ -70,7 +70,7 @@ class _Recorder:
     def finish(self) -> None:
         """Encode what the encoder still holds, and complete the file."""
         if self._output is None:
-            raise OutputError(f"{self._name}: no image was made, so there is nothing to record")
+            raise OutputError(f"{self._name}: there was no image to record")
         with self._told():
             self._output.mux(self._stream.encode(None))
             self._output.close()

@@ -18,12 +18,14 @@ from av.stream import Stream
 from av.subtitles.stream import SubtitleStream
 
 from upframe.errors import InputError, OutputError
+from upframe.media.notes import Notes
 from upframe.media.video.containers import CONTAINER_OF_SUFFIX, VideoContainer, result_suffix
-from upframe.media.video.info import Notes, StreamInfo, VideoInfo
+from upframe.media.video.info import StreamInfo, VideoInfo
 from upframe.media.video.opening import is_known
 from upframe.media.video.probe import has_decoder, open_video, stream_info
 from upframe.media.video.sound import AudioMode, is_pcm, pcm_codec
 from upframe.media.video.subtitles import HEADER, TEXT_CODECS, converted
+from upframe.remedies import Option, either, leave_out, way
 
 _QUICKTIME_LANGUAGES = {"fre": "fra", "deu": "ger", "nld": "dut", "swe": "sve", "ell": "gre", "isl": "ice"}
 """Where ISO 639-2 has two codes, the one under which FFmpeg finds QuickTime's number of the language."""
@@ -87,13 +89,14 @@ def _plan_sound(stream: StreamInfo, source: InputContainer, container: VideoCont
         return StreamPlan(stream, "leave")
     if audio == "pcm" or (audio == "auto" and is_pcm(stream.codec) and container.lossless is not None):
         if container.lossless is None:
-            raise OutputError(f"{container.name} holds no PCM sound; use .mkv or .mov, or leave out --audio pcm")
+            raise OutputError(f"{container.name} holds no PCM sound", remedy=either("use .mkv or .mov", leave_out("audio")))
         if container.lossless == "pcm" or audio == "pcm":
             return StreamPlan(stream, "repack", pcm_codec(sound.codec_context))
         return StreamPlan(stream, "encode", container.lossless)
     codec = container.lossy if audio == "auto" else audio
     if codec not in _sound_of(container.format):
-        raise OutputError(f"{container.name} holds no {codec} sound; use .mkv, or another --audio")
+        another = way("set ", Option("audio"), " to another kind of sound")
+        raise OutputError(f"{container.name} holds no {codec} sound", remedy=either("use .mkv", another))
     return StreamPlan(stream, "encode", codec)
 
 
@@ -118,12 +121,12 @@ def _told(plan: StreamPlan, source: InputContainer, container: VideoContainer, a
         place = "" if stream.codec == "mov_text" else place
         return f"{stream} becomes {container.text}, without styling: {container.name} cannot hold it as it is{place}"
     if plan.how in ("repack", "encode"):
-        why = f"{container.name} cannot hold it as it is{place}" if audio == "auto" else "as --audio says"
+        why = f"{container.name} cannot hold it as it is{place}" if audio == "auto" else "as asked for"
         kept = is_pcm(stream.codec) and plan.codec not in ("aac", "opus")
         return f"{stream} becomes {plan.codec}, {'every sample kept' if kept else 'encoded again'}: {why}"
     sound = source.streams[stream.index]
     if isinstance(sound, AudioStream) and not is_known(sound):
-        return f"{stream} is left out: nothing of it was found where the video was probed, so that it is not known well enough"
+        return f"{stream} is left out: nothing of it was found at the start of the file, so too little is known about it"
     return f"{stream} is left out: {container.name} cannot hold it{place}"
 
 

@@ -21,11 +21,12 @@ from av.video.stream import VideoStream
 
 from upframe.errors import OutputError, ShapeError
 from upframe.media.atomic import output_error
+from upframe.media.notes import Notes, no_notes
 from upframe.media.video.beginning import beginning_shift
 from upframe.media.video.colour import ColourTags
 from upframe.media.video.containers import VideoContainer, container_for
 from upframe.media.video.encoders import EncoderSettings, choose_encoding
-from upframe.media.video.info import CopiedPacket, Notes, PixelLayout, RawFrame, no_notes
+from upframe.media.video.info import CopiedPacket, PixelLayout, RawFrame
 from upframe.media.video.matroska import ROOM, write_display_shape
 from upframe.media.video.planes import make_frame
 from upframe.media.video.programmes import service_metadata
@@ -33,6 +34,7 @@ from upframe.media.video.reader import VideoReader
 from upframe.media.video.scheduling import leave_real_time
 from upframe.media.video.sound import EncodedSound, RepackedSound
 from upframe.media.video.streams import CopiedStream, StreamPlan, custom_keys, kept_metadata, plan_streams
+from upframe.remedies import Option, either, way
 
 __all__ = ["EncoderSettings", "VideoWriter"]
 
@@ -288,7 +290,8 @@ class VideoWriter:
             options = " ".join(f"{name}={value}" for name, value in encoding.options.items())
             raise OutputError(
                 f"{self.name}: {encoding.codec} refuses {width}x{height} pixels of {encoding.pix_fmt} with the options "
-                f"{options} ({error.strerror}); leave some of them out, or choose another --codec"
+                f"{options} ({error.strerror})",
+                remedy=either("leave some of them out", way("set ", Option("codec"), " to another")),
             ) from error
         finally:
             leave_real_time()
@@ -324,7 +327,7 @@ class VideoWriter:
         seconds = -time * item.packet.time_base
         self._note_once(
             f"{self._info.streams[item.index]} begins {float(seconds):.3f} s before zero: {self._container.name} has "
-            "no such times, so that all streams begin that much later; MP4 keeps them"
+            "no such times, so all streams begin that much later; MP4 keeps them"
         )
 
     def _error(self, error: Exception, index: int | None = None) -> OutputError:
@@ -333,8 +336,8 @@ class VideoWriter:
         reason = getattr(error, "strerror", None) or str(error)
         if index is not None:
             return OutputError(
-                f"{self.name}: {self._info.streams[index]} cannot be copied into {self._container.name} ({reason}); "
-                "write .mkv instead"
+                f"{self.name}: {self._info.streams[index]} cannot be copied into {self._container.name} ({reason})",
+                remedy="write .mkv instead",
             )
         return OutputError(f"{self.name}: cannot be written: {reason}")
 

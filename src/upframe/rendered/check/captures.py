@@ -41,7 +41,7 @@ def open_captures(folder: Path) -> list[Capture]:
     if any(folder.glob("*.json")):
         return [Capture(f"{capture.name}-{capture.ratio}", capture, None) for capture in arm_captures(folder)]
     if (folder / "NPY").is_dir():
-        raise InputError(f"{folder}: STSSNet's files hold warped frames alone, in which motion and depth cannot be checked")
+        raise InputError(f"{folder}: STSSNet's files hold only warped frames, in which motion and depth cannot be checked")
     raise InputError(
         f"{folder}: holds no rendered clip: neither clip.json, nor NSRR's color, depth and motion, nor Arm's 0000.json"
     )

@@ -26,12 +26,16 @@ DEPTH_PAIRS = 12  # how many pairs of frames, spread over a clip, depth is check
 
 @dataclass(frozen=True)
 class Finding:
-    """One line about a capture. A mistake fails it, a note does not. ``frames``: where it was seen; empty for everywhere."""
+    """One line about a capture. A mistake fails it, a note does not.
+
+    ``frames``: where it was seen; empty for everywhere. ``remedy``: what to store instead, where that is known.
+    """
 
     check: Check
     message: str
     frames: tuple[int, ...] = ()
     kind: Literal["mistake", "note"] = "mistake"
+    remedy: str = ""
 
 
 @dataclass(frozen=True)
@@ -84,10 +88,11 @@ class _Check:
         self.tried = readings()
         self.pairs: list[NeighbourMatch] = []
         self.reading = Reading()
+        self.no_distance: Finding | None = None  # depth of 0 and below
 
     def read(self) -> None:
         """Everything that one pass over the frames shows."""
-        problems: dict[tuple[Check, str], dict[int, float]] = {}
+        problems: dict[tuple[Check, str, str], dict[int, float]] = {}
         sizes: dict[tuple[int, int], list[int]] = {}
         curve, jitters, motion_size, exposure = CurveWatch(), set(), 0.0, 1.0
         previous: RenderedFrame | None = None
@@ -100,7 +105,7 @@ class _Check:
                 exposure = frame.exposure
             sizes.setdefault(frame.size, []).append(index)
             for problem in value_problems(frame):
-                problems.setdefault((problem.check, problem.words), {})[index] = problem.share
+                problems.setdefault((problem.check, problem.words, problem.remedy), {})[index] = problem.share
             curve.add(frame)
             jitters.add(frame.jitter)
             if previous is not None and previous.size == frame.size and not frame.cut:
@@ -116,7 +121,8 @@ class _Check:
         try:
             return self.frames[index]
         except (InputError, ShapeError) as error:
-            self.findings.append(Finding("buffers", str(error), (index,)))
+            remedy = "" if error.remedy is None else str(error.remedy)
+            self.findings.append(Finding("buffers", str(error), (index,), remedy=remedy))
             return None
 
     def _compare(self, earlier: RenderedFrame, later: RenderedFrame, index: int, exposure: float) -> None:
@@ -128,11 +134,16 @@ class _Check:
         self.findings.append(Finding(check, message, kind="note"))
 
     def _report_values(
-        self, problems: dict[tuple[Check, str], dict[int, float]], sizes: dict[tuple[int, int], list[int]], curve: CurveWatch
+        self,
+        problems: dict[tuple[Check, str, str], dict[int, float]],
+        sizes: dict[tuple[int, int], list[int]],
+        curve: CurveWatch,
     ) -> None:
-        for (check, words), shares in problems.items():
+        for (check, words, remedy), shares in problems.items():
             worst = max(shares.values())
-            self.findings.append(Finding(check, f"{words}: {_percent(worst)} of the pixels", tuple(shares)))
+            self.findings.append(Finding(check, f"{words}: {_percent(worst)} of the pixels", tuple(shares), remedy=remedy))
+            if words == NO_DISTANCE:
+                self.no_distance = self.findings[-1]
         usual = max(sizes, key=lambda size: len(sizes[size]), default=None)
         for size, indices in sizes.items():
             if size != usual and usual is not None:
@@ -140,7 +151,7 @@ class _Check:
                 self.findings.append(Finding("buffers", message, tuple(indices)))
         bent = curve.verdict()
         if bent:
-            self.findings.append(Finding("colour", bent))
+            self.findings.append(Finding("colour", bent[0], remedy=bent[1]))
 
     def _report_jitters(self, jitters: set[tuple[float, float]]) -> None:
         if len(self.frames) > 1 and len(jitters) == 1:
@@ -154,7 +165,7 @@ class _Check:
         """Judge what was read."""
         cuts = check_motion.missing_cuts(self.pairs)
         if cuts:
-            words = "shows nothing of the frame before, and is not marked as a cut"
+            words = "shows nothing of the frame before, but is not marked as a cut"
             self.findings.append(Finding("cut", words, tuple(cuts)))
         pairs = [pair for pair in self.pairs if pair.frame not in cuts]
         if pairs:
@@ -175,28 +186,27 @@ class _Check:
         if motion != STATED_MOTION:
             or_else = ""
             if verdict.either_way and motion.in_time().oddity == motion.oddity:
-                or_else = f" (or {motion.in_time().remark.removeprefix('motion looks ')}: as good a fit)"
-            self.findings.append(Finding("motion", f"{motion.remark}: {errors}; {motion.remedy}{or_else}"))
-        remark, _, remedy = check_motion.jitter_remark(verdict.reading, pairs).partition("; ")
-        if remark:
-            about: Check = "motion" if remark.startswith("motion") else "jitter"
-            self.findings.append(Finding(about, f"{remark}: {errors}; {remedy}"))
+                or_else = f" (or {motion.in_time().oddities}: as good a fit)"
+            self.findings.append(Finding("motion", f"{motion.remark}{or_else}: {errors}", remedy=motion.remedy))
+        mistake = check_motion.jitter_mistake(verdict.reading, pairs)
+        if mistake is not None:
+            self.findings.append(Finding(mistake.about, f"{mistake.words}: {errors}", remedy=mistake.remedy))
 
     def _judge_depth(self, indices: list[int]) -> None:
         if self.reading.motion.following or self.reading.motion.axes.signs == (0, 0):
-            self._note("depth", "depth was not held against the motion, which must be right first")
+            self._note("depth", "depth was not compared with the motion, which must be right first")
             return
         chosen = _spread(indices, DEPTH_PAIRS)
-        words = self._by_cameras(chosen) if self.cameras is not None else None
-        if words is None:
-            words = self._by_order(indices) or self._by_range(chosen)
-        if words:
-            # It says more than that depth leaves its range.
-            self.findings = [finding for finding in self.findings if not finding.message.startswith(NO_DISTANCE)]
-            self.findings.append(Finding("depth", words))
+        found = self._by_cameras(chosen) if self.cameras is not None else None
+        if found is None:
+            found = self._by_order(indices) or self._by_range(chosen)
+        if found:
+            if self.no_distance is not None:  # which says less
+                self.findings.remove(self.no_distance)
+            self.findings += found
 
-    def _by_cameras(self, indices: Sequence[int]) -> str | None:
-        """What is wrong; empty if nothing is; None if the cameras cannot tell."""
+    def _by_cameras(self, indices: Sequence[int]) -> list[Finding] | None:
+        """What is wrong, if anything; None if the cameras cannot tell."""
         assert self.cameras is not None
         samples = [check_depth.sample(self.frames[index - 1], self.frames[index], index, self.reading) for index in indices]
         verdict = check_depth.by_cameras(
@@ -204,11 +214,13 @@ class _Check:
         )
         self.measured["depth and camera against motion, pixels"] = verdict.stated
         if verdict.stated < check_depth.RIGHT_ENOUGH:
-            return "" if self._camera_moves(samples) else None
+            return [] if self._camera_moves(samples) else None
         if verdict.error < check_depth.BETTER * verdict.stated:
-            return f"{verdict.words}: carried by the cameras, {verdict.error:.2f} pixels off against {verdict.stated:.2f}"
+            off = f"{verdict.error:.2f} pixels off against {verdict.stated:.2f}"
+            return [Finding("depth", f"{verdict.words}: carried by the cameras, {off}")]
         if verdict.stated > 1:
-            return f"depth, motion and the camera matrices do not agree: half of the pixels are off by {verdict.stated:.2f}"
+            off = f"half of the pixels are off by {verdict.stated:.2f}"
+            return [Finding("depth", f"depth, motion and the camera matrices do not agree: {off}")]
         return None
 
     def _camera_moves(self, samples: list[check_depth.DepthSample]) -> bool:
@@ -220,7 +232,7 @@ class _Check:
                 return True
         return False
 
-    def _by_order(self, indices: Sequence[int]) -> str:
+    def _by_order(self, indices: Sequence[int]) -> list[Finding]:
         """What comes into sight, from one frame to the next, or over more of them until it is enough."""
         nearer = farther = 0
         for span in range(2, check_depth.SPAN + 1):
@@ -232,13 +244,15 @@ class _Check:
             if nearer + farther >= check_depth.LEAST_COUNT:
                 break
         if nearer + farther < check_depth.LEAST_COUNT or farther < check_depth.ONE_SIDED * (nearer + farther):
-            return ""
+            return []
         share = _percent(farther / (nearer + farther))
-        return f"depth looks inverted: {share} of what comes into sight is nearer than what hid it; store the distance"
+        words = f"depth looks inverted: {share} of what comes into sight is nearer than what hid it"
+        return [Finding("depth", words, remedy="store the distance")]
 
-    def _by_range(self, indices: Sequence[int]) -> str:
+    def _by_range(self, indices: Sequence[int]) -> list[Finding]:
         kind = check_depth.bounded_kind([self.frames[index] for index in indices])
-        return kind and f"{kind}; store the distance along the view axis, and infinity for the background"
+        remedy = "store the distance along the view axis, and infinity for the background"
+        return [Finding("depth", kind, remedy=remedy)] if kind else []
 
 
 def _spread(indices: Sequence[int], count: int) -> list[int]:

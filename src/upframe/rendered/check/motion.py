@@ -10,7 +10,15 @@ from torch import Tensor
 from torch.nn import functional as F
 
 from upframe.ops.transfer import encode_linear
-from upframe.rendered.check.readings import JITTER_IN_MOTION, JITTER_READINGS, STATED_JITTER, STATED_MOTION, Reading, as_tensor
+from upframe.rendered.check.readings import (
+    JITTER_IN_MOTION,
+    JITTER_READINGS,
+    STATED_JITTER,
+    STATED_MOTION,
+    JitterMistake,
+    Reading,
+    as_tensor,
+)
 from upframe.rendered.frame import Buffer, RenderedFrame
 
 PLACES = 4096  # pixels of a frame that are compared
@@ -186,12 +194,13 @@ def _is_better(table: Tensor, tried: Sequence[Reading], best: int) -> bool:
     return bool(scores[best] < limit * scores[0]) and len(wins) > 0 and float(wins.mean()) >= WINS
 
 
-def jitter_remark(reading: Reading, pairs: Sequence[NeighbourMatch]) -> str:
-    """What is wrong with the jitter, in words."""
+def jitter_mistake(reading: Reading, pairs: Sequence[NeighbourMatch]) -> JitterMistake | None:
+    """What is wrong with the jitter; None where nothing is."""
     if reading.jitter == STATED_JITTER:
-        return ""
+        return None
     if reading.jitter == JITTER_IN_MOTION and not _motion_follows_jitter(reading, pairs):
-        return "colour does not move with the jitter: it is not jittered, or another jitter was used; store what was used"
+        words = "colour does not move with the jitter: it is not jittered, or another jitter was used"
+        return JitterMistake(words, "store what was used")
     return JITTER_READINGS[reading.jitter]
 
 

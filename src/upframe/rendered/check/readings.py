@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from itertools import product
-from typing import Literal
+from typing import Literal, NamedTuple
 
 import torch
 from torch import Tensor
@@ -75,19 +75,24 @@ class MotionReading:
             return "motion y looks inverted"
         if self == MotionReading(Axes(signs=(-1, 1))):
             return "motion x looks inverted"
+        return f"motion looks {self.oddities}"
+
+    @property
+    def oddities(self) -> str:
+        """What is odd about it, in words: "in UV units instead of pixels"."""
         said = ["x and y exchanged"] * self.axes.swapped
         said += [f"in {self.unit} units instead of pixels"] * (self.unit != "pixels")
         said += ["forward, to the next frame, instead of backward"] * self.following
         said += {(-1, -1): ["flipped in sign, current - previous"], (-1, 1): ["inverted in x"], (1, -1): ["inverted in y"]}.get(
             self.axes.signs, []
         )
-        return f"motion looks {' and '.join(said)}"
+        return " and ".join(said)
 
     @property
     def remedy(self) -> str:
         """What to store in place of what is stored, x and y being the stored numbers."""
         if self.axes.signs == (0, 0):
-            return "0 fits better than what is there"
+            return "store 0, which fits better than what is there"
         factor = {"pixels": "", "UV": " * (width, height)", "NDC": " * (width, height) / 2"}[self.unit]
         return f"store {self.axes}{factor}{' of the frame before' if self.following else ''}"
 
@@ -117,18 +122,35 @@ OPPOSITE_JITTER = JitterReading(Axes(signs=(-1, -1)))
 JITTER_IN_MOTION, SUBTRACTED_JITTER = JitterReading(times=0), JitterReading(times=2)
 NO_MOTION = MotionReading(Axes(signs=(0, 0)))
 
-JITTER_READINGS: dict[JitterReading, str] = {
-    OPPOSITE_JITTER: "jitter has the wrong sign; store (-x, -y): the sample less the centre of its pixel",
-    JitterReading(Axes(signs=(1, -1))): "jitter y has the wrong sign; store (x, -y): y runs down",
-    JitterReading(Axes(signs=(-1, 1))): "jitter x has the wrong sign; store (-x, y)",
-    JitterReading(Axes(swapped=True)): "jitter x and y look exchanged; store (y, x)",
-    JITTER_IN_MOTION: "motion looks like it contains the jitter; subtract jitter - previous jitter from it",
-    SUBTRACTED_JITTER: "motion looks like it contains the jitter, subtracted; add jitter - previous jitter to it",
-    JitterReading(unit="UV"): "jitter looks like UV units instead of pixels; store (x, y) * (width, height)",
-    JitterReading(unit="NDC"): "jitter looks like NDC units instead of pixels; store (x, y) * (width, height) / 2",
-    JitterReading(Axes(signs=(1, -1)), unit="NDC"): "jitter looks like NDC units, y up; store (x, -y) * (width, height) / 2",
+
+class JitterMistake(NamedTuple):
+    """What is wrong, with which buffer, and what to store instead."""
+
+    words: str
+    remedy: str
+    about: Literal["jitter", "motion"] = "jitter"
+
+
+JITTER_READINGS: dict[JitterReading, JitterMistake] = {
+    OPPOSITE_JITTER: JitterMistake("jitter has the wrong sign", "store (-x, -y): the sample less the centre of its pixel"),
+    JitterReading(Axes(signs=(1, -1))): JitterMistake("jitter y has the wrong sign", "store (x, -y): y runs down"),
+    JitterReading(Axes(signs=(-1, 1))): JitterMistake("jitter x has the wrong sign", "store (-x, y)"),
+    JitterReading(Axes(swapped=True)): JitterMistake("jitter x and y look exchanged", "store (y, x)"),
+    JITTER_IN_MOTION: JitterMistake(
+        "motion looks like it contains the jitter", "subtract jitter - previous jitter from it", "motion"
+    ),
+    SUBTRACTED_JITTER: JitterMistake(
+        "motion looks like it contains the jitter, subtracted", "add jitter - previous jitter to it", "motion"
+    ),
+    JitterReading(unit="UV"): JitterMistake("jitter looks like UV units instead of pixels", "store (x, y) * (width, height)"),
+    JitterReading(unit="NDC"): JitterMistake(
+        "jitter looks like NDC units instead of pixels", "store (x, y) * (width, height) / 2"
+    ),
+    JitterReading(Axes(signs=(1, -1)), unit="NDC"): JitterMistake(
+        "jitter looks like NDC units, y up", "store (x, -y) * (width, height) / 2"
+    ),
 }
-"""Every mistake with jitter, and how it is said."""
+"""Every mistake with jitter."""
 
 _SIGNS: tuple[tuple[int, int], ...] = ((1, 1), (-1, -1), (1, -1), (-1, 1))
 _UNITS: tuple[Unit, ...] = ("pixels", "UV", "NDC")

@@ -17,18 +17,24 @@ FARTHEST = 1e9  # no scene is this deep; renderers write 1e10 and more where the
 SLACK = 2e-3  # beyond a range before it counts: rounding to half precision and the ringing of filters stay below
 
 
-NO_DISTANCE = "depth is 0 or below"
+NO_DISTANCE = "depth is 0 or below, but it is a distance in front of the camera"
+
+_BEFORE_CURVE = "store light before the tone curve, or say that it is display-referred"
 
 Check = Literal["buffers", "finite", "range", "depth", "motion", "jitter", "cut", "colour", "normal"]
 """What a finding is about."""
 
 
 class Problem(NamedTuple):
-    """Something wrong with a buffer, in words that fit every frame it happens in, and the share of pixels it happens at."""
+    """Something wrong with a buffer, in words that fit every frame it happens in, and the share of pixels it happens at.
+
+    ``remedy``: what to store instead.
+    """
 
     check: Check
     words: str
     share: float
+    remedy: str = ""
 
 
 def as_array(buffer: Buffer) -> Floats:
@@ -54,10 +60,10 @@ def value_problems(frame: RenderedFrame) -> Iterator[Problem]:
             yield from _problem("range", f"{name} leaves [0, 1]", (values < -SLACK) | (values > 1 + SLACK))
 
 
-def _problem(check: Check, words: str, where: NDArray[np.bool_]) -> Iterator[Problem]:
+def _problem(check: Check, words: str, where: NDArray[np.bool_], remedy: str = "") -> Iterator[Problem]:
     per_pixel = where.any(axis=2) if where.ndim == 3 else where
     if per_pixel.any():
-        yield Problem(check, words, float(per_pixel.mean()))
+        yield Problem(check, words, float(per_pixel.mean()), remedy)
 
 
 def _not_finite(buffers: dict[str, Floats]) -> Iterator[Problem]:
@@ -70,19 +76,19 @@ def _not_finite(buffers: dict[str, Floats]) -> Iterator[Problem]:
 
 
 def _depth(depth: Floats) -> Iterator[Problem]:
-    yield from _problem("depth", f"{NO_DISTANCE}, and is a distance in front of the camera", depth <= 0)
+    yield from _problem("depth", NO_DISTANCE, depth <= 0)
     far = np.isfinite(depth) & ((depth >= FARTHEST) | (depth == LARGEST_HALF))
     if far.any():
         value = float(depth[far].max())
-        yield from _problem("depth", f"depth is {value:.6g} where there is nothing; store infinity there", far)
+        yield from _problem("depth", f"depth is {value:.6g} where there is nothing", far, "store infinity there")
 
 
 def _colour(colour: Floats, linear: bool) -> Iterator[Problem]:
     if linear:
-        yield from _problem("range", "colour is below 0, and is linear light", colour < -SLACK)
+        yield from _problem("range", "colour is below 0, but is said to be linear light", colour < -SLACK)
         return
     bright = np.isfinite(colour) & (colour > 1.5)
-    yield from _problem("colour", "colour is far above 1, and is said to be display-referred; is it linear?", bright)
+    yield from _problem("colour", "colour is far above 1, but is said to be display-referred: it looks linear", bright)
 
 
 def _normal(normal: Floats) -> Iterator[Problem]:
@@ -93,10 +99,10 @@ def _normal(normal: Floats) -> Iterator[Problem]:
     unfolded = np.linalg.norm(2 * normal - 1, axis=2)
     surfaces = unfolded[wrong & (unfolded > 0.1)]  # the background is grey then, and unfolds to 0
     if surfaces.size and np.median(np.abs(surfaces - 1)) < 0.05 and np.nanmin(normal) >= 0:
-        words = "normal looks stored as a colour in [0, 1]; store 2 * normal - 1, and 0 where there is nothing"
+        words, remedy = "normal looks stored as a colour in [0, 1]", "store 2 * normal - 1, and 0 where there is nothing"
     else:
-        words = "normal is not of length 1 (nor 0, where there is nothing)"
-    yield from _problem("normal", words, wrong)
+        words, remedy = "normal is not of length 1 (nor 0, where there is nothing)", ""
+    yield from _problem("normal", words, wrong, remedy)
 
 
 class CurveWatch:
@@ -119,16 +125,14 @@ class CurveWatch:
         self.in_steps += int((np.abs(colour * 255 - np.round(colour * 255)) < 0.07).sum())
         self.brightest = max(self.brightest, float(colour.max()))
 
-    def verdict(self) -> str | None:
-        """What is wrong, if anything."""
+    def verdict(self) -> tuple[str, str] | None:
+        """What is wrong, if anything, and the remedy."""
         if not self.values or self.brightest > 1 or self.brightest == 0:
             return None
         if self.in_steps > 0.98 * self.values:
-            return "colour is said to be linear, but holds the 256 steps of an 8-bit image: it looks tone-mapped"
+            return "colour is said to be linear, but holds the 256 steps of an 8-bit image: it looks tone-mapped", _BEFORE_CURVE
         if self.brightest == 1 and self.at_white > 1e-3 * self.values:
             share = self.at_white / self.values
-            return (
-                f"colour is said to be linear, but ends at exactly 1, where {share:.1%} of its values are: it looks "
-                "tone-mapped or cut off; store light before the tone curve, or say that it is display-referred"
-            )
+            words = f"colour is said to be linear, but ends at exactly 1, where {share:.1%} of its values are"
+            return f"{words}: it looks tone-mapped or cut off", _BEFORE_CURVE
         return None

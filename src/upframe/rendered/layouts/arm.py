@@ -122,5 +122,5 @@ def _capture(path: Path, ratio: str) -> ArmCapture:
         described = tuple(planes | frame for frame in frames)
         fps, reverse_z = float(said["EmulatedFramerate"]), bool(said["ReverseZ"])
     except (KeyError, TypeError, ValueError, RecursionError) as error:
-        raise InputError(f"{path}: is no description of a capture: {type(error).__name__} {error}") from error
+        raise InputError(f"{path}: is not a description of a capture: {type(error).__name__} {error}") from error
     return ArmCapture(path.parent, path.stem, ratio, fps, reverse_z, described, index)

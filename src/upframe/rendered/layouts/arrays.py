@@ -51,7 +51,7 @@ def _checked_read(file: IO[bytes], size: int, path: Path, max_values: int) -> ND
     """``size``: how many bytes the file says it has, when it is unpacked."""
     shape, by_columns, dtype = _header(file)
     if not np.issubdtype(dtype, np.floating):
-        raise InputError(f"{path}: holds {dtype}, and frames are floating point")
+        raise InputError(f"{path}: holds {dtype}; frames are floating point")
     count = math.prod(shape)
     if any(side < 0 for side in shape) or count > max_values:
         raise InputError(f"{path}: {shape} is more than a frame has")

@@ -67,7 +67,7 @@ class NSRRClip(FrameSequence):
     def target(self, index: int, size: tuple[int, int] | None = None) -> NDArray[np.float32]:
         """A frame at display size: (H, W, 3), display-referred. ``size`` where there are several."""
         if size is None and len(self.target_sizes) != 1:
-            raise InputError(f"{self.root}: {self.scene} has {len(self.target_sizes)} display sizes; say which")
+            raise InputError(f"{self.root}: {self.scene} has {len(self.target_sizes)} display sizes", remedy="say which")
         return _read_colour(self._path("color", size or self.target_sizes[0], self.numbers[index], "png"))
 
     def _path(self, kind: str, size: tuple[int, int], number: str, suffix: str) -> Path:
@@ -87,7 +87,7 @@ def nsrr_clips(root: Path) -> list[NSRRClip]:
     Raises InputError where there is none. Files are not opened yet.
     """
     if not all((root / kind).is_dir() for kind in ("color", "depth", "motion")):
-        raise InputError(f"{root}: has no folders color, depth and motion, as the NSRR re-implementation lays frames out")
+        raise InputError(f"{root}: has no folders color, depth and motion, the layout of the NSRR re-implementation")
     depths: dict[tuple[str, str, tuple[int, int]], list[str]] = {}
     for match in _names(root / "depth", ".exr"):
         depths.setdefault(_key(match), []).append(match["number"])
@@ -97,7 +97,7 @@ def nsrr_clips(root: Path) -> list[NSRRClip]:
         larger = sorted(other for name, way, other in colours if (name, way) == (scene, engine) and other[0] > size[0])
         clips.append(NSRRClip(root, scene, engine, size, tuple(sorted(numbers)), tuple(larger)))
     if not clips:
-        raise InputError(f"{root / 'depth'}: no file is named SCENE_ENGINE_WIDTH_HEIGHT_NUMBER.exr")
+        raise InputError(f"{root / 'depth'}: no file in it is named SCENE_ENGINE_WIDTH_HEIGHT_NUMBER.exr")
     return clips
 
 
@@ -136,9 +136,9 @@ def write_nsrr(
         if frame.colour is None:
             raise InputError(f"frame {number}: NSRR's layout needs a colour for every frame")
         if last is not None and (frame.cut or frame.size != last.size):
-            raise InputError(f"frame {number}: a new shot begins here; NSRR's layout wants it under another scene's name")
+            raise InputError(f"frame {number}: a new shot begins here; NSRR's layout needs it under another scene's name")
         if tuple(target.shape[2:]) != (3,) or target.shape[0] % frame.size[0] or target.shape[1] % frame.size[1]:
-            raise ShapeError(f"frame {number}: a target of {tuple(target.shape)} is no whole multiple of {frame.size}")
+            raise ShapeError(f"frame {number}: a target of {tuple(target.shape)} is not a whole multiple of {frame.size}")
         _write_frame(root, f"{scene}_{engine}", f"{number:04d}", frame, target, last, overwrite)
         last, count = frame, count + 1
     return count

@@ -102,7 +102,7 @@ def read_stssnet_frame(path: Path) -> STSSNetFrame:
     """A frame file, .npy or .npz. Raises InputError for what cannot be read, is too large, or has another shape."""
     stored = read_array(path)
     if stored.ndim != 3 or stored.shape[2] not in (33, 35):
-        raise InputError(f"{path}: a frame of STSSNet's is (h, w, 33) or (h, w, 35), not {stored.shape}")
+        raise InputError(f"{path}: a frame of STSSNet is (h, w, 33) or (h, w, 35), not {stored.shape}")
     frame = stored.astype(np.float32)
 
     def group(first: int) -> Floats:
@@ -126,7 +126,7 @@ def read_stssnet_target(path: Path) -> Floats:
     """The frame at display size: (2h, 2w, 3) RGB, float32. Raises InputError as :func:`read_stssnet_frame`."""
     stored = read_array(path)
     if stored.ndim != 3 or stored.shape[2] != 3:
-        raise InputError(f"{path}: a target of STSSNet's is (h, w, 3), not {stored.shape}")
+        raise InputError(f"{path}: a target of STSSNet is (h, w, 3), not {stored.shape}")
     return np.ascontiguousarray(stored[..., ::-1], dtype=np.float32)
 
 

@@ -21,6 +21,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from upframe.errors import DeviceError, InputError, ShapeError
+from upframe.remedies import either
 from upframe.rendered.frame import RenderedFrame
 from upframe.renderers.blender.export import write_poses, write_scene
 from upframe.renderers.blender.passes import buffers_of, read_passes, sky_motion, stacked
@@ -142,7 +143,7 @@ class Blender:
     ) -> dict[str, NDArray[np.float32]]:
         """The passes of a frame by name, (h, w) each: its light, or everything else."""
         if min(size) < 1:
-            raise ShapeError(f"Blender: a size of {size}; (height, width) are at least 1")
+            raise ShapeError(f"Blender: a size is (height, width) of at least 1, not {size}")
         self._pose(frame)
         path = self._path("frame.exr")
         path.unlink(missing_ok=True)
@@ -214,7 +215,7 @@ def find_blender() -> Path:
     if named:
         found = shutil.which(named)
         if found is None:
-            raise DeviceError(f"{VARIABLE}={named}: no such program; name a Python that has bpy, or a blender program")
+            raise DeviceError(f"{VARIABLE}={named}: no such program", remedy="name a Python that has bpy, or a blender program")
         return Path(found)
     for root in (Path.cwd(), Path(__file__).parents[3]):
         for python in (root / ENVIRONMENT / "bin" / "python", root / ENVIRONMENT / "Scripts" / "python.exe"):
@@ -222,10 +223,8 @@ def find_blender() -> Path:
                 return python
     installed = shutil.which("blender")
     if installed is None:
-        raise DeviceError(
-            f"Blender was not found. Run `make blender`, install Blender 4.5, or set {VARIABLE} to a Python that has bpy "
-            "(pip install 'bpy==4.5.*' for Python 3.11) or to a blender program"
-        )
+        named_by = f"set {VARIABLE} to a Python that has bpy (pip install 'bpy==4.5.*' for Python 3.11) or to a blender program"
+        raise DeviceError("Blender was not found", remedy=either("run `make blender`", "install Blender 4.5", named_by))
     return Path(installed)
 
 

@@ -29,7 +29,7 @@ def read_passes(path: Path, layer: str) -> dict[str, Plane]:
         channels = {name: one.pixels for part in parts for name, one in part.channels.items()}
         return {name.removeprefix(f"{layer}."): np.asarray(pixels, np.float32) for name, pixels in channels.items()}
     except (RuntimeError, ValueError, TypeError, KeyError, IndexError) as error:
-        raise InputError(f"{path}: Blender's image cannot be read: {error}") from error
+        raise InputError(f"{path}: the image Blender wrote cannot be read: {error}") from error
 
 
 def stacked(passes: dict[str, Plane], name: str, channels: str) -> Plane:

@@ -31,8 +31,8 @@ def create_context() -> Any:
         except Exception as error:  # noqa: BLE001 - the package raises whatever the loader of the library meets
             problems.append(str(error))
     raise DeviceError(
-        f"no OpenGL 3.3 without a window: {problems[-1]}. Install EGL and a driver; on Debian and Ubuntu a software one is in "
-        "libegl1, libgl1 and libgl1-mesa-dri"
+        f"no OpenGL 3.3 without a window: {problems[-1]}",
+        remedy="install EGL and a driver; on Debian and Ubuntu a software one is in libegl1, libgl1 and libgl1-mesa-dri",
     )
 
 

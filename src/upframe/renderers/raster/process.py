@@ -136,7 +136,7 @@ class RasteriserProcess:
             failed, content = self._connection.recv()
         except (EOFError, OSError) as error:
             self._process.join()
-            raise DeviceError(f"rendering ended without a word (exit code {self._process.exitcode})") from error
+            raise DeviceError(f"rendering ended without a message (exit code {self._process.exitcode})") from error
         if failed:
             kind, arguments = content
             raise kind.__new__(kind, *arguments)

@@ -317,7 +317,7 @@ class Rasteriser:
     def _of_size(self, size: tuple[int, int]) -> _Targets:
         """Buffers of a size, made when first asked for."""
         if min(size) < 1:
-            raise ShapeError(f"rasteriser: a size of {size}; (height, width) are at least 1")
+            raise ShapeError(f"rasteriser: a size is (height, width) of at least 1, not {size}")
         if size not in self._targets:
             context, shape = self._context, size[::-1]
             geometry = [context.texture(shape, 4, dtype=kind) for kind in ("f2", "f2", "f4")]

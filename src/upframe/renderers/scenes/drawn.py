@@ -249,10 +249,10 @@ def shop_window(rng: np.random.Generator, size: int) -> Surface:
 def photographs(folder: Path, size: int, limit: int = 24) -> list[Surface]:
     """The first images of a folder, by name, as flat surfaces of ``size`` pixels. Raises InputError where there is none."""
     if not folder.is_dir():
-        raise InputError(f"{folder}: is no folder; --textures wants one with photographs")
+        raise InputError(f"{folder}: is not a folder", remedy="give a folder with photographs")
     paths = sorted(path for path in folder.iterdir() if path.suffix.lower() in IMAGE_SUFFIXES)[:limit]
     if not paths:
-        raise InputError(f"{folder}: holds no photograph; .jpg, .png, .webp and .tif are read")
+        raise InputError(f"{folder}: holds no photograph: only .jpg, .png, .webp and .tif are read")
     return [_photograph(path, size) for path in paths]
 
 

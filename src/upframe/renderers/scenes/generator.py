@@ -41,7 +41,7 @@ def generate(
     theme that is not in ``THEMES``.
     """
     if theme not in THEMES:
-        raise InputError(f"{theme}: no such scene; there are {', '.join(THEMES)}")
+        raise InputError(f"{theme}: unknown scene", remedy="choose one of " + ", ".join(THEMES))
     stage = Stage(np.random.default_rng((seed, list(THEMES).index(theme))), seconds, texture_pixels, photographs)
     scene = THEMES[theme](stage, seed)
     return scene if environment is None else replace(scene, environment=environment)

@@ -10,6 +10,7 @@ from typing import Any
 
 from upframe.errors import OutputError
 from upframe.media.atomic import atomic_output
+from upframe.remedies import OVERWRITE
 from upframe.reports.page import Cell, Row, Table, fill, series_colour
 from upframe.reports.training.images import gather
 from upframe.reports.training.records import Curve, TrainingRecord
@@ -99,9 +100,9 @@ def write_monitor(
     Raises OutputError for a name that is not one of a page, and where another file is there, unless ``overwrite``.
     """
     if path.suffix.lower() not in (".html", ".htm"):
-        raise OutputError(f"{path}: the page is written as .html: give such a name with -o")
+        raise OutputError(f"{path}: the page is an HTML file", remedy="give it a name that ends in .html")
     if path.is_file() and not overwrite and _MARK not in path.read_text(encoding="utf-8", errors="replace"):
-        raise OutputError(f"{path}: exists already and is no page of upframe monitor; write elsewhere with -o, or --overwrite")
+        raise OutputError(f"{path}: exists already and is not a page about trainings", remedy=OVERWRITE)
     with atomic_output(path, overwrite=True) as temporary:
         temporary.write_text(monitor_page(records, refresh=refresh), encoding="utf-8")
 

@@ -84,10 +84,12 @@ def find_runs(folders: Sequence[str]) -> list[Path]:
     for name in folders:
         folder = Path(name).expanduser()
         if not folder.is_dir():
-            raise InputError(f"{folder}: {'is a file' if folder.exists() else 'no such folder'}; name the folder of a training")
+            raise InputError(
+                f"{folder}: {'is a file' if folder.exists() else 'no such folder'}", remedy="name the folder of a training"
+            )
         inner = [folder] if _is_run(folder) else sorted(path for path in folder.iterdir() if path.is_dir() and _is_run(path))
         if not inner:
-            raise InputError(f"{folder}: is no training and holds none: {RECIPE} and {LOSSES} are what upframe train writes")
+            raise InputError(f"{folder}: is not a training and holds none: it has neither {RECIPE} nor {LOSSES}")
         found += [path for path in inner if path not in found]
     return found
 
@@ -134,19 +136,19 @@ def _curves(path: Path) -> dict[str, Curve]:
     except FileNotFoundError:
         return {}
     except (OSError, UnicodeDecodeError) as error:
-        raise InputError(f"{path}: is no table of a training, or a damaged one: {error}") from error
+        raise InputError(f"{path}: is not a table of a training, or a damaged one: {error}") from error
     lines = text[: text.rfind("\n") + 1].splitlines()
     if not lines:
         return {}
     columns, *rows = csv.reader(lines)
     if columns[:1] != [STEP]:
-        raise InputError(f"{path}: is no table of a training: its first column is not {STEP!r}")
+        raise InputError(f"{path}: is not a table of a training: its first column is not {STEP!r}")
     curves: dict[str, Curve] = {}
     for line, row in enumerate(rows, start=2):
         try:
             step, values = int(row[0]), [float(value) if value else math.nan for value in row[1:]]
         except (ValueError, IndexError):
-            raise InputError(f"{path}: line {line} is no line of numbers: {','.join(row)[:60]!r}") from None
+            raise InputError(f"{path}: line {line} is not a line of numbers: {','.join(row)[:60]!r}") from None
         for name, value in zip(columns[1:], values, strict=False):
             if math.isfinite(value):
                 curves.setdefault(name, []).append((step, value))

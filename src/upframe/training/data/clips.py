@@ -99,8 +99,8 @@ class ClipCrops:
                 if frame.shape != whole[0].shape:
                     (height, width), (first_height, first_width) = frame.shape[:2], whole[0].shape[:2]
                     raise InputError(
-                        f"{name}: frame {number} is of {width}x{height} pixels, and frame {numbers[0]} of "
-                        f"{first_width}x{first_height}: frames of a clip are of one size"
+                        f"{name}: frame {number} has {width}x{height} pixels, but frame {numbers[0]} has "
+                        f"{first_width}x{first_height}: all frames of a clip must have one size"
                     )
             y, x = place(random, (whole[0].shape[0], whole[0].shape[1]), side, name)
             frames = [frame[y : y + side, x : x + side] for frame in whole]

@@ -115,9 +115,9 @@ def _mapped(file: Path) -> Frames:
     try:
         frames = np.load(file, mmap_mode="r", allow_pickle=False)
     except (OSError, ValueError) as error:
-        raise InputError(f"{file}: cannot be read: delete it, and it is made again") from error
+        raise InputError(f"{file}: cannot be read", remedy="delete it; it is then made again") from error
     if frames.ndim != 4 or frames.dtype != np.uint8:
-        raise InputError(f"{file}: holds no frames: delete it, and it is made again")
+        raise InputError(f"{file}: holds no frames", remedy="delete it; it is then made again")
     mapped: Frames = frames
     return mapped
 

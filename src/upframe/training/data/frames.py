@@ -120,7 +120,7 @@ def open_images(sources: Sequence[str], held_out: HeldOut | None = None) -> list
         path = _existing(source)
         files = [path] if path.is_file() else sorted(p for f in (path, *subfolders(path)) for p in images_in(f))
         if not files:
-            raise InputError(f"{path}: no images in this folder, nor in the folders in it")
+            raise InputError(f"{path}: no images in this folder or in the folders below it")
         files = keep(source, files, lambda file: file)
         images += [FileClip(str(file), (file,)) for file in files]
     return images
@@ -146,7 +146,7 @@ def _clips_at(source: str, keep: Keep, skip_damaged: bool) -> list[Clip]:
     path = _existing(source)
     if path.is_file():
         if path.suffix.lower() not in VIDEO_SUFFIXES:
-            raise InputError(f"{path}: is no video; clips are videos, LMDBs and folders of frames")
+            raise InputError(f"{path}: is not a video; clips are videos, LMDBs and folders of frames")
         keep(source, [path], lambda video: video)
         return [VideoClip(str(path), SoughtVideo(path, skip_damaged=skip_damaged))]
     if (path / "data.mdb").is_file():
@@ -164,7 +164,7 @@ def _clips_at(source: str, keep: Keep, skip_damaged: bool) -> list[Clip]:
     kept = keep(source, found, lambda pair: pair[0])
     clips += [FileClip(str(folder), tuple(files)) for folder, files in kept]
     if not clips:
-        raise InputError(f"{path}: no clips here: videos, an LMDB (upframe pack makes one) or folders of frames are expected")
+        raise InputError(f"{path}: no clips here: videos, an LMDB or folders of frames are expected")
     return clips
 
 
@@ -187,7 +187,7 @@ def numbers_in(source: str, start: str) -> range:
     """The numbers of ``drawn:0-23`` and the like, both ends among them. Raises InputError for what is not written so."""
     first, _, last = source.removeprefix(start).partition("-")
     if not all(digits.isdecimal() and len(digits) < 10 for digits in (first, last)) or int(first) > int(last):
-        raise InputError(f"{source}: which ones are to be made? Write {start}0-23 for the first 24")
+        raise InputError(f"{source}: does not say which ones to make", remedy=f"write {start}0-23 for the first 24")
     return range(int(first), int(last) + 1)
 
 

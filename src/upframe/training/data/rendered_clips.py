@@ -55,7 +55,7 @@ def open_rendered(scenes: Sequence[str], scale: int) -> list[tuple[str, TargetCl
         for path in folders:
             clip = RenderedClip(path)
             if clip.info.scale != scale:
-                raise InputError(f"{path}: has targets of x{clip.info.scale or 0}, and x{scale} is trained")
+                raise InputError(f"{path}: has targets of x{clip.info.scale or 0}; the recipe trains x{scale}")
             clips.append((str(path), clip))
     return clips
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterator, Sequence
 from typing import Any, Protocol
 
@@ -17,14 +16,6 @@ Sample = dict[str, Tensor]
 Batch = dict[str, Any]
 """Tensors with a first dimension more than a sample's; ``samples``, their numbers; ``skipped``, files that were left out; and
 ``damaged``, the first error of a worker, empty where there was none."""
-
-
-_ELSEWHERE = re.compile(r"[;.] [Uu]se --allow-truncated to keep [^.;]*\.?")
-
-
-def told(error: UpframeError) -> str:
-    """What an error says, without the option that it names of other commands."""
-    return _ELSEWHERE.sub("", str(error))
 
 
 class SampleSet(Protocol):
@@ -60,7 +51,7 @@ class NumberedSamples(Dataset[tuple[int, "Sample | str", "list[str]"]]):
             try:
                 return index, self._samples.sample(index, attempt), skipped
             except UpframeError as error:
-                skipped.append(told(error))
+                skipped.append(str(error))
         return index, skipped[-1], skipped
 
 
@@ -81,7 +72,9 @@ class Steps(Sampler[list[int]]):
 
     def __init__(self, *, start: int, stop: int, batch: int, rank: int = 0, processes: int = 1) -> None:
         if batch % processes:
-            raise InputError(f"batch: {batch} samples cannot be shared equally by {processes} devices: choose a multiple")
+            raise InputError(
+                f"batch: {batch} samples cannot be shared equally by {processes} devices", remedy="choose a multiple"
+            )
         self.start, self.stop, self.batch = start, stop, batch
         self._share = range(rank * batch // processes, (rank + 1) * batch // processes)
 

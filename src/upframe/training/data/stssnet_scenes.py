@@ -35,7 +35,7 @@ class STSSNetScenes:
             parts = [part for part in (scene, *subfolders(scene)) if part == scene or part.name.lower().startswith("train")]
             found = [(path, target, depth) for part in parts for path, target in _pairs(part)]
             if not found:
-                raise InputError(f"{scene}: no frames of STSSNet's: train1/NPY/compressed.0000.NoWarp.npy and the like")
+                raise InputError(f"{scene}: holds no frames of STSSNet: train1/NPY/compressed.0000.NoWarp.npy and the like")
             self._frames += found
 
     def __len__(self) -> int:

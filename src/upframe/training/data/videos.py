@@ -20,7 +20,6 @@ from upframe.media.video.info import RawFrame, VideoDamaged, VideoInfo
 from upframe.media.video.opening import open_container
 from upframe.media.video.planes import read_planes
 from upframe.media.video.reader import probe
-from upframe.training.data.sets import told
 
 OPEN_AT_MOST = 8  # videos at a time: of thousands no process may have all open
 _open: deque[SoughtVideo] = deque()
@@ -38,10 +37,9 @@ class SoughtVideo:
         try:
             self._whole = VideoFrames(path)
         except VideoDamaged as error:
-            if not error.frames:
-                raise InputError(told(error)) from error
-            if not skip_damaged:
-                raise InputError(f"{told(error)}; data.skip_damaged=true takes the {error.frames} frames before") from error
+            if not error.frames or not skip_damaged:
+                keep = f"to keep the {error.frames} frames that can be read, set data.skip_damaged=true"
+                raise InputError(str(error), remedy=keep if error.frames else None) from error
             self._whole = VideoFrames(path, error.frames)
         self._path, self._count = path, len(self._whole.names)
         self._times: list[int] | None = None  # of every frame, ascending

@@ -10,6 +10,7 @@ from pathlib import Path
 from upframe.errors import InputError
 from upframe.media.image.image import Samples, Subsampling
 from upframe.media.memory import require_memory
+from upframe.remedies import CONVERT_IMAGE, Option, Remedy, keep_readable, way
 
 _UNSUPPORTED = re.compile(
     "unsupported|not supported|not implemented|not available|not configured|unknown .*compression|unknown pixel mode"
@@ -36,15 +37,15 @@ class Source:
             raise InputError(f"{self.path}: its header says {width}x{height} pixels: the file is damaged")
         if width * height > self.max_pixels:
             raise InputError(
-                f"{self.path}: {width}x{height} is {width * height:,} pixels, more than the limit of {self.max_pixels:,}; "
-                f"if the file is to be trusted, raise it with --max-pixels {width * height}"
+                f"{self.path}: {width}x{height} is {width * height:,} pixels, more than the limit of {self.max_pixels:,}",
+                remedy=way("if you trust the file, raise the limit with ", Option("max_pixels", width * height)),
             )
         require_memory(width * height, self.path)  # a byte for each pixel is the least there is
 
-    def check_single(self, count: int, remedy: str) -> None:
+    def check_single(self, count: int, remedy: Remedy | str) -> None:
         """Refuse a file of several images, so that none is lost in silence."""
         if count > 1:
-            raise InputError(f"{self.path}: holds {count} images, and one is wanted: {remedy}")
+            raise InputError(f"{self.path}: holds {count} images, where one is expected", remedy=remedy)
 
     def cut_short(self, rows: int, height: int) -> None:
         """Report a file that ends early: raises InputError unless truncated files are allowed and hold at least a row."""
@@ -52,17 +53,17 @@ class Source:
             raise InputError(f"{self.path}: the file is cut short or damaged: none of its {height} rows could be read")
         if not self.allow_truncated:
             raise InputError(
-                f"{self.path}: the file is cut short or damaged after row {rows} of {height}; "
-                f"use --allow-truncated to keep what was read"
+                f"{self.path}: the file is cut short or damaged after row {rows} of {height}",
+                remedy=keep_readable(f"the {rows} rows that can be read"),
             )
-        self.note(f"{self.path}: the file is cut short or damaged: {rows} of {height} rows were read, the rest is empty")
+        self.note(f"the file is cut short or damaged: {rows} of {height} rows were read, the rest is empty")
 
     def damaged(self, reason: object) -> InputError:
         """The error for a file that its decoder gave up on: for want of support, where it says so, or of sound bytes."""
         said = " ".join(str(reason).split()) or type(reason).__name__
         if _UNSUPPORTED.search(said):
-            return InputError(f"{self.path}: is of a kind that is not supported ({said}); convert it, for instance to PNG")
-        return InputError(f"{self.path}: cannot be read, the file is cut short or damaged ({said})")
+            return InputError(f"{self.path}: is of a kind that is not supported ({said})", remedy=CONVERT_IMAGE)
+        return InputError(f"{self.path}: cannot be read: the file is cut short or damaged ({said})")
 
 
 @dataclass(frozen=True, slots=True)

@@ -101,7 +101,7 @@ def _least_bytes(header: Mapping[str, Any]) -> int:
 def _image(source: Source, layer: _Layer, header: Mapping[str, Any], stored: list[Samples]) -> Image:
     """An image from the channels of its layer."""
     if any(plane.dtype.kind != "f" for plane in stored):
-        raise InputError(f"{source.path}: its colour is stored as integers; convert it to half or float")
+        raise InputError(f"{source.path}: its colour is stored as integers", remedy="convert it to half or float")
     samples = np.stack([plane.astype(np.float32) for plane in stored], axis=2)
     pixels, alpha = samples[..., : len(layer.colour)], None
     if layer.alpha is not None:
@@ -128,18 +128,20 @@ def _main_layer(source: Source, headers: list[dict[str, Any]]) -> _Layer:
     elif found:
         chosen = min(found, key=_rank)
     else:
-        raise InputError(f"{source.path}: no colour among its channels ({_listed(everything)}); R, G, B or Y are wanted")
+        raise InputError(f"{source.path}: no colour among its channels ({_listed(everything)}): neither R, G, B nor Y")
     names = {channel.name: channel for channel in headers[chosen.part]["channels"]}
     if any(names[name].xSampling != 1 or names[name].ySampling != 1 for name in chosen.channels) or {"RY", "BY"} & names.keys():
-        raise InputError(f"{source.path}: its colour is stored at reduced size (luminance and chroma); convert it to RGB")
+        raise InputError(
+            f"{source.path}: its colour is stored at reduced size (luminance and chroma)", remedy="convert it to RGB"
+        )
     if chosen.name and source.layer is None:
-        source.note(f"{source.path}: layer {chosen.name} is taken as the image; choose another with --layer")
+        source.note(f"layer {chosen.name} is taken as the image; another can be chosen by its name")
     left_out = [name for name in names if name not in chosen.channels]
     for index, header in enumerate(headers):
         if index != chosen.part:
             left_out.append(f"part {_part_name(header) or index} ({_listed([c.name for c in header['channels']])})")
     if left_out:
-        source.note(f"{source.path}: channels left out: {_listed(left_out)}")
+        source.note(f"channels left out: {_listed(left_out)}")
     return chosen
 
 
@@ -174,7 +176,7 @@ def _rank(layer: _Layer) -> tuple[int, int, int]:
 
 
 def _named_layer(source: Source, layers: list[_Layer], headers: list[dict[str, Any]]) -> _Layer:
-    """The layer that ``--layer`` means: by its name, the end of it, or the name of a channel. Raises InputError."""
+    """The layer of a name: by its name, the end of it, or the name of a channel. Raises InputError."""
     wanted = (source.layer or "").strip(".").lower()
     channels = [
         _Layer(index, (channel.name,), None, ".".join(word for word in (_part_name(header), channel.name) if word))
@@ -188,7 +190,7 @@ def _named_layer(source: Source, layers: list[_Layer], headers: list[dict[str, A
         if exact or ending:
             return (exact or ending)[0]
     known = [layer.name or "(without a name)" for layer in layers]
-    raise InputError(f"{source.path}: no layer {source.layer!r} in it; there are: {_listed(known)}")
+    raise InputError(f"{source.path}: has no layer {source.layer!r}; its layers: {_listed(known)}")
 
 
 def _listed(names: list[str]) -> str:

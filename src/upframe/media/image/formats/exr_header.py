@@ -58,4 +58,4 @@ def _name(file: IO[bytes]) -> bytes:
 
 
 def _too_much(path: Path) -> InputError:
-    return InputError(f"{path}: its header has more attributes, channels or bytes than an image's has: the file is damaged")
+    return InputError(f"{path}: its header has more attributes, channels or bytes than that of any image: the file is damaged")

@@ -20,7 +20,7 @@ def decode_16_bit(codec: Literal["png", "tiff"], file: bytes) -> Samples:
     except av.FFmpegError as error:
         raise ValueError(error.strerror) from error
     if not frames:
-        raise ValueError("no image in it")
+        raise ValueError("holds no image")
     frame, plane = frames[0], frames[0].planes[0]
     layout, order = frame.format.name[:-2], frame.format.name[-2:]
     if layout not in _CHANNELS:

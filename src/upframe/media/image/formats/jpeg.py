@@ -14,6 +14,7 @@ from upframe.media.image.colour import cmyk_to_rgb
 from upframe.media.image.formats.exchange import Source, WriteOptions, split_alpha
 from upframe.media.image.formats.jpeg_segments import beside_segments, read_beside, segments
 from upframe.media.image.image import Image, ImageEncoding, ImageMetadata, Origin, Samples, Subsampling
+from upframe.remedies import CONVERT_IMAGE
 
 SIGNATURE = b"\xff\xd8\xff"
 _END_OF_IMAGE = b"\xff\xd9"
@@ -37,7 +38,7 @@ def read(source: Source) -> Image:
     image = _open(source, data)
     source.check_size(*image.size)
     if "mp" in image.info:
-        source.note(f"{source.path}: further images in the file (a gain map, a preview or a second view) are left out")
+        source.note("further images in the file (a gain map, a preview or a second view) are left out")
     try:
         image.load()
     except OSError:
@@ -48,7 +49,7 @@ def read(source: Source) -> Image:
     samples = np.asarray(image)
     if image.mode == "CMYK":
         origin = "cmyk"
-        samples, metadata = cmyk_to_rgb(image, metadata, lambda said: source.note(f"{source.path}: {said}"))
+        samples, metadata = cmyk_to_rgb(image, metadata, source.note)
     pixels, alpha = split_alpha(samples)
     encoding = ImageEncoding(lossless=False, subsampling=subsampling, origin=origin)
     return Image(pixels, alpha, format="jpeg", metadata=metadata, encoding=encoding)
@@ -62,7 +63,7 @@ def _check_process(source: Source, data: bytes) -> None:
         else:
             kind = "JPEG-LS" if marker == 0xF7 else ""
         if kind:
-            raise InputError(f"{source.path}: {kind} is not supported; convert it, for instance to PNG")
+            raise InputError(f"{source.path}: {kind} is not supported", remedy=CONVERT_IMAGE)
 
 
 def _open(source: Source, data: bytes) -> JpegImageFile:
@@ -95,7 +96,7 @@ def _metadata(source: Source, image: JpegImageFile, data: bytes) -> ImageMetadat
     info = image.info
     beside = read_beside(data)
     if beside.left_out:
-        source.note(f"{source.path}: left out: {', '.join(beside.left_out)}")
+        source.note(f"left out: {', '.join(beside.left_out)}")
     dpi = info.get("dpi")
     return ImageMetadata(
         icc=info.get("icc_profile"),

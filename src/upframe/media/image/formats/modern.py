@@ -28,7 +28,7 @@ def read_avif(source: Source) -> Image:
     opened, samples, data = _decoded(source, AvifImageFile, _largest_size)
     depth = _av1_depth(data)
     if depth > 8:
-        source.note(f"{source.path}: samples of {depth} bits were read as 8 bits")
+        source.note(f"samples of {depth} bits were read as 8 bits")
     return _image(samples, "avif", opened.info, data)
 
 
@@ -41,7 +41,7 @@ def read_heic(source: Source) -> Image:
     left_out["auxiliary image (a gain map or a matte)"] = len(opened.info.get("aux", ()))
     for what, count in left_out.items():
         if count > 0:
-            source.note(f"{source.path}: {count} {what}{'s' * (count > 1 and '(' not in what)} left out")
+            source.note(f"{count} {what}{'s' * (count > 1 and '(' not in what)} left out")
     info = dict(opened.info)
     if info.get("exif"):  # the decoder has turned the image
         info["exif"] = exif.as_upright(info["exif"].removeprefix(_EXIF_PREFIX))
@@ -54,7 +54,9 @@ def read_jxl(source: Source) -> Image:
         from pillow_jxl.JpegXLImagePlugin import JXLImageFile
     opened, samples, data = _decoded(source, JXLImageFile, _jxl_size)
     if samples.dtype not in (np.uint8, np.uint16, np.float32):
-        raise InputError(f"{source.path}: JPEG XL with samples of {samples.dtype} is not supported; convert it to PNG or TIFF")
+        raise InputError(
+            f"{source.path}: JPEG XL with samples of {samples.dtype} is not supported", remedy="convert it to PNG or TIFF"
+        )
     return _image(samples, "jxl", opened.info, data)
 
 

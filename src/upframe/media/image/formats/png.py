@@ -89,7 +89,7 @@ def read(source: Source) -> Image:
     if alpha is None and b"tRNS" in content and header.colour_type in (_GREY, _RGB):
         alpha = _keyed_alpha(pixels, content[b"tRNS"], header)
     if header.colour_type == _PALETTE:
-        source.note(f"{source.path}: palette image: read as {'RGB with alpha' if alpha is not None else 'RGB'}")
+        source.note(f"palette image: read as {'RGB with alpha' if alpha is not None else 'RGB'}")
     origin: Origin = "palette" if header.colour_type == _PALETTE else "bilevel" if header.bits == 1 else "samples"
     _name_left_out(source, chunks)
     metadata = _metadata(chunks, _Unpacking(source))
@@ -194,7 +194,7 @@ def _name_left_out(source: Source, chunks: _Chunks) -> None:
     if languages:
         words.append("the languages of its texts")
     if words:
-        source.note(f"{source.path}: left out: {', '.join(words)}")
+        source.note(f"left out: {', '.join(words)}")
 
 
 class _Unpacking:
@@ -218,7 +218,7 @@ class _Unpacking:
         if len(content) == self._left:
             self._left = 0
             most = _MOST_UNPACKED >> 20
-            self._source.note(f"{self._source.path}: its texts and profiles are over {most} MB unpacked; the rest is left out")
+            self._source.note(f"its texts and profiles are over {most} MB unpacked; the rest is left out")
         return b""
 
 

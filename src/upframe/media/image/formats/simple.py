@@ -14,6 +14,7 @@ from PIL.GifImagePlugin import GifImageFile
 from upframe.errors import InputError
 from upframe.media.image.formats.exchange import Source, WriteOptions, split_alpha
 from upframe.media.image.image import Image, ImageEncoding, ImageMetadata, Origin
+from upframe.remedies import CONVERT_IMAGE
 
 _NETPBM_HEADER = re.compile(rb"P([56])" + rb"(?:\s+(?:#[^\n]*\n\s*)*)(\d+)" * 3 + rb"\s")
 
@@ -48,7 +49,7 @@ def _read_with_pillow(source: Source, plugin: type[BmpImageFile] | type[GifImage
     mode = {"1": "L", "P": "RGBA" if "transparency" in image.info else "RGB"}.get(image.mode, image.mode)
     pixels, alpha = split_alpha(np.asarray(image.convert(mode)))
     if origin == "palette":
-        source.note(f"{source.path}: palette image: read as {'RGB with alpha' if alpha is not None else 'RGB'}")
+        source.note(f"palette image: read as {'RGB with alpha' if alpha is not None else 'RGB'}")
     return Image(
         pixels,
         alpha,
@@ -72,7 +73,7 @@ def read_netpbm(source: Source) -> Image:
     data = source.path.read_bytes()
     header = _NETPBM_HEADER.match(data[:65536])
     if header is None:
-        raise InputError(f"{source.path}: only binary PGM (P5) and PPM (P6) are read")
+        raise InputError(f"{source.path}: of its kind, only binary PGM (P5) and PPM (P6) are read", remedy=CONVERT_IMAGE)
     width, height, largest = (int(number) for number in header.groups()[1:])
     source.check_size(width, height)
     if not 1 <= largest <= 65535:

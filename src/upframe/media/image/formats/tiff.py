@@ -21,6 +21,7 @@ from upframe.media.image.formats import tiff_tags
 from upframe.media.image.formats.exchange import Source, WriteOptions
 from upframe.media.image.formats.ffmpeg import decode_16_bit
 from upframe.media.image.image import Image, ImageEncoding, ImageMetadata, Origin, Samples
+from upframe.remedies import either, install
 
 if TYPE_CHECKING:
     from tifffile import TiffFile, TiffPage
@@ -62,8 +63,9 @@ def _only_page(source: Source, file: TiffFile) -> TiffPage:
     pages = [page for page in _pages(file) if not page.subfiletype & (_REDUCED | _MASK)]
     if not pages:
         raise InputError(
-            f"{source.path}: holds a preview and no other image that is read, as raw files of cameras do (DNG, NEF, ARW), "
-            "which are not supported; develop it first"
+            f"{source.path}: holds a preview and no other image that can be read, as raw files of cameras do (DNG, NEF, ARW), "
+            "which are not supported",
+            remedy="develop it first",
         )
     source.check_single(len(pages), "split it into one file a page, for instance with tiffsplit")
     return pages[0]
@@ -83,13 +85,13 @@ def _check(source: Source, page: TiffPage) -> None:
     """Refuse what is too large, or is no image of samples that Upframe knows."""
     source.check_size(page.imagewidth, page.imagelength)
     if page.imagedepth > 1:
-        raise InputError(f"{source.path}: is a volume of {page.imagedepth} slices, and one image is wanted")
+        raise InputError(f"{source.path}: is a volume of {page.imagedepth} slices, not one image")
     if int(page.photometric) not in _COLOURS:
         model = getattr(page.photometric, "name", page.photometric)
-        raise InputError(f"{source.path}: colour model {model} is not read; convert the file to RGB")
+        raise InputError(f"{source.path}: colour model {model} is not supported", remedy="convert the file to RGB")
     if page.dtype is None or page.dtype.kind not in "buf" or (page.dtype.kind == "u" and page.dtype.itemsize > 2):
         kind = f"{page.bitspersample}-bit sample format {page.sampleformat}"
-        raise InputError(f"{source.path}: {kind} is not read; convert the file to 8 or 16 bits, or to float")
+        raise InputError(f"{source.path}: {kind} is not supported", remedy="convert the file to 8 or 16 bits, or to float")
 
 
 def _samples(source: Source, file: TiffFile, page: TiffPage) -> Samples:
@@ -125,13 +127,14 @@ def _samples_by_others(source: Source, page: TiffPage) -> Samples:
     """Samples that tifffile leaves to imagecodecs: LZW, JPEG, fax; and luminance with chroma, as RGB."""
     compression = getattr(page.compression, "name", page.compression)
     unread = InputError(
-        f"{source.path}: this kind of TIFF ({page.bitspersample} bits, {compression}) is read with the package imagecodecs, "
-        f"which is not installed. Install it with: pip install imagecodecs"
+        f"{source.path}: this kind of TIFF ({page.bitspersample} bits, {compression}) needs the package 'imagecodecs', "
+        "which is not installed",
+        remedy=install("imagecodecs"),
     )
     if int(page.compression) not in COMPRESSION_INFO:
         raise InputError(
-            f"{source.path}: TIFF compressed as {compression} is not supported without the package imagecodecs. Install it "
-            "with: pip install imagecodecs; or convert the file, for instance to deflate"
+            f"{source.path}: TIFF compressed as {compression} is not supported without the package imagecodecs",
+            remedy=either(install("imagecodecs"), "convert the file, for instance to deflate"),
         )
     if page.bitspersample <= 8:
         try:
@@ -170,12 +173,12 @@ def _image(source: Source, page: TiffPage, samples: Samples, metadata: ImageMeta
     if model == _PALETTE:
         origin = "palette"
         pixels = _by_palette(page, samples)
-        source.note(f"{source.path}: palette image: read as RGB")
+        source.note("palette image: read as RGB")
     elif model == _SEPARATED:
         origin = "cmyk"
         inks = np.ascontiguousarray(to_depth(_full_range(page, samples[..., :4]), 8))
         image = PIL.Image.frombytes("CMYK", (page.imagewidth, page.imagelength), inks.tobytes())
-        pixels, metadata = cmyk_to_rgb(image, metadata, lambda said: source.note(f"{source.path}: {said}"))
+        pixels, metadata = cmyk_to_rgb(image, metadata, source.note)
         extras = to_depth(_full_range(page, extras), 8)
     else:
         origin = "bilevel" if page.bitspersample == 1 else "samples"
@@ -218,7 +221,7 @@ def _with_alpha(source: Source, page: TiffPage, pixels: Samples, extras: Samples
         place = None
     left_out = extras.shape[2] - (place is not None)
     if left_out:
-        source.note(f"{source.path}: {left_out} further channel{'s' * (left_out > 1)} of unstated meaning left out")
+        source.note(f"{left_out} further channel{'s' * (left_out > 1)} of unstated meaning left out")
     if place is None:
         return pixels, None, False
     alpha = extras[..., place : place + 1]

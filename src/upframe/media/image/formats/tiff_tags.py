@@ -66,7 +66,7 @@ def read_metadata(source: Source, page: TiffPage) -> ImageMetadata:
 def _georeference(source: Source, page: TiffPage, main: Directory) -> Georeference | None:
     tags = {tag: (value.kind, value.stored) for tag, value in main.items() if tag in geotiff.TAGS}
     if tags and _ORIENTATION in main and main[_ORIENTATION].number() > 1:
-        source.note(f"{source.path}: its georeference is left out, as the image was set upright")
+        source.note("its georeference is left out, as the image was set upright")
         return None
     return Georeference(tags, page.imagewidth, page.imagelength) if tags else None
 
@@ -78,16 +78,16 @@ def _directories(source: Source, page: TiffPage) -> tuple[dict[int, TagValue], d
         with source.path.open("rb") as file:
             main, inner = _read_directories(file, layout, page.offset)
     except (struct.error, OverflowError, OSError) as error:
-        source.note(f"{source.path}: camera data (EXIF) could not be read and is left out ({error})")
+        source.note(f"camera data (EXIF) could not be read and is left out ({error})")
         return {}, {}
     lost = [tag for tag in main if not (tag in _LAYOUT or tag in _DESCRIPTIVE or tag in geotiff.TAGS or tag in _KEPT)]
     if _IPTC in main and main[_IPTC].kind not in _BYTES:
         lost.append(_IPTC)
     if lost:
         names = (f"{_NAMES.get(tag, 'tag')} {tag}" for tag in sorted(lost))
-        source.note(f"{source.path}: tags left out: {', '.join(names)}")
+        source.note(f"tags left out: {', '.join(names)}")
     if _MAKER_NOTE in (camera := inner.get(_EXIF, {})) and len(camera[_MAKER_NOTE].stored) >= SMALLEST_DIRECTORY:
-        source.note(f"{source.path}: the maker notes of its EXIF were moved; what in them points to places in the file is lost")
+        source.note("the maker notes of its EXIF were moved; what in them points to places in the file is lost")
     return main, inner
 
 

@@ -38,7 +38,7 @@ def read(source: Source) -> Image:
     pixels, alpha = split_alpha(np.asarray(image))
     lost = sorted({kind.decode("latin-1") for kind in chunks} - _KEPT)
     if lost:
-        source.note(f"{source.path}: chunks left out: {', '.join(lost)}")
+        source.note(f"chunks left out: {', '.join(lost)}")
     exif = image.info.get("exif")
     metadata = ImageMetadata(
         icc=image.info.get("icc_profile"),
