@@ -45,7 +45,7 @@ def test_a_network_that_makes_no_image_is_called_uncertain_with_what_to_do(tmp_p
     torch.save(RT4KSR(2, channels=8, blocks=1).state_dict(), path)
     model = load(path)
     assert "no tensor tells activation gelu, residual no, skip no" in model.info.caution
-    assert "upframe models import FILE --set" in model.info.caution
+    assert "import it with the settings it was trained with" in model.info.caution
 
 
 def test_what_was_set_is_kept(tmp_path: Path) -> None:

@@ -46,11 +46,11 @@ def choose(
     reason = f"{condition}: {chosen.name} is for {chosen.purpose}"
     better = _best(offered, scale, wanted)
     if wanted.index(better.material) < wanted.index(chosen.material):
-        reason += f"; {better.name}, for {better.purpose}, is experimental (--model {better.name})"
+        reason += f"; {better.name}, for {better.purpose}, is experimental and taken by its name alone"
     elif not condition.clean and chosen.material == "clean":
         reason += f"; there are no weights for {'compressed video' if moving else 'compressed images'} at x{scale}"
     if moving and _CLASSES[chosen.family] < _LEVELS[effort]:
-        reason += f"; nothing built in is slower and better for it (--effort {effort})"
+        reason += "; nothing built in is slower and better for it than at less effort"
     return Choice(chosen.name, reason)
 
 

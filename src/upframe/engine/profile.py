@@ -25,6 +25,7 @@ from upframe.errors import CheckpointError, DeviceError, ShapeError
 from upframe.models import families
 from upframe.models.catalog import Model
 from upframe.models.network import Network
+from upframe.remedies import Option, either, way
 from upframe.runtime.device import choose_device, memory_format, out_of_memory
 from upframe.runtime.precision import Precision, choose_dtype
 from upframe.runtime.rates import measure_rates, wait
@@ -298,7 +299,8 @@ def _run(
     except (RuntimeError, MemoryError) as error:
         if not out_of_memory(error):
             raise
-        raise DeviceError(f"{device}: too little memory for this size. Try a smaller --size, or --precision fp16") from error
+        remedy = either(way("give a smaller ", Option("size")), way("set ", Option("precision", "fp16")))
+        raise DeviceError(f"{device}: too little memory for this size", remedy=remedy) from error
     return times, _peak_bytes(device)
 
 

@@ -14,6 +14,7 @@ from upframe.models.info import ModelInfo
 from upframe.models.streams import Stream
 from upframe.ops.resize import resize
 from upframe.ops.shift import centred
+from upframe.remedies import Option, either, way
 from upframe.runtime.device import out_of_memory
 
 
@@ -59,8 +60,8 @@ class FittedStream:
                 raise
             height, width = self._size
             raise DeviceError(
-                f"{self._info.name}: no memory left for frames of {width}x{height}. Close other programs, use --device cpu, "
-                "or upscale a smaller video"
+                f"{self._info.name}: no memory left for frames of {width}x{height}",
+                remedy=either("close other programs", way("set ", Option("device", "cpu")), "upscale a smaller video"),
             ) from error
 
     def _cut(self, result: Tensor) -> Tensor:

@@ -16,6 +16,7 @@ from upframe.errors import DeviceError, InputError
 from upframe.models.catalog import Model, load
 from upframe.ops.shift import centred
 from upframe.ops.transfer import decode_linear, encode_linear
+from upframe.remedies import Option, either, way
 from upframe.rendered.frame import Buffer, RenderedFrame
 from upframe.runtime.acceleration import accelerate
 from upframe.runtime.device import choose_device, memory_format, out_of_memory
@@ -159,8 +160,8 @@ class Supersampler:
             if not out_of_memory(error):
                 raise
             raise DeviceError(
-                f"{self.info.name}: no memory left for frames of {width}x{height}. Close other programs, use --device cpu, "
-                "or render smaller frames"
+                f"{self.info.name}: no memory left for frames of {width}x{height}",
+                remedy=either("close other programs", way("set ", Option("device", "cpu")), "render smaller frames"),
             ) from error
         return result[..., : height * self.info.scale, : width * self.info.scale].float()
 

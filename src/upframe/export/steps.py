@@ -31,7 +31,7 @@ FRAMES = 7  # of a clip, unless it is said
 def step_of(model: Model, *, frames: int = FRAMES) -> ExportStep:
     """What is exported of a model; ``frames`` is for networks that take clips. Raises InputError for what is no network."""
     if frames < 1:
-        raise InputError(f"--frames {frames}: a clip has at least one frame")
+        raise InputError(f"{frames} frames: a clip has at least one")
     network = copy.deepcopy(model.network).to("cpu", torch.float32).to(memory_format=torch.contiguous_format).eval()
     step = network.export_step(frames=frames) if network.kind == "video" else network.export_step()
     if step is None:

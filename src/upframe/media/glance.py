@@ -15,8 +15,8 @@ from av.video.stream import VideoStream
 from numpy.typing import NDArray
 
 from upframe.errors import InputError
+from upframe.media.notes import no_notes
 from upframe.media.quantisers import EXPORT, frame_step, written_step
-from upframe.media.video.info import no_notes
 from upframe.media.video.opening import open_decoder
 from upframe.media.video.probe import choose_video, open_video
 

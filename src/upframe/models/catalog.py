@@ -31,6 +31,7 @@ from upframe.models.interpolation import Interpolation
 from upframe.models.network import Network, merged
 from upframe.models.published import PUBLISHED, Published, published_file, published_name
 from upframe.models.recognition import found_in, network_in
+from upframe.remedies import Call, Option, way
 
 _ENDINGS = re.compile(r"(\.(pth|pt|pkl|ckpt|tar|bin|safetensors))+$", re.IGNORECASE)
 _UNVERIFIED = "no digest of it is known, so that nothing has been verified but the kind and size of the network"
@@ -125,8 +126,10 @@ def fetch(name: str, on_progress: Progress) -> tuple[Path, Model]:
     entry = published_name(name)
     if not entry.address:
         raise CheckpointError(
-            f"{name}: is published on a page for people alone. Download {entry.file} in a browser from {entry.page}, then: "
-            f"upframe models import {entry.file} --name {name}"
+            f"{name}: is published on a page for people alone",
+            remedy=way(
+                f"download {entry.file} in a browser from {entry.page}, then: ", _importing(entry.file, Option("name", name))
+            ),
         )
     path = made_writable(models_folder(), MODELS) / "downloads" / f"{name}{Path(entry.file).suffix or '.pth'}"
     try:
@@ -135,7 +138,8 @@ def fetch(name: str, on_progress: Progress) -> tuple[Path, Model]:
         with suppress(OSError):  # there is something in it
             path.parent.rmdir()
         raise CheckpointError(
-            f"{name}: {error}. By hand: save that address in a browser, then: upframe models import FILE --name {name}"
+            f"{name}: {error}",
+            remedy=way("save that address in a browser, then: ", _importing("FILE", Option("name", name))),
         ) from error
     model = load_file(path, merge=False)
     if (model.info.family, model.info.scale) != (entry.family, entry.scale):
@@ -149,6 +153,10 @@ def fetch(name: str, on_progress: Progress) -> tuple[Path, Model]:
     return path, replace(model, info=_with_card(model.info, entry), found=found, published=name)
 
 
+def _importing(file: str, *options: Option) -> Call:
+    return Call("upframe.models.catalog.load_file", (Path(file), *options))
+
+
 def name_for(model: Model, name: str | None) -> str:
     """The name to import a model under: the one given, else that of the published file it is, else the file's own.
 
@@ -158,10 +166,11 @@ def name_for(model: Model, name: str | None) -> str:
     chosen = name or model.published or re.sub(r"[^A-Za-z0-9._+-]+", "-", model.info.name).strip("-.")
     if not NAME.fullmatch(chosen):
         raise CheckpointError(
-            f"{chosen or model.info.name}: is no name for a model: give one word of letters and digits with --name"
+            f"{chosen or model.info.name}: not a name for a model",
+            remedy=way("give one word of letters and digits as ", Option("name")),
         )
     if chosen.partition("-x")[0] in INTERPOLATIONS or any(info.name == chosen for info in shipped()):
-        raise CheckpointError(f"{chosen}: is the name of a built-in model: give another with --name")
+        raise CheckpointError(f"{chosen}: the name of a built-in model", remedy=way("give another ", Option("name")))
     return chosen
 
 

@@ -12,6 +12,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping
+from pathlib import Path
 from typing import Any, Literal, cast
 
 import torch
@@ -25,6 +26,7 @@ from upframe.models.network import Family, RenderedInputs
 from upframe.ops.convolution import narrow_conv
 from upframe.ops.spread import spread_conv, warp_spread
 from upframe.ops.ycbcr import rgb_to_ycbcr_full, ycbcr_full_to_rgb
+from upframe.remedies import Call, Option, way
 from upframe.rendered.history import NSRRHistory, accumulate_motion
 
 WEIGHT_LIMIT = 20.0  # of a reweighting map, (tanh + 1) x 10 as published; the paper's is 10
@@ -324,8 +326,10 @@ def _scale(state: Mapping[str, Tensor], configuration: Mapping[str, Any]) -> int
         scale = configuration.get("scale")
         if not isinstance(scale, int) or scale < 1:
             raise CheckpointError(
-                f"an NSRR that does not say its scale: neither {SCALE_KERNEL} nor metadata is in the file. "
-                "Say it: upframe models import FILE --set scale=4"
+                f"an NSRR that does not say its scale: neither {SCALE_KERNEL} nor metadata is in the file",
+                remedy=way(
+                    "say it: ", Call("upframe.models.catalog.load_file", (Path("FILE"), Option("settings", {"scale": 4})))
+                ),
             )
         return scale
     if kernel.ndim != 4 or kernel.shape[2] != kernel.shape[3]:

@@ -11,6 +11,7 @@ from typing import Any
 
 from upframe.errors import CheckpointError
 from upframe.ops.sampling import Sampling, sampling_of
+from upframe.remedies import Task, way
 
 _RT4KSR = "https://raw.githubusercontent.com/eduardzamfir/RT4KSR/f8b80dd3006788e5f78e5b75bb438403e0173010/code/checkpoints"
 _STSSNET = "https://raw.githubusercontent.com/ryanhe312/STSSNet-AAAI2024/0eca7383a8a808878f6161cdfe010e9afb0df8ff/checkpoints"
@@ -141,7 +142,7 @@ def published_name(name: str) -> Published:
     for entry in PUBLISHED:
         if entry.name == name:
             return entry
-    raise CheckpointError(f"{name}: no published checkpoint is known by this name: see `upframe models list --published`")
+    raise CheckpointError(f"{name}: unknown published checkpoint", remedy=way(Task.SEE_PUBLISHED))
 
 
 def published_file(file: str, sha256: str) -> Published | None:

@@ -11,6 +11,7 @@ import math
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from functools import cache
+from pathlib import Path
 from typing import Any, Literal
 
 import torch
@@ -22,6 +23,7 @@ from upframe.models.network import Network
 from upframe.ops.blur import downscale_bd
 from upframe.ops.interpolate import interpolate
 from upframe.ops.resize import downscale, upscale
+from upframe.remedies import Call, Option, way
 
 SIDE = 48  # pixels of the small test image
 BORDER = 4  # of them that are not judged
@@ -59,20 +61,22 @@ def settle(choices: Mapping[str, tuple[Any, ...]], given: Settings, build: Calla
     scored = sorted(((_score(build({**given, **one})), number) for number, one in enumerate(others)), reverse=True)
     best, number = scored[0]
     if max(best, of_published) < NEAR:
-        remedy = " ".join(f"--set {name}={word(value)}" for name, value in published.items())
         return SwitchSettings(
             {**given, **published},
             f"no tensor tells {_listed(published)}, and no setting makes an image like its input: taken as published. "
-            f"If it was trained otherwise, say so: upframe models import FILE {remedy}",
+            "If it was trained otherwise, import it with the settings it was trained with",
             sure=False,
         )
     if of_published > best - CLEAR:
         return SwitchSettings({**given, **published})
     if any(best - score < CLEAR for score, _ in scored[1:] if score != best):
-        remedy = " ".join(f"--set {name}={'|'.join(str(word(value)) for value in open_choices[name])}" for name in open_choices)
+        settings = {name: "|".join(str(word(value)) for value in values) for name, values in open_choices.items()}
         raise CheckpointError(
-            f"no tensor tells {' and '.join(open_choices)}, and several settings make images of one worth. "
-            f"Say how it was trained: upframe models import FILE {remedy}"
+            f"no tensor tells {' and '.join(open_choices)}, and several settings make images of one worth",
+            remedy=way(
+                "say how it was trained: ",
+                Call("upframe.models.catalog.load_file", (Path("FILE"), Option("settings", settings))),
+            ),
         )
     taken = others[number]
     return SwitchSettings(
