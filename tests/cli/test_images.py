@@ -166,7 +166,7 @@ def test_a_weights_file_of_another_network_is_refused(upframe: Command, tmp_path
     outcome = upframe("upscale", "photo.png", "-m", "other.pth")
     assert outcome.code == 1
     assert is_one_error(outcome.err)
-    assert "no network Upframe itself knows" in outcome.err
+    assert "not a network Upframe itself knows" in outcome.err
 
 
 def test_wrong_usage_is_code_two(upframe: Command, tmp_path: Path) -> None:

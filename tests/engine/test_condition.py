@@ -166,7 +166,7 @@ def test_experimental_weights_are_named_and_not_taken() -> None:
     cards = [replace(info, experimental="film" in info.name) for info in CARDS]
     choice = choose(WORN, cards, None, moving=True)
     assert choice.name == "rt4ksr-x2"
-    assert "--model rt4ksr-film-x2" in choice.reason
+    assert "rt4ksr-film-x2, for compressed or noisy video, is experimental" in choice.reason
     for factor in (None, 1.5, 3, 4):
         for condition in (Condition(), WORN):
             taken = choose(condition, shipped(), factor, effort="best", moving=True).name

@@ -219,7 +219,7 @@ def test_an_imported_model_gets_a_name_that_can_be_typed(file: str, given: str |
 @pytest.mark.parametrize("name", ["rt4ksr-x2", "bicubic-x4", "bicubic", "../x", "a b", "-o", "Ümlaut"])
 def test_a_name_that_is_taken_or_cannot_be_typed_is_refused(name: str, tmp_path: Path) -> None:
     torch.save(RT4KSR(2, channels=8, blocks=1).state_dict(), tmp_path / "net.pth")
-    with pytest.raises(CheckpointError, match="--name"):
+    with pytest.raises(CheckpointError, match="name"):
         name_for(load_file(tmp_path / "net.pth"), name)
 
 
@@ -242,12 +242,12 @@ def test_a_published_file_is_known_by_its_digest_else_by_its_name() -> None:
     assert published_file("TTVSR_REDS.pth", "0" * 64) == published_name("ttvsr-x4-bi-reds")
     assert published_file("finalModel.pkl", "0" * 64) is None
     assert published_file("", "0" * 64) is None
-    with pytest.raises(CheckpointError, match="list --published"):
+    with pytest.raises(CheckpointError, match="PUBLISHED"):
         published_name("nothing")
 
 
 def test_a_published_name_that_is_not_here_yet_says_how_to_get_it() -> None:
-    with pytest.raises(CheckpointError, match="upframe models fetch ttvsr-x4-bi-reds"):
+    with pytest.raises(CheckpointError, match=r"fetch\('ttvsr-x4-bi-reds'\)"):
         load("ttvsr-x4-bi-reds")
 
 
@@ -361,7 +361,7 @@ def test_the_door_to_the_zoo_lets_nothing_but_tensors_through(what: object) -> N
 @pytest.mark.usefixtures("spandrel")
 def test_what_the_zoo_does_not_know_either_is_said(tmp_path: Path) -> None:
     torch.save(nn.Linear(3, 4).state_dict(), tmp_path / "net.pth")
-    with pytest.raises(CheckpointError, match=r"2 tensors .* no network that Upframe or spandrel knows"):
+    with pytest.raises(CheckpointError, match=r"2 tensors .* not a network that Upframe or spandrel knows"):
         load(tmp_path / "net.pth")
 
 

@@ -100,7 +100,8 @@ class Upscaler:
             self.network = loaded.network()
         elif loaded.network.kind == "rendered":
             raise InputError(
-                f"{self.info.name}: upscales rendered frames, from their depth and motion; it is for upframe.Supersampler"
+                f"{self.info.name}: upscales rendered frames, from their depth and motion",
+                remedy="use upframe.Supersampler",
             )
         else:
             network = loaded.network.to(self.device, self.dtype).to(memory_format=memory_format(self.device))

@@ -75,7 +75,10 @@ def _path_of(name: str) -> Path:
     if path.suffix or path.exists():
         return path
     if any(entry.name == name for entry in PUBLISHED):
-        raise CheckpointError(f"{name}: is published and not on this machine yet. `upframe models fetch {name}` brings it")
+        raise CheckpointError(
+            f"{name}: is published and not on this machine yet",
+            remedy=way("bring it with ", Call("upframe.models.catalog.fetch", (name,))),
+        )
     names = ", ".join(info.name for info in (*shipped(), *imported()))
     raise CheckpointError(f"{name}: no model of this name is built in or imported. There are: {names}; or give a weights file")
 
@@ -90,7 +93,7 @@ def load_file(path: Path, *, merge: bool = True, settings: Mapping[str, Any] | N
     try:
         taken = network_in(checkpoint, configuration, settings)
     except CheckpointError as error:
-        raise CheckpointError(f"{path}: {error}") from error
+        raise error.at(path) from error
     network, found = taken.network, tuple(found_in(taken))
     if merge:
         network = merged(network)

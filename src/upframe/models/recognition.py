@@ -118,9 +118,9 @@ def _from_zoo(largest: Weights, most: list[Weights]) -> tuple[Network, Weights]:
             check_sound(weights.state)
         known = zoo.find([weights.state for weights in most])
     except (CheckpointError, MissingExtra) as error:
-        raise CheckpointError(f"{looks}, which is no network Upframe itself knows. {error}") from error
+        raise CheckpointError(f"{looks}, not a network Upframe itself knows. {error}", remedy=error.remedy) from error
     if known is None:
-        raise CheckpointError(f"{looks}, which is no network that Upframe or spandrel knows")
+        raise CheckpointError(f"{looks}, not a network that Upframe or spandrel knows")
     network, number = known
     check_finite(network.state_dict())
     return network, most[number]
