@@ -68,7 +68,7 @@ def test_a_loss_that_is_no_number_stops_the_training_and_spares_the_checkpoint(t
     trained(tiny("frvsr-small", "iterations=4"))
     before = (tmp_path / "run/last.ckpt").read_bytes()
     recipe = tiny("frvsr-small", "iterations=4", "losses.pixel=1e39")  # too large for float32
-    with pytest.raises(TrainingBroke, match=r"step 0: the pixel loss is inf.*It saw drawn:\d"):
+    with pytest.raises(TrainingBroke, match=r"(?s)step 0: the pixel loss is inf.*which saw drawn:\d"):
         trained(recipe, "broken")
     assert not (tmp_path / "broken/last.ckpt").exists()
     assert (tmp_path / "run/last.ckpt").read_bytes() == before
@@ -130,7 +130,7 @@ def test_a_damaged_file_is_named_and_left_out_only_when_asked(tmp_path: Path, tr
         noise(tmp_path / f"images/{number}.png", seed=number)
     (tmp_path / "images/1.png").write_bytes(b"\x89PNG\r\n\x1a\n broken")
     changes = [f"data.images=[{tmp_path / 'images'}]", "data.crop=16"]
-    with pytest.raises(InputError, match=r"1\.png.*data.skip_damaged=true"):
+    with pytest.raises(InputError, match=r"(?s)1\.png.*skip_damaged"):
         trained(tiny("rt4ksr-small", *changes))
     events = trained(tiny("rt4ksr-small", *changes, "data.skip_damaged=true"), "skipping")
     notes = [event.text for event in events if isinstance(event, TrainingNote)]
