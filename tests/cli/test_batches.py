@@ -58,7 +58,7 @@ def test_a_folder_of_numbered_images_is_a_clip_to_a_network_for_video(upframe: C
     notes = " ".join(event["text"] for event in outcome.events_of("note"))
     assert "3 numbered images, 1 to 4, are the frames of one clip" in notes
     assert "number 3 has no file" in notes
-    assert "is for video, and this is a single image" in notes
+    assert "is for video, and this is one image" in notes
     assert upframe("upscale", "shot/f_%04d.png", "-o", "named/", "-m", "frvsr-lite-x2", "-q").code == 0
     assert files(tmp_path / "whole") == {"cover.png", "f_0001.png", "f_0002.png", "f_0004.png"}
     for name in files(tmp_path / "named"):

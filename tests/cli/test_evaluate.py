@@ -93,7 +93,7 @@ def test_an_evaluation_that_was_stopped_goes_on(upframe: Command, start: Start, 
 def test_evaluate_warns_of_another_degradation(upframe: Command, images: Path) -> None:
     outcome = upframe("evaluate", "rt4ksr-x2", images, "--degradation", "bd", *QUICK)
     assert outcome.code == 0
-    assert "rt4ksr-x2 was trained for BI, and low resolution is BD here" in outcome.err
+    assert "rt4ksr-x2 was trained for BI, but low resolution is BD here" in outcome.err
 
 
 def test_evaluate_says_in_one_line_what_is_wrong(upframe: Command, images: Path, tmp_path: Path) -> None:
@@ -105,7 +105,7 @@ def test_evaluate_says_in_one_line_what_is_wrong(upframe: Command, images: Path,
         (("broken.pth", images), "broken.pth"),
         (("bicubic", "nowhere"), "nowhere"),
         (("bicubic", "empty"), "empty"),
-        (("rt4ksr-x2", "rt4ksr-x3", images), "compare models of one scale"),
+        (("rt4ksr-x2", "rt4ksr-x3", images), "Compare models of one scale"),
         (("bicubic", images, "--degradation", "blur"), "unknown degradation 'blur'"),
         (("bicubic", images, "--low", "lows", "--scale", "2"), "berry"),
     ):

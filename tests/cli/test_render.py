@@ -89,7 +89,7 @@ def test_render_says_in_one_line_what_is_wrong(upframe: Command, tmp_path: Path)
     (tmp_path / "full").mkdir()
     (tmp_path / "full" / "letter.txt").write_text("dear")
     for arguments, words in (
-        (("castle", "clip"), "castle: no such scene; there are street, park, hall, yard"),
+        (("castle", "clip"), "castle: unknown scene\n         Choose one of street, park, hall, yard"),
         (("park", "full"), "not empty"),
         (("park", "clip", "--textures", "nowhere"), "nowhere: is not a folder"),
         (("park", "clip", "--environment", "sky.exr"), "sky.exr"),

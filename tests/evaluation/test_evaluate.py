@@ -128,9 +128,9 @@ def test_scores_are_those_of_the_network_on_frames_as_they_are(images: Path, tmp
 
 def test_models_of_different_scales_are_not_compared(images: Path, tmp_path: Path) -> None:
     two, three = save_model(tmp_path / "two.pth"), save_model(tmp_path / "three.pth", 3)
-    with pytest.raises(InputError, match="three: upscales x3, and two x2 was asked for"):
+    with pytest.raises(InputError, match="three: upscales x3, but two x2 was asked for"):
         run((two, three), images)
-    with pytest.raises(InputError, match="two: upscales x2, and --scale 4"):
+    with pytest.raises(InputError, match="two: upscales x2, but x4 was asked for"):
         run(two, images, scale=4)
 
 
@@ -191,7 +191,7 @@ def test_a_model_trained_for_another_degradation_is_warned_about(clips: Path, tm
     assert str(evaluation.about["low resolution"]).startswith("BD"), "made as the model was trained"
     assert notes == []
     evaluation, _ = run(model, clips, notes=notes, scoring=asked, degradation="bi")
-    assert notes == ["recurrent was trained for BD, and low resolution is BI here: it does worse than it can"]
+    assert notes == ["recurrent was trained for BD, but low resolution is BI here: it does worse than it can"]
     assert evaluation.notes == tuple(notes)
 
 
@@ -207,7 +207,7 @@ def test_published_weights_of_ttvsr_are_given_low_resolution_sampled_at_the_midd
     assert evaluation.protocol.name == "vid4-y"
     assert notes == []
     run(tmp_path / "TTVSR_Vimeo90K.pth", tmp_path / "clips", notes=notes, degradation="bd")
-    assert notes == ["TTVSR_Vimeo90K was trained for BD-centred, and low resolution is BD here: it does worse than it can"]
+    assert notes == ["TTVSR_Vimeo90K was trained for BD-centred, but low resolution is BD here: it does worse than it can"]
 
 
 def test_a_video_is_a_set_of_one_clip(tmp_path: Path) -> None:

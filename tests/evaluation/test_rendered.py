@@ -104,7 +104,7 @@ def test_a_model_for_video_runs_on_a_rendered_clip(tmp_path: Path) -> None:
     evaluation, _ = run([tmp_path / "video.safetensors"], write_clip(tmp_path / "walk", 3), notes)
     assert evaluation.protocol.name == "nsrr"
     assert evaluation.scored[0].frames == 3
-    assert notes[0].startswith("video was trained for BD, and low resolution is rendered here")
+    assert notes[0].startswith("video was trained for BD, but low resolution is rendered here")
 
 
 def test_results_of_jittered_frames_are_scored_where_the_pixels_are(tmp_path: Path) -> None:

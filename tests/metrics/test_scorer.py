@@ -192,9 +192,9 @@ def test_sizes_that_differ_by_less_than_the_scale_share_their_top_left() -> None
     reference = torch.rand(3, 41, 62)
     result = reference[:, :40, :60].clone()
     assert score(find_protocol("set-y"), result, reference, scale=3).means["psnr_y"] == math.inf
-    with pytest.raises(ShapeError, match="image, frame 0: the result is 60x40, the reference 62x41"):
+    with pytest.raises(ShapeError, match="image, frame 0: the result is 60x40, but the reference is 62x41"):
         score(find_protocol("set-y"), result, reference, scale=2)
-    with pytest.raises(ShapeError, match="the result is 62x41, the reference 62x40"):
+    with pytest.raises(ShapeError, match="the result is 62x41, but the reference is 62x40"):
         score(find_protocol("rt4ksr"), reference, reference[:, :40])
 
 
@@ -228,9 +228,9 @@ def test_frames_come_one_by_one() -> None:
 def test_lpips_needs_the_network_of_the_protocol() -> None:
     frame = torch.rand(3, 64, 64)
     squeeze = seeded_lpips()
-    with pytest.raises(InputError, match="has LPIPS with AlexNet: give its weights"):
+    with pytest.raises(InputError, match="has LPIPS with AlexNet\nGive its weights"):
         score(find_protocol("stssnet"), frame, frame)
-    with pytest.raises(InputError, match="has LPIPS with AlexNet, and the weights given are those of SqueezeNet"):
+    with pytest.raises(InputError, match="has LPIPS with AlexNet, but the weights given are those of SqueezeNet"):
         score(find_protocol("stssnet"), frame, frame, lpips=squeeze)
     with_squeeze = find_protocol("stssnet").with_lpips("squeeze")
     assert score(with_squeeze, frame, frame, lpips=squeeze).means["lpips"] == 0

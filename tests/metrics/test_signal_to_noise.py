@@ -56,7 +56,7 @@ def test_flicker_that_the_reference_lacks_lowers_temporal_psnr() -> None:
 
 
 def test_different_sizes_are_told_with_both() -> None:
-    with pytest.raises(ShapeError, match="result is 20x16, the reference 40x32"):
+    with pytest.raises(ShapeError, match="result is 20x16, but the reference is 40x32"):
         psnr(torch.rand(3, 16, 20), torch.rand(3, 32, 40))
 
 

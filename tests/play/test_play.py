@@ -106,7 +106,7 @@ def test_an_error_of_the_renderer_arrives_where_it_is_played(scene: MakeScene) -
 
 
 def test_a_scene_that_cannot_be_made_is_refused_where_it_is_played(scene: MakeScene) -> None:
-    with pytest.raises(InputError, match="castle: no such scene"):
+    with pytest.raises(InputError, match="castle: unknown scene"):
         next(play(partial(generate, "castle", 0), SMALL))
 
 

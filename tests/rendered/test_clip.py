@@ -155,7 +155,7 @@ def test_frames_of_another_size_are_refused(tmp_path: Path) -> None:
         ({"version": 2}, "version"),
         ({"frames": []}, "frames"),
         ({"fps": 0}, "fps"),
-        ({"display_size": [25, 12]}, "no whole multiple"),
+        ({"display_size": [25, 12]}, "not a whole multiple"),
         ({"speed": 3}, "speed"),
         ({"frames": [{"jitter": [0.5, 0]}]}, "jitter"),
         ({"frames": [{"exposure": -1}]}, "exposure"),
@@ -192,5 +192,5 @@ def test_a_missing_cut_or_foreign_frame_is_named(folder: Path) -> None:
     with pytest.raises(InputError, match="has no motion"):
         clip[1]
     OpenEXR.File({"type": OpenEXR.scanlineimage}, {"depth.Z": np.ones((3, WIDTH), np.float32)}).write(str(path))
-    with pytest.raises(InputError, match=r"is 10x3, and clip\.json says 10x6"):
+    with pytest.raises(InputError, match=r"is 10x3, but clip\.json says 10x6"):
         clip[1]

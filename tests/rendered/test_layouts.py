@@ -266,7 +266,7 @@ def test_nsrr_is_not_written_with_what_it_cannot_hold(tmp_path: Path) -> None:
         write_nsrr(tmp_path, "a", [(frame, target), (replace(later, cut=True), target)])
     with pytest.raises(InputError, match="needs a colour"):
         write_nsrr(tmp_path, "b", [(replace(frame, colour=None), target)])
-    with pytest.raises(ShapeError, match="no whole multiple"):
+    with pytest.raises(ShapeError, match="not a whole multiple"):
         write_nsrr(tmp_path, "c", [(frame, target[1:])])
 
 

@@ -128,7 +128,7 @@ def test_no_camera_comes_near_to_anything(theme: str) -> None:
 
 
 def test_a_theme_that_does_not_exist_is_named_with_those_that_do() -> None:
-    with pytest.raises(InputError, match="castle: no such scene; there are street, park, hall, yard"):
+    with pytest.raises(InputError, match="castle: unknown scene\nChoose one of street, park, hall, yard"):
         generate("castle", 0)
 
 

@@ -130,7 +130,7 @@ def test_a_damaged_file_is_named_and_left_out_only_when_asked(tmp_path: Path, tr
         noise(tmp_path / f"images/{number}.png", seed=number)
     (tmp_path / "images/1.png").write_bytes(b"\x89PNG\r\n\x1a\n broken")
     changes = [f"data.images=[{tmp_path / 'images'}]", "data.crop=16"]
-    with pytest.raises(InputError, match=r"(?s)1\.png.*skip_damaged"):
+    with pytest.raises(InputError, match=r"(?s)1\.png.*data.skip_damaged=true"):
         trained(tiny("rt4ksr-small", *changes))
     events = trained(tiny("rt4ksr-small", *changes, "data.skip_damaged=true"), "skipping")
     notes = [event.text for event in events if isinstance(event, TrainingNote)]

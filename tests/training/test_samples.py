@@ -114,7 +114,7 @@ def test_a_frame_of_another_size_than_its_clip_is_named(tmp_path: Path) -> None:
     for number, size in enumerate(((40, 32), (40, 32), (36, 32))):
         noise(tmp_path / f"clip/{number}.png", size, number)
     crops = ClipCrops(settings(tmp_path / "clip", crop=8, still_share=0.0), 2, seed=0)
-    with pytest.raises(InputError, match=r"clip: frame \d is of \d+x32 pixels, and frame \d of \d+x32: .* one size"):
+    with pytest.raises(InputError, match=r"clip: frame \d has \d+x32 pixels, but frame \d has \d+x32: .* one size"):
         crops.sample(0)
 
 
@@ -302,7 +302,7 @@ def test_rendered_clips_become_what_the_networks_take(tmp_path: Path) -> None:
     for key, value in own.items():
         np.testing.assert_allclose(value, other[key], atol=2e-3)  # colours lie in half precision
     assert (own["motion"][-1] == 0).all()
-    with pytest.raises(InputError, match=r"has targets of x2, and x4 is trained"):
+    with pytest.raises(InputError, match=r"has targets of x2; the recipe trains x4"):
         RenderedClips([str(tmp_path / "clips/one")], NSRR(4, history=3))
     with pytest.raises(InputError, match="holds no rendered clip"):
         RenderedClips([str(tmp_path)], NSRR(2, history=3))

@@ -57,7 +57,7 @@ class Validation(Section):
     @model_validator(mode="after")
     def _protocol_exists(self) -> Validation:
         if self.protocol not in PROTOCOLS:
-            raise ValueError(f"{self.protocol!r} is no protocol; there are {', '.join(PROTOCOLS)}")
+            raise ValueError(f"unknown protocol {self.protocol!r}; there are {', '.join(PROTOCOLS)}")
         return self
 
 

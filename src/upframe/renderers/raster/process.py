@@ -134,12 +134,14 @@ class RasteriserProcess:
     def _receive(self) -> Any:
         try:
             failed, content = self._connection.recv()
-        except (EOFError, OSError) as error:
+        except (EOFError, OSError) as closed:
             self._process.join()
-            raise DeviceError(f"rendering ended without a message (exit code {self._process.exitcode})") from error
+            raise DeviceError(f"rendering ended without a message (exit code {self._process.exitcode})") from closed
         if failed:
-            kind, arguments = content
-            raise kind.__new__(kind, *arguments)
+            kind, arguments, carried = content
+            error: UpframeError = kind.__new__(kind, *arguments)
+            error.__dict__.update(carried)  # its remedy
+            raise error
         return content
 
     def __enter__(self) -> RasteriserProcess:
@@ -170,11 +172,11 @@ def _serve(connection: Connection, memory: Any, form: _Format, make_scene: Calla
                     connection.send((False, _render(rasteriser, wanted, form, slots[count % AHEAD])))
                     count += 1
         except UpframeError as error:
-            connection.send((True, (type(error), error.args)))
+            connection.send((True, (type(error), error.args, error.__dict__)))
         except (EOFError, OSError):
             raise
         except Exception:  # noqa: BLE001 - shown where the frames are taken
-            connection.send((True, (RuntimeError, (traceback.format_exc(),))))
+            connection.send((True, (RuntimeError, (traceback.format_exc(),), {})))
 
 
 def _render(rasteriser: Rasteriser, wanted: FrameRequest, form: _Format, slot: Slot) -> tuple[Any, ...]:
