@@ -9,7 +9,6 @@ that is entered is whole, and is looked at again before it is used.
 from __future__ import annotations
 
 import errno
-import hashlib
 import json
 import os
 import shutil
@@ -22,6 +21,7 @@ from typing import IO, Any
 
 from upframe.errors import InputError, OutputError
 from upframe.jobs.segments import Segment
+from upframe.models.header import sha256
 
 FOLDER_SUFFIX = ".upframe"
 VERSION = 1
@@ -240,20 +240,15 @@ def part_file(path: Path) -> Iterator[Path]:
 
 def describe_part(segment: Segment, path: Path) -> Part:
     """The entry of a part that has just been made."""
-    return Part(segment.index, path.stat().st_size, sha256_of(path), segment.frames)
+    return Part(segment.index, path.stat().st_size, sha256(path), segment.frames)
 
 
 def is_whole(path: Path, part: Part) -> bool:
     """Whether a part's file is what was entered."""
     try:
-        return path.stat().st_size == part.size and sha256_of(path) == part.sha256
+        return path.stat().st_size == part.size and sha256(path) == part.sha256
     except OSError:
         return False
-
-
-def sha256_of(path: Path) -> str:
-    with path.open("rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()
 
 
 def sync_folder(folder: Path) -> None:

@@ -21,7 +21,7 @@ from upframe.engine.upscaler import Upscaler
 from upframe.errors import OutputError
 from upframe.jobs.fingerprint import Fingerprint, changes, input_mark, versions
 from upframe.jobs.images import refuse_existing
-from upframe.jobs.journal import Journal, Part, job_folder, sha256_of
+from upframe.jobs.journal import Journal, Part, job_folder
 from upframe.jobs.loaded import LoadedModels
 from upframe.jobs.making import FrameMade, PartMaker, VideoTask
 from upframe.jobs.options import FileOptions, UpscaleOptions
@@ -34,6 +34,7 @@ from upframe.media.files import Input
 from upframe.media.notes import no_notes
 from upframe.media.video.parts import JoiningWriter
 from upframe.media.video.reader import VideoReader
+from upframe.models.header import sha256
 from upframe.remedies import Option, either, way
 
 LONG = 600.0  # seconds from which a video is made in segments without being asked
@@ -194,7 +195,7 @@ class SegmentedVideoJob:
         if not (self._journal.exists and self._target.is_file()):
             return False
         joined = self._journal.read().joined
-        return joined != "" and sha256_of(self._target) == joined
+        return joined != "" and sha256(self._target) == joined
 
     def _look_at_earlier_run(self) -> None:
         """Throw an earlier run's work away if asked to. Raises OutputError if nobody has said what becomes of it."""
@@ -249,5 +250,5 @@ class SegmentedVideoJob:
         ):
             with JoiningWriter(temporary, source, task.size, task.video.encoder, name=self._target) as writer:
                 writer.write_parts(parts, islice(source.others(), int(journal.record.plan["others"])))
-            journal.add({"entry": "joined", "sha256": sha256_of(temporary)})
+            journal.add({"entry": "joined", "sha256": sha256(temporary)})
         journal.remove()
