@@ -27,7 +27,7 @@ ifeq ($(INPUT),)
 run: $(BIN)/with-images
 	@mkdir -p $(RESULTS)
 	$(BIN)/upframe upscale $(SAMPLES) -o $(if $(OUTPUT),$(call quoted,$(OUTPUT)),$(RESULTS)/ --overwrite) $(ARGS)
-	@echo "The results lie in $(if $(OUTPUT),$(OUTPUT),$(RESULTS)):"
+	@echo "The results are in $(if $(OUTPUT),$(OUTPUT),$(RESULTS)):"
 	@ls -1 $(if $(OUTPUT),$(call quoted,$(OUTPUT)),$(RESULTS))
 else
 run: $(BIN)/with-images
