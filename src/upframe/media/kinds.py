@@ -113,7 +113,8 @@ def _kind_of_gif(path: Path) -> Kind:
     if irregular(path):
         return "image"  # whose reader refuses it
     try:
-        with GifImageFile(path) as image:
+        image = GifImageFile(path)
+        with image:
             return "video" if image.is_animated else "image"
     except Exception:  # noqa: BLE001  # a damaged one raises anything, and the reader of images says what is wrong with it
         return "image"
