@@ -16,11 +16,15 @@ from upframe.cli.printing import write_line
 def export(
     model: ModelName,
     out: Annotated[
-        Path,
-        typer.Argument(metavar="OUT", help="NAME.onnx, NAME.pt2, NAME.xml, or a folder for tensorrt.", show_default=False),
-    ],
+        Path | None,
+        typer.Argument(
+            metavar="[OUT]",
+            help="NAME.onnx, NAME.pt2, NAME.xml, NAME.glsl, or a folder for tensorrt. By default the model's name.",
+            show_default=False,
+        ),
+    ] = None,
     to: Annotated[
-        Literal["onnx", "pt2", "openvino", "tensorrt"] | None,
+        Literal["onnx", "pt2", "openvino", "tensorrt", "mpv"] | None,
         typer.Option("--to", help="By default what the name's ending says.", show_default=False),
     ] = None,
     size: Annotated[
@@ -35,19 +39,21 @@ def export(
     as_json: AsJson = False,
     debug: Debug = False,
 ) -> None:
-    """Write a model as ONNX, a torch.export archive, OpenVINO, or a folder that TensorRT builds an engine from.
+    """Write a model as ONNX, a torch.export archive, OpenVINO, what TensorRT builds an engine from, or a shader for mpv.
 
     What a network remembers is among the inputs and outputs. The file is run and compared with PyTorch at several sizes
-    before it gets its name. docs/integration.md describes every tensor.
+    before it gets its name; a shader, which only a player runs, is not. docs/integration.md describes every tensor,
+    docs/plugins.md the shader.
     """
     with one_line(debug=debug):
         from upframe.engine.size import parse_size
-        from upframe.export.exporting import export_model
+        from upframe.export.exporting import export_model, usual_name
         from upframe.models import load
 
+        loaded = load(model)
         exported = export_model(
-            load(model),
-            out,
+            loaded,
+            out or usual_name(loaded, to),
             to=to,
             size=None if size is None else parse_size(size),
             float16=float16,

@@ -16,20 +16,15 @@ def fit(image: Tensor, info: ModelInfo) -> Tensor:
 
 
 def extend(image: Tensor, info: ModelInfo) -> Tensor:
-    """(n, c, h, w) with :func:`margin` pixels more on every side, and :func:`fit`: the outermost pixels are repeated."""
-    around = margin(info)
+    """(n, c, h, w) with ``info.margin`` pixels more on every side, and :func:`fit`: the outermost pixels are repeated."""
+    around = info.margin
     return fit(F.pad(image, (around,) * 4, mode="replicate") if around else image, info)
 
 
 def cut_back(result: Tensor, height: int, width: int, info: ModelInfo) -> Tensor:
     """What a network made of :func:`extend`, without what was added: (n, c, scale*height, scale*width)."""
-    first = margin(info) * info.scale
+    first = info.margin * info.scale
     return result[..., first : first + height * info.scale, first : first + width * info.scale]
-
-
-def margin(info: ModelInfo) -> int:
-    """``info.border``, or the next multiple: the network then folds the image as it would without."""
-    return info.border + -info.border % info.multiple
 
 
 def fitting_side(side: int, info: ModelInfo) -> int:

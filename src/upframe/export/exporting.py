@@ -1,4 +1,4 @@
-"""A model as a file that others can run: ONNX, a torch.export archive, OpenVINO, or what TensorRT builds an engine from."""
+"""A model as a file that others run: ONNX, a torch.export archive, OpenVINO, what TensorRT builds an engine from, a shader."""
 
 from __future__ import annotations
 
@@ -13,6 +13,7 @@ from typing import Any, Literal, cast, get_args
 import torch
 
 from upframe.errors import InputError, MissingExtra
+from upframe.export import mpv
 from upframe.export.archive import ARCHIVED
 from upframe.export.check import Checked, check
 from upframe.export.onnx_file import TRACED, fitting, quiet, traced, write_onnx
@@ -22,15 +23,19 @@ from upframe.export.tensorrt import write_tensorrt
 from upframe.media.atomic import atomic_output
 from upframe.models.catalog import Model
 from upframe.models.contract import Contract, ExportStep, describe
-from upframe.remedies import Option, either, set_to, way
+from upframe.models.layers import Layered
+from upframe.remedies import Option, either, leave_out, set_to, way
 
-Target = Literal["onnx", "pt2", "openvino", "tensorrt"]
-_ENDINGS: dict[str, Target] = {".onnx": "onnx", ".pt2": "pt2", ".xml": "openvino"}
+Target = Literal["onnx", "pt2", "openvino", "tensorrt", "mpv"]
+_ENDINGS: dict[str, Target] = {".onnx": "onnx", ".pt2": "pt2", ".xml": "openvino", ".glsl": "mpv"}
 
 
 @dataclass(frozen=True, slots=True)
 class Exported:
-    """What was written, and how it compared with PyTorch. ``files``: all of them; ``path``: the one to open."""
+    """What was written, and how it compared with PyTorch. ``files``: all of them; ``path``: the one to open.
+
+    ``checked`` is empty for what only a player runs.
+    """
 
     path: Path
     target: Target
@@ -63,6 +68,16 @@ class _Work:
     overwrite: bool
 
 
+def usual_name(model: Model, to: str | None) -> Path:
+    """The name of a result that was given none: the model's. Raises InputError where it is not said what to export to."""
+    if to is None:
+        raise InputError("neither a name nor what to export to was given", remedy=set_to("to", get_args(Target)))
+    name = Path(model.info.name).name
+    return Path(
+        f"{name}-tensorrt" if to == "tensorrt" else name + {kind: ending for ending, kind in _ENDINGS.items()}[_known(to)]
+    )
+
+
 def choose_target(out: Path, to: str | None) -> Target:
     """What to export to: what was asked for, else what the name's ending says. Raises InputError."""
     by_name = _ENDINGS.get(out.suffix.lower())
@@ -70,18 +85,22 @@ def choose_target(out: Path, to: str | None) -> Target:
         if by_name is None:
             raise InputError(
                 f"{out}: does not say what to export to",
-                remedy=either("name it .onnx, .pt2 or .xml", way("set ", Option("to"))),
+                remedy=either("name it .onnx, .pt2, .xml or .glsl", way("set ", Option("to"))),
             )
         return by_name
-    if to not in get_args(Target):
-        raise InputError(f"unknown target {to!r}", remedy=set_to("to", get_args(Target)))
-    target = cast(Target, to)
+    target = _known(to)
     if target != "tensorrt" and by_name != target:
         ending = next(ending for ending, name in _ENDINGS.items() if name == target)
         raise InputError(f"{out}: wrong ending for {target}", remedy=f"name it {Path(out.name).with_suffix(ending)}")
     if target == "tensorrt" and out.suffix:
         raise InputError(f"{out}: what TensorRT needs is a folder", remedy="give a name without an ending")
     return target
+
+
+def _known(to: str) -> Target:
+    if to not in get_args(Target):
+        raise InputError(f"unknown target {to!r}", remedy=set_to("to", get_args(Target)))
+    return cast(Target, to)
 
 
 def export_model(
@@ -96,11 +115,17 @@ def export_model(
 ) -> Exported:
     """Export a model, run the result beside PyTorch, and only then give it its name.
 
-    ``to``: onnx, pt2, openvino or tensorrt; by default what the name's ending says. ``size`` (height, width) of the frame
+    ``to``: onnx, pt2, openvino, tensorrt or mpv; by default what the name's ending says. ``size`` (height, width) of the frame
     makes a file for that size alone, ``float16`` one that computes in half precision. ``frames`` is for TTVSR, whose file
     takes clips of that length. Raises InputError, ShapeError, MissingExtra and OutputError.
     """
     target = choose_target(out, to)
+    if target == "mpv":
+        if size is not None or float16:
+            raise InputError(
+                f"{out}: a shader takes frames of any size, in the precision of the player", remedy=leave_out("size", "float16")
+            )
+        return _mpv(model, out, overwrite=overwrite)
     reference = step_of(model, frames=frames)
     if size is not None:
         reference = reference.sized(*size)
@@ -108,6 +133,19 @@ def export_model(
     metadata = describe(model.info, model.network.configuration, step.contract)
     work = _Work(model.info.name, step, reference, metadata, fitting(step.contract, *TRACED), out, overwrite)
     return {"onnx": _onnx, "pt2": _pt2, "openvino": _openvino, "tensorrt": _tensorrt}[target](work)
+
+
+def _mpv(model: Model, out: Path, *, overwrite: bool) -> Exported:
+    contract = step_of(model).contract
+    layers = model.network.layers() if isinstance(model.network, Layered) else None
+    if layers is None or model.info.sampling != "centre" or not mpv.is_runnable(layers):
+        raise InputError(
+            f"{model.info.name}: cannot be a shader: those are made of plain convolutions for images, such as rt4ksr-x2",
+            remedy=way("export it with ", Option("to", "onnx")),
+        )
+    with atomic_output(out, overwrite=overwrite) as temporary:
+        temporary.write_text(mpv.shader(layers, model.info), encoding="utf-8")
+    return Exported(out, "mpv", (out,), contract, ())
 
 
 def _onnx(work: _Work) -> Exported:

@@ -69,6 +69,11 @@ class ModelInfo:
         return replace(self, name=name, sha256=sha256)
 
     @property
+    def margin(self) -> int:
+        """``border``, or the next multiple: by so much a frame is extended, and the network folds it as it would without."""
+        return self.border + -self.border % self.multiple
+
+    @property
     def material(self) -> Material:
         """What it was trained for, by its degradation: of ``film mild v1`` it is ``film``."""
         known: dict[str, Material] = {"BI": "clean", "BD": "blurred", "rendered": "rendered", "film": "film", "photo": "photo"}

@@ -49,6 +49,7 @@ from upframe.errors import CheckpointError, ShapeError
 from upframe.models import rt4ksr_fused
 from upframe.models.contract import ExportStep, image_step
 from upframe.models.info import ModelInfo
+from upframe.models.layers import Layers
 from upframe.models.network import Family
 from upframe.models.rt4ksr_blocks import (
     Activation,
@@ -60,6 +61,7 @@ from upframe.models.rt4ksr_blocks import (
     SeparableConv,
     activation_layer,
     attention_size,
+    plain_layer,
 )
 from upframe.ops.convolution import shuffled_conv
 from upframe.ops.triton import are_wanted
@@ -210,6 +212,21 @@ class RT4KSR(nn.Module):
                 state |= {f"{name}.{key}": value for key, value in module.merge().state_dict().items()}
         merged.load_state_dict(state)
         return merged.train(self.training)
+
+    def layers(self) -> Layers | None:
+        """The merged network as a row of convolutions; None for the switches that are in no published checkpoint."""
+        known = self.switches | {"downscaling": False, "high_frequency": "none", "squeeze": False}
+        if self.switches != known or self.switches["block"] in ("dconvbase", "nafbase"):
+            return None
+        network = self.merge()
+        head, upsample = cast(nn.Conv2d, network.head[0]), cast(nn.Conv2d, network.upsample[0])
+        row = [
+            plain_layer(head),
+            *(cast(Block, block).layer(self.switches["activation"]) for block in network.body),
+            plain_layer(network.tail[1], network.tail[0], added="first" if self.design == "base" else None),
+            plain_layer(upsample),
+        ]
+        return Layers(self.unshuffle, tuple(row), self.fold * self.scale, self.skip)
 
     def example_inputs(self, height: int, width: int) -> tuple[Tensor, ...]:
         """A random image (1, 3, height, width), always the same, to profile and to export with."""

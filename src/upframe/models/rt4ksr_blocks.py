@@ -12,6 +12,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
+from upframe.models.layers import Layer, Norm
 from upframe.ops.convolution import narrow_conv
 
 Activation = Literal["gelu", "lrelu", "relu"]
@@ -153,6 +154,10 @@ class Block(nn.Module):
             return y
         return y + x if y.requires_grad else y.add_(x)  # the gradient of ReLU needs what was there
 
+    def layer(self, activation: Activation) -> Layer:
+        """It as data, without attention, around a convolution that is merged."""
+        return plain_layer(self.conv1, self.norm, activation=activation, added="input" if self.residual else None)
+
 
 class NAFBlock(nn.Module):
     """NAFNet's block (Chen et al., ECCV 2022): gates, the product of half the channels with the other half, for activations.
@@ -186,6 +191,21 @@ class NAFBlock(nn.Module):
 def _gate(x: Tensor) -> Tensor:
     first, second = x.chunk(2, dim=1)
     return first * second
+
+
+def plain_layer(
+    convolution: nn.Module,
+    norm: nn.Module | None = None,
+    *,
+    activation: Activation | None = None,
+    added: Literal["input", "first"] | None = None,
+) -> Layer:
+    """A plain or merged convolution, with what is before and after it, as data."""
+    plain = convolution.rep_conv if isinstance(convolution, MergedConv) else convolution
+    assert isinstance(plain, nn.Conv2d)
+    assert plain.bias is not None
+    normalised = Norm(norm.weight, norm.bias, norm.eps) if isinstance(norm, ChannelNorm) else None
+    return Layer(plain.weight, plain.bias, normalised, activation, added)
 
 
 def activation_layer(name: Activation) -> nn.Module:
