@@ -76,3 +76,15 @@ def test_a_video_shorter_than_a_second_is_one_segment() -> None:
 def test_a_segment_travels_as_plain_numbers() -> None:
     segment = Segment(3, 100, 250, 6, 2, (120, 130))
     assert Segment.from_dict(segment.as_dict()) == segment
+
+
+def test_an_encoder_is_shown_frames_after_a_segment_that_ends_inside_a_shot() -> None:
+    segments = divide(steady(1200), [400], Reach(), tail=12)
+    assert [(segment.first, segment.tail, segment.is_cut) for segment in segments] == [
+        (0, 0, True),
+        (400, 12, True),
+        (666, 12, False),
+        (933, 0, False),
+    ]
+    assert segments[1].end == 678
+    assert segments[1].run_end == 666

@@ -24,7 +24,7 @@ from upframe.jobs.segments import Segment
 from upframe.models.header import sha256
 
 FOLDER_SUFFIX = ".upframe"
-VERSION = 1
+VERSION = 2
 _BLOCK = 1 << 20
 
 
@@ -98,13 +98,17 @@ def read_journal(folder: Path) -> Record:
             if not line.endswith(b"\n"):
                 raise ValueError("the line is torn")
             _enter(record, json.loads(line))
+            _check_version(record, path)
         except (ValueError, LookupError, TypeError) as error:
             if number > content.count(b"\n"):
                 break  # the last one: it was being written when the program ended
             raise InputError(f"{path}: line {number} is damaged ({error}); remove the job with: upframe jobs clean") from error
+    return record
+
+
+def _check_version(record: Record, path: Path) -> None:
     if record.header.get("version", VERSION) != VERSION:
         raise InputError(f"{path}: was written by another version of Upframe; finish the job with that, or remove the folder")
-    return record
 
 
 def _enter(record: Record, entry: Mapping[str, Any]) -> None:

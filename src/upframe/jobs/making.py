@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import ExitStack, closing, suppress
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -25,6 +25,7 @@ from upframe.media.notes import no_notes
 from upframe.media.video.info import CopiedPacket, RawFrame
 from upframe.media.video.parts import PartWriter
 from upframe.media.video.reader import VideoReader
+from upframe.media.video.seams import LONGEST_TAIL
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,7 +63,7 @@ class PartMaker:
         torch.set_num_threads(task.threads)
         self._models = models or LoadedModels(task.run)
         self._described = self._open_reader()  # for what the encoder takes from the video, while the other goes to and fro
-        self._frames = FrameSource(self._open_reader, task.reach.past + task.reach.step + task.reach.future)
+        self._frames = FrameSource(self._open_reader, task.reach.past + task.reach.step + max(task.reach.future, LONGEST_TAIL))
 
     @property
     def device(self) -> str:
@@ -87,19 +88,22 @@ class PartMaker:
         def read() -> Iterator[_Item]:
             for segment in segments:
                 yield segment
-                yield from self._frames.frames(segment.begin, segment.end)
-                yield None
+                tail = []
+                for frame in self._frames.frames(segment.begin, segment.end):
+                    if segment.stop <= frame.index < segment.stop + segment.tail:
+                        tail.append(frame)
+                    if frame.index < segment.run_end:
+                        yield frame
+                yield _Tail(tail)
 
         def stage(items: Iterable[_Item]) -> Iterator[_Item]:
             coming = iter(items)
             for segment in coming:
                 assert isinstance(segment, Segment)
                 yield segment
-                frames = _until_none(coming)
+                frames = _RunFrames(coming)
                 yield from _own(segment, upscale(frames, _cuts_of(segment)))
-                for _ in frames:  # those that were looked at ahead, and are not needed after all
-                    pass
-                yield None
+                yield frames.tail()
 
         current = -1
         try:
@@ -121,7 +125,7 @@ class PartMaker:
         """From the frames of the video to those that the encoder takes: one that is opened for this alone tells which."""
         info, task = self._described.info, self._task
         with TemporaryDirectory() as folder:
-            trial = part_writer(task, self._described, Path(folder, "trial"))
+            trial = part_writer(task, self._described, Path(folder, "trial"), Segment(0, 0, 1))
             trial.abort()
         kinds = (info.layout, info.colour), (trial.layout, trial.colour)
         return FrameUpscaler(upscaler, task.run.target, *kinds, canvas=VideoCanvas(task.size, info.kind))
@@ -140,8 +144,15 @@ def make_part(task: VideoTask, segment: Segment, source: Path, place: Path) -> P
     return part
 
 
-_Item = Segment | RawFrame | None
-"""What passes through the work: a segment, its frames, and None at its end."""
+@dataclass(frozen=True, slots=True)
+class _Tail:
+    """The end of a segment, and the frames of the source that its encoder is shown after it."""
+
+    frames: Sequence[RawFrame]
+
+
+_Item = Segment | RawFrame | _Tail
+"""What passes through the work: a segment, its frames, and its end."""
 
 
 class _PartSink:
@@ -158,9 +169,12 @@ class _PartSink:
         if isinstance(item, Segment):
             self._segment = item
             temporary = self._open.enter_context(part_file(self._place(item)))
-            self._writer = self._open.enter_context(part_writer(self._task, self._source, temporary))
-        elif item is None:
+            self._writer = self._open.enter_context(part_writer(self._task, self._source, temporary, item))
+        elif isinstance(item, _Tail):
             assert self._segment is not None
+            assert self._writer is not None
+            for frame in item.frames:
+                self._writer.show(frame)
             self._open.close()  # the part is complete, and then under its name
             self._made.append(describe_part(self._segment, self._place(self._segment)))
         else:
@@ -195,14 +209,31 @@ def _own(segment: Segment, results: Iterator[RawFrame | CopiedPacket]) -> Iterat
                 return  # without the work that is still owed of the frames after it
 
 
-def part_writer(task: VideoTask, source: VideoReader, path: Path) -> PartWriter:
-    """The encoder of a part that is written to ``path``. Raises OutputError as VideoWriter does."""
-    return PartWriter(path, source, task.size, task.video.encoder, name=Path(task.name))
+def part_writer(task: VideoTask, source: VideoReader, path: Path, segment: Segment) -> PartWriter:
+    """The encoder of a segment's part, which is written to ``path``. Raises OutputError as VideoWriter does."""
+    last = segment.stop - 1 if segment.tail else None
+    settings, name = task.video.encoder, Path(task.name)
+    return PartWriter(path, source, task.size, settings, name=name, is_cut=segment.is_cut, last=last)
 
 
-def _until_none(items: Iterator[_Item]) -> Iterator[RawFrame]:
-    for item in items:
-        if item is None:
-            return
-        assert isinstance(item, RawFrame)
-        yield item
+class _RunFrames(Iterator[RawFrame]):
+    """The frames of one segment that the network is given, among all that comes; after them its tail."""
+
+    def __init__(self, items: Iterator[_Item]) -> None:
+        self._items = items
+        self._tail: _Tail | None = None
+
+    def __next__(self) -> RawFrame:
+        item = next(self._items) if self._tail is None else self._tail
+        if isinstance(item, RawFrame):
+            return item
+        assert isinstance(item, _Tail)
+        self._tail = item
+        raise StopIteration
+
+    def tail(self) -> _Tail:
+        """What follows; frames that were looked at ahead, and are not needed after all, are passed over."""
+        for _ in self:
+            pass
+        assert self._tail is not None
+        return self._tail

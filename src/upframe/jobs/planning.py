@@ -44,10 +44,11 @@ def reach_of(info: ModelInfo) -> Reach:
     return Reach(past=SETTLED)
 
 
-def survey(reader: VideoReader, cuts: Callable[[], Cuts], reach: Reach, *, listed: bool = False) -> Survey:
+def survey(reader: VideoReader, cuts: Callable[[], Cuts], reach: Reach, *, tail: int = 0, listed: bool = False) -> Survey:
     """Read a video to its end, and divide it.
 
-    ``cuts``: makes a judge of frames in order; a frame of another kind begins a shot, too. ``listed``: the judge counts frames,
+    ``cuts``: makes a judge of frames in order; a frame of another kind begins a shot, too. ``tail``: as of ``divide``.
+    ``listed``: the judge counts frames,
     and must be shown all of them. Raises InputError as the reader does.
     """
     found: list[int] = []
@@ -69,7 +70,7 @@ def survey(reader: VideoReader, cuts: Callable[[], Cuts], reach: Reach, *, liste
         times.append(float(frame.pts * frame.time_base))
     if frame is not None:
         times.append(times[-1] + float((frame.duration or 1) * frame.time_base))
-    return Survey(divide(times, found, reach), max(len(times) - 1, 0), others)
+    return Survey(divide(times, found, reach, tail), max(len(times) - 1, 0), others)
 
 
 class _Judge:

@@ -66,6 +66,7 @@ class SegmentedVideoJob:
     def __init__(self, item: Input, target: Path, models: LoadedModels, options: UpscaleOptions) -> None:
         self._item, self._target, self._models, self._options = item, target, models, options
         self._journal = Journal(job_folder(target))
+        self._tail = 0  # frames after a segment that its encoder is shown
 
     def run(self) -> Iterator[Event]:
         """Raises UpframeError for a video that cannot be read, upscaled or written, and for a job that has changed."""
@@ -172,6 +173,7 @@ class SegmentedVideoJob:
             encoder = task.video.encoder
             trial = in_background(lambda: JoiningWriter(place, reader, task.size, encoder, on_note=note, name=self._target))
             trial.abort()
+            self._tail = trial.tail
             return trial.obstacle
 
     def _fingerprint(self, task: VideoTask, upscaler: Upscaler) -> Fingerprint:
@@ -225,7 +227,8 @@ class SegmentedVideoJob:
             )
         if record.segments is None:
             cuts = self._options.run.cuts
-            found = survey(reader, choose_cuts(cuts), task.reach, listed=cuts not in ("auto", "off"))
+            listed = cuts not in ("auto", "off")
+            found = survey(reader, choose_cuts(cuts), task.reach, tail=self._tail, listed=listed)
             facts = {"others": found.others, "threads": task.threads, "encoder_threads": task.video.encoder.threads}
             self._journal.add_plan(found.segments, **facts)
 

@@ -33,8 +33,8 @@ class Reach:
 class Segment:
     """Frames ``first`` to ``stop`` - 1 of a video, counted from 0.
 
-    ``warm_up`` frames before them and ``look_ahead`` after them are run, too, and their results dropped. ``cuts``: of all
-    these, the frames at which a new shot begins.
+    ``warm_up`` frames before them and ``look_ahead`` after them are run, too, and their results dropped. ``tail``: frames after
+    them that are shown to the encoder alone. ``cuts``: of all that are run, the frames at which a new shot begins.
     """
 
     index: int
@@ -43,6 +43,7 @@ class Segment:
     warm_up: int = 0
     look_ahead: int = 0
     cuts: tuple[int, ...] = ()
+    tail: int = 0
 
     @property
     def frames(self) -> int:
@@ -55,8 +56,18 @@ class Segment:
 
     @property
     def end(self) -> int:
+        """After the last frame that is needed."""
+        return self.stop + max(self.look_ahead, self.tail)
+
+    @property
+    def run_end(self) -> int:
         """After the last frame that is run."""
         return self.stop + self.look_ahead
+
+    @property
+    def is_cut(self) -> bool:
+        """Whether a shot, or the video, begins with it."""
+        return self.first == 0 or self.first in self.cuts
 
     def as_dict(self) -> dict[str, Any]:
         return asdict(self)
@@ -64,15 +75,16 @@ class Segment:
     @classmethod
     def from_dict(cls, values: Mapping[str, Any]) -> Self:
         """From :meth:`as_dict`, as JSON gives it back. Raises KeyError, TypeError or ValueError for anything else."""
-        numbers = {name: int(values[name]) for name in ("index", "first", "stop", "warm_up", "look_ahead")}
+        numbers = {name: int(values[name]) for name in ("index", "first", "stop", "warm_up", "look_ahead", "tail")}
         return cls(**numbers, cuts=tuple(int(cut) for cut in values["cuts"]))
 
 
-def divide(times: Sequence[float], cuts: Sequence[int], reach: Reach) -> list[Segment]:
+def divide(times: Sequence[float], cuts: Sequence[int], reach: Reach, tail: int = 0) -> list[Segment]:
     """The segments of a video: every frame is in one of them, in order.
 
     ``times``: when each frame is shown, in seconds, ascending, and at last the end of the video. ``cuts``: the frames that
-    begin a shot, ascending; frame 0 may be left out. None is shorter than a second, unless the video is.
+    begin a shot, ascending; frame 0 may be left out. ``tail``: frames that an encoder is shown after a segment that ends inside
+    a shot. No segment is shorter than a second, unless the video is.
     """
     frames = len(times) - 1
     if frames < 1:
@@ -81,7 +93,7 @@ def divide(times: Sequence[float], cuts: Sequence[int], reach: Reach) -> list[Se
     bounds = [0]
     while bounds[-1] < frames:
         bounds.extend(_next_bounds(bounds[-1], shots, times, reach))
-    return [_segment(index, first, stop, shots, reach) for index, (first, stop) in enumerate(pairwise(bounds))]
+    return [_segment(index, first, stop, shots, reach, tail) for index, (first, stop) in enumerate(pairwise(bounds))]
 
 
 def _next_bounds(start: int, shots: Sequence[int], times: Sequence[float], reach: Reach) -> Iterator[int]:
@@ -104,10 +116,11 @@ def _next_bounds(start: int, shots: Sequence[int], times: Sequence[float], reach
     yield end
 
 
-def _segment(index: int, first: int, stop: int, shots: Sequence[int], reach: Reach) -> Segment:
+def _segment(index: int, first: int, stop: int, shots: Sequence[int], reach: Reach, tail: int) -> Segment:
     shot = shots[bisect_right(shots, first) - 1]
     following = shots[bisect_left(shots, stop)]  # the cut at which looking ahead ends
     past = -(-reach.past // reach.step) * reach.step  # whole chunks, so that they lie as they do in the whole video
     warm_up, look_ahead = min(first - shot, past), min(following - stop, reach.future)
     cuts = tuple(cut for cut in shots[:-1] if max(first - warm_up, 1) <= cut < stop + look_ahead)
-    return Segment(index, first, stop, warm_up, look_ahead, cuts)
+    shown = 0 if following == stop else min(shots[-1] - stop, tail)  # beyond a cut there is nothing to predict
+    return Segment(index, first, stop, warm_up, look_ahead, cuts, shown)

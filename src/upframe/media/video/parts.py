@@ -19,11 +19,15 @@ from typing import IO, cast
 import av
 from av.packet import Packet
 from av.stream import Stream
+from av.video.frame import PictureType, VideoFrame
 from av.video.stream import VideoStream
 
 from upframe.errors import OutputError
 from upframe.media.atomic import output_error
+from upframe.media.video.encoders import EncoderSettings
 from upframe.media.video.info import CopiedPacket, RawFrame
+from upframe.media.video.reader import VideoReader
+from upframe.media.video.seams import coarser, enlarged, seam_care
 from upframe.media.video.writer import VideoWriter
 
 _MAGIC = b"upframe part 1\n"
@@ -51,7 +55,44 @@ class PartHeader:
 
 
 class PartWriter(VideoWriter):
-    """Encodes the frames of one segment exactly as VideoWriter would, into a part file; other streams are passed over."""
+    """Encodes the frames of one segment exactly as VideoWriter would, into a part file; other streams are passed over.
+
+    ``is_cut``: the segment begins where one shot ends, or the video begins. ``show``: frames of the source after the segment,
+    as many as ``tail`` says, let the encoder look ahead; ``last`` is the number of the frame before them.
+    """
+
+    def __init__(
+        self,
+        path: Path,
+        source: VideoReader,
+        size: tuple[int, int],
+        settings: EncoderSettings,
+        *,
+        name: Path,
+        is_cut: bool = True,
+        last: int | None = None,
+    ) -> None:
+        self._is_cut, self._last = is_cut, last
+        self._is_first = True
+        self._end: int | None = None  # the time of the first frame that is only shown
+        super().__init__(path, source, size, settings, name=name)
+
+    def _image(self, frame: RawFrame) -> VideoFrame:
+        image, care = super()._image(frame), seam_care(self._encoding.codec)
+        if self._is_first and not self._is_cut and care.key_offset:
+            image = coarser(image, care.key_offset)
+        if frame.index == self._last and not self._is_first:
+            image.pict_type = PictureType.P
+        self._is_first = False
+        return image
+
+    def show(self, frame: RawFrame) -> None:
+        """Let the encoder look ahead at a frame of the source. What it makes of it is dropped."""
+        layout = frame.kind.layout if frame.kind else self._info.layout
+        image = enlarged(frame, layout, self.size, self._encoding.pix_fmt)
+        if self._end is None:
+            self._end = frame.pts + round(self._shift / frame.time_base)
+        self._encode(image, frame)
 
     def _begin(self) -> None:
         self._file: IO[bytes] = self.path.open("wb")
@@ -76,6 +117,8 @@ class PartWriter(VideoWriter):
     def _put(self, packet: Packet[VideoStream]) -> None:
         if packet.pts is None or packet.dts is None:
             raise OutputError(f"{self.name}: {self._stream.codec_context.codec.name} gives packets without times")
+        if self._end is not None and packet.pts >= self._end:
+            return
         data = bytes(packet)
         self._file.write(_PACKET.pack(packet.pts, packet.dts, packet.duration or 0, packet.is_keyframe, len(data)) + data)
 
@@ -109,6 +152,11 @@ def _packets(path: Path, file: IO[bytes]) -> Iterator[PartPacket]:
 
 class JoiningWriter(VideoWriter):
     """A video whose frames were encoded before, as parts: their packets are given to ``write_parts``, other streams copied."""
+
+    @property
+    def tail(self) -> int:
+        """How many frames after a segment its encoder is to be shown, where that ends inside a shot."""
+        return seam_care(self._encoding.codec).tail
 
     @property
     def obstacle(self) -> str:

@@ -17,6 +17,7 @@ from av.audio.stream import AudioStream
 from av.codec.context import Flags
 from av.packet import Packet
 from av.stream import Stream
+from av.video.frame import VideoFrame
 from av.video.stream import VideoStream
 
 from upframe.errors import OutputError, ShapeError
@@ -115,7 +116,14 @@ class VideoWriter:
         if frame.planes[0].shape != self.size:
             raise ShapeError(f"a frame of {frame.planes[0].shape} (h, w) given, {self.size} announced")
         self._check_precision(frame)
-        image = make_frame(frame.planes, self.layout)
+        self._encode(self._image(frame), frame)
+
+    def _image(self, frame: RawFrame) -> VideoFrame:
+        """What the encoder is given of a frame."""
+        return make_frame(frame.planes, self.layout)
+
+    def _encode(self, image: VideoFrame, frame: RawFrame) -> None:
+        """Give the encoder an image, with the time and duration of ``frame``."""
         colour = self.colour
         image.colorspace, image.color_range = colour.colorspace, colour.color_range
         image.color_primaries, image.color_trc = colour.primaries, colour.transfer
