@@ -7,6 +7,7 @@ from pathlib import Path
 
 import av
 from _report import ROOT
+from av.video.frame import PictureType
 
 SAMPLE = ROOT / "examples" / "media" / "bunny.mp4"
 
@@ -21,7 +22,7 @@ def clip(path: Path, frames: int, size: tuple[int, int] = (360, 640)) -> Path:
         stream.width, stream.height, stream.pix_fmt = width, height, "yuv420p"
         for number in range(frames):
             frame = images[number % len(images)]
-            frame.pts, frame.time_base, frame.pict_type = number, Fraction(1, 25), av.video.frame.ImageType.NONE
+            frame.pts, frame.time_base, frame.pict_type = number, Fraction(1, 25), PictureType.NONE
             target.mux(stream.encode(frame))
         target.mux(stream.encode(None))
     return path
