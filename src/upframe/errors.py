@@ -53,6 +53,10 @@ class DeviceError(UpframeError):
     """A device or precision that is not there, or that has no memory left for the smallest tile."""
 
 
+class ClusterError(UpframeError):
+    """A cluster that cannot be reached, or whose machines do not fit this one."""
+
+
 class Fault(UpframeError):
     """A mistake in Upframe itself, to be reported."""
 

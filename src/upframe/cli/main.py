@@ -11,6 +11,7 @@ from typer.core import TyperGroup
 
 from upframe.cli import (
     check_frames,
+    cluster,
     compare,
     data,
     degrade,
@@ -84,6 +85,7 @@ app.command(name="render")(render.render)
 app.command(name="play")(play.play)
 app.add_typer(models.app, name="models")
 app.add_typer(jobs.app, name="jobs")
+app.add_typer(cluster.app, name="cluster")
 app.add_typer(data.app, name="data")
 
 

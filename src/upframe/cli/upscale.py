@@ -103,6 +103,24 @@ def upscale(
             rich_help_panel=RUNNING,
         ),
     ] = None,
+    cluster: Annotated[
+        str | None,
+        typer.Option(
+            "--cluster",
+            metavar="ADDRESS|local",
+            help="Make the segments of a video on the machines of a Ray cluster: HOST:PORT, auto on one of them, or local.",
+            show_default=False,
+            rich_help_panel=RUNNING,
+        ),
+    ] = None,
+    cluster_files: Annotated[
+        Literal["auto", "sent"],
+        typer.Option(
+            "--cluster-files",
+            help="auto: machines that see the video at the same path read it there, others are sent what they need of it.",
+            rich_help_panel=RUNNING,
+        ),
+    ] = "auto",
     allow_truncated: Annotated[
         bool, typer.Option("--allow-truncated", help="Keep what can be read of a damaged input instead of refusing it.")
     ] = False,
@@ -268,6 +286,11 @@ def upscale(
     if frames is not None and output is not None:
         raise typer.BadParameter("give either --frames or --output", param_hint="--frames")
 
+    if cluster is not None and devices is not None:
+        raise typer.BadParameter("give either --cluster or --devices", param_hint="--cluster")
+    if watch and cluster is not None:
+        raise typer.BadParameter("a folder that is watched is made on this machine", param_hint="--cluster")
+
     if watch and not (len(inputs) == 1 and Path(inputs[0]).is_dir()):
         raise typer.BadParameter("give one folder to watch", param_hint="--watch")
 
@@ -310,7 +333,7 @@ def upscale(
                 None if preview is None else VideoExcerpt(parse_time(preview)),
             ),
             FileOptions(frames, overwrite, skip_existing, allow_truncated, max_pixels),
-            JobOptions(resume, devices, debug=debug),
+            JobOptions(resume, devices, cluster, cluster_files, debug=debug),
         )
         with reporter(as_json=as_json, quiet=quiet) as report:
             failures = 0

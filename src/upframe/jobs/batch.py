@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Generator, Iterator, Sequence
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import replace
 from pathlib import Path
 from typing import Protocol
@@ -14,6 +15,7 @@ from upframe.engine import events
 from upframe.engine.cuts import choose_cuts
 from upframe.engine.events import Event
 from upframe.errors import InputError, UpframeError, as_upframe_error
+from upframe.jobs.cluster.connection import connected
 from upframe.jobs.images import ImageJob, SequenceJob
 from upframe.jobs.journal import Journal, job_folder
 from upframe.jobs.loaded import LoadedModels
@@ -50,13 +52,14 @@ def upscale_files(arguments: Sequence[str], output: str | None, options: Upscale
     if not found.inputs and len(found.refused) == 1:
         raise found.refused[0][1]
     if found.inputs:
-        yield from _upscale_all(found, arguments, output, options)
+        with _cluster(options):
+            yield from _upscale_all(found, arguments, output, options)
     else:
         yield from (events.Failed.of(name, error) for name, error in found.refused)
 
 
 def _upscale_all(found: FoundInputs, arguments: Sequence[str], output: str | None, options: UpscaleOptions) -> Iterator[Event]:
-    models = LoadedModels(options.run)
+    models = _load(options)
     label = _label(models, options)
     found = found.without_results(label)
     if models.is_for_video:
@@ -70,6 +73,17 @@ def _upscale_all(found: FoundInputs, arguments: Sequence[str], output: str | Non
     for plan in plans:
         yield from _run(plan, models, options, failures)
     yield from events.summary_of(len(plans) + len(found.refused), failures, found)
+
+
+def _cluster(options: UpscaleOptions) -> AbstractContextManager[object]:
+    """The cluster, if one is to be used: one connection for all inputs. Raises ClusterError where it cannot be reached."""
+    return nullcontext() if options.job.cluster is None else connected(options.job.cluster)
+
+
+def _load(options: UpscaleOptions) -> LoadedModels:
+    """The models; where a cluster computes, this machine needs to know them, not to be able to run them as asked."""
+    here = options.job.cluster is None
+    return LoadedModels(options.run if here else replace(options.run, precision="auto", device="auto"))
 
 
 def _label(models: LoadedModels, options: UpscaleOptions) -> str:
@@ -101,7 +115,7 @@ def watch_folder(
     they are. ``wait``: called between two looks with the seconds to wait.
     """
     options = replace(options, files=replace(options.files, skip_existing=True))
-    models = LoadedModels(options.run)
+    models = _load(options)
     label, results = _label(models, options), results_folder([folder], output)
     before: dict[Path, tuple[int, int]] = {}
     done: set[Path] = set()
@@ -145,7 +159,7 @@ def _is_segmented(item: Input, target: Path, options: UpscaleOptions) -> bool:
         return False
     if job.segmented is not None:
         return job.segmented
-    if job.resume is not None or job.devices is not None or Journal(job_folder(target)).exists:
+    if job.resume is not None or job.devices or job.cluster or Journal(job_folder(target)).exists:
         return True
     try:
         with open_video(item.path) as container:

@@ -8,6 +8,7 @@ from contextlib import ExitStack, closing, suppress
 from dataclasses import dataclass, replace
 from pathlib import Path
 from tempfile import TemporaryDirectory
+from typing import Protocol
 
 import torch
 
@@ -52,18 +53,30 @@ class FrameMade:
     segment: int
 
 
+class Frames(Protocol):
+    """Frames of a video by their numbers."""
+
+    def frames(self, begin: int, end: int) -> Iterator[RawFrame]:
+        """Frames ``begin`` to ``end`` - 1. Raises InputError where the video does not have them any more."""
+
+    def close(self) -> None:
+        """Let go of the video."""
+
+
 class PartMaker:
     """Makes one part after the other; the video and the model stay open between them.
 
     Closing it ends the work from any thread. Raises UpframeError as reading, upscaling and writing do.
     """
 
-    def __init__(self, task: VideoTask, source: Path, models: LoadedModels | None = None) -> None:
+    def __init__(self, task: VideoTask, source: Path, models: LoadedModels | None = None, frames: Frames | None = None) -> None:
+        """``frames``: where those of the video come from, if not from reading it from its start; it stays open."""
         self._task, self._source = task, source
         torch.set_num_threads(task.threads)
         self._models = models or LoadedModels(task.run)
-        self._described = self._open_reader()  # for what the encoder takes from the video, while the other goes to and fro
-        self._frames = FrameSource(self._open_reader, task.reach.past + task.reach.step + max(task.reach.future, LONGEST_TAIL))
+        self._described = self._open_reader(1)  # for what the encoder takes from the video, while the other goes to and fro
+        kept = task.reach.past + task.reach.step + max(task.reach.future, LONGEST_TAIL)
+        self._frames = frames or FrameSource(self._open_reader, kept)
 
     @property
     def device(self) -> str:
@@ -130,8 +143,9 @@ class PartMaker:
         kinds = (info.layout, info.colour), (trial.layout, trial.colour)
         return FrameUpscaler(upscaler, task.run.target, *kinds, canvas=VideoCanvas(task.size, info.kind))
 
-    def _open_reader(self) -> VideoReader:
-        return open_reader(self._source, self._task.video, replace(self._task.files, allow_truncated=True), no_notes)
+    def _open_reader(self, threads: int | None = None) -> VideoReader:
+        files = replace(self._task.files, allow_truncated=True)
+        return open_reader(self._source, self._task.video, files, no_notes, threads=threads)
 
 
 def make_part(task: VideoTask, segment: Segment, source: Path, place: Path) -> Part:

@@ -72,12 +72,16 @@ class JobOptions:
 
     ``resume``: go on with what an earlier run has left, True; throw it away, False; None: a job that is there already is an
     error that says so. ``devices``: one worker for each, ``auto``, ``cuda:0,cuda:1`` or ``cpu*2``; None is this process alone.
+    ``cluster``: make them on the machines of a cluster of Ray, by its address; ``local`` is one on this machine. cluster_files:
+    whether a machine that sees the video at the same place reads it there (auto), or its packets are sent to all of them.
     ``segmented``: whether a video is made in segments at all; None leaves it to its length. ``debug``: a fault of Upframe
     itself is raised, and not reported as of the input.
     """
 
     resume: bool | None = None
     devices: str | None = None
+    cluster: str | None = None
+    cluster_files: Literal["auto", "sent"] = "auto"
     segmented: bool | None = None
     debug: bool = False
 

@@ -19,6 +19,7 @@ from upframe.engine.events import Event
 from upframe.engine.pipeline import in_background
 from upframe.engine.upscaler import Upscaler
 from upframe.errors import OutputError
+from upframe.jobs.cluster.job import cluster_device, common_precision, make_on_cluster
 from upframe.jobs.fingerprint import Fingerprint, changes, input_mark, versions
 from upframe.jobs.images import refuse_existing
 from upframe.jobs.journal import Journal, Part, job_folder
@@ -32,10 +33,12 @@ from upframe.jobs.workers import WorkerPool, choose_workers
 from upframe.media.atomic import atomic_output
 from upframe.media.files import Input
 from upframe.media.notes import no_notes
+from upframe.media.video.frame_index import IndexingReader
 from upframe.media.video.parts import JoiningWriter
 from upframe.media.video.reader import VideoReader
 from upframe.models.header import sha256
 from upframe.remedies import Option, either, way
+from upframe.runtime.precision import name_of
 
 LONG = 600.0  # seconds from which a video is made in segments without being asked
 _MOST_ENCODER_THREADS = 16
@@ -75,7 +78,8 @@ class SegmentedVideoJob:
             self._journal.remove()
         refuse_existing(target, overwrite=options.files.overwrite)
         self._look_at_earlier_run()
-        with in_background(lambda: open_reader(item.path, options.video, options.files, models.note)) as reader:
+        kind = VideoReader if options.job.cluster is None else IndexingReader
+        with in_background(lambda: open_reader(item.path, options.video, options.files, models.note, kind=kind)) as reader:
             info = reader.info
             suit_to_video(models, info, options)
             upscaler = models.upscaler(info.height, info.width)
@@ -105,7 +109,7 @@ class SegmentedVideoJob:
         yield events.Planned(str(item.path), job, len(segments), record.frames, len(record.parts), record.frames_done)
         meter = events.Meter(str(item.path), record.frames, record.frames_done)
         progress = _Progress(meter, job, record.frames_done, {})
-        for made, worker in self._make(task, missing):
+        for made, worker in self._make(task, missing, reader):
             if isinstance(made, FrameMade):
                 yield progress.frame(made.segment, worker)
             elif isinstance(made, Part):
@@ -128,9 +132,17 @@ class SegmentedVideoJob:
         elif self._journal.is_open:
             self._journal.remove()
 
-    def _make(self, task: VideoTask, missing: list[Segment]) -> Iterator[tuple[FrameMade | Part | str, str]]:
+    def _make(
+        self, task: VideoTask, missing: list[Segment], reader: VideoReader
+    ) -> Iterator[tuple[FrameMade | Part | str, str]]:
         """Each frame and part made, or what is to be noted, and who made it."""
         if not missing:
+            return
+        if self._options.job.cluster is not None:
+            assert isinstance(reader, IndexingReader)
+            upscaler = self._models.upscaler(reader.info.height, reader.info.width)
+            where = self._journal.part_path, self._journal.add_failure
+            yield from make_on_cluster(task, reader, upscaler, self._options.job, missing, *where)
             return
         if self._options.job.devices is not None:
             workers = choose_workers(self._options.job.devices, task.threads)
@@ -188,9 +200,17 @@ class SegmentedVideoJob:
             "settings": {
                 key: value if isinstance(value, int | float | None) else str(value) for key, value in settings.items()
             },
-            "device": {"device": upscaler.device.type, "precision": str(upscaler.dtype).removeprefix("torch.")},
+            "device": self._device(upscaler),
             "versions": versions(),
         }
+
+    def _device(self, upscaler: Upscaler) -> dict[str, str]:
+        """What the network runs on, and in which precision."""
+        device, precision = upscaler.device.type, name_of(upscaler.dtype)
+        if (address := self._options.job.cluster) is not None:
+            run = self._options.run
+            device, precision = cluster_device(address, run), common_precision(run, upscaler)
+        return {"device": device, "precision": precision}
 
     def _is_published(self) -> bool:
         """Whether the result was complete and had its name when an earlier run ended, which could not tidy up any more."""

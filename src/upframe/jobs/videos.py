@@ -29,10 +29,19 @@ from upframe.media.video.writer import VideoWriter
 QUEUE = 6  # frames and packets that wait between two threads: enough for an encoder's uneven pace
 
 
-def open_reader(path: Path, video: VideoOptions, files: FileOptions, on_note: Notes) -> VideoReader:
+def open_reader(
+    path: Path,
+    video: VideoOptions,
+    files: FileOptions,
+    on_note: Notes,
+    *,
+    threads: int | None = None,
+    kind: type[VideoReader] = VideoReader,
+) -> VideoReader:
     """A reader as the options say. Raises InputError."""
-    return VideoReader(
+    return kind(
         path,
+        threads=threads,
         on_note=on_note,
         allow_truncated=files.allow_truncated,
         max_pixels=files.max_pixels or MAX_PIXELS,

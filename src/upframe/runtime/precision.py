@@ -46,6 +46,12 @@ def choose_dtype(precision: Precision, device: torch.device, half: Sequence[str]
     return dtype
 
 
+def name_of(dtype: torch.dtype) -> Precision:
+    """The word for a type that ``choose_dtype`` gives."""
+    names: dict[torch.dtype, Precision] = {torch.float32: "fp32", torch.float16: "fp16", torch.bfloat16: "bf16"}
+    return names[dtype]
+
+
 def has_bfloat16() -> bool:
     """Whether this processor has instructions for bfloat16: AVX-512 BF16 and AMX, or those of ARMv8.6 and later.
 

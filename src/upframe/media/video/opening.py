@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 from pathlib import Path
 
 import av
@@ -48,18 +49,18 @@ _WITHOUT_HEADER = ("mpeg", "flv")
 _USUAL_PROBE = 5_000_000
 
 
-def open_container(path: Path) -> InputContainer:
+def open_container(path: Path, file: io.RawIOBase | None = None) -> InputContainer:
     """Open a file for reading, and no other file, whatever is written in it, once its streams are known or known to be far.
 
-    Raises av.FFmpegError.
+    ``file``: the same file, opened already. Raises av.FFmpegError.
     """
-    container = _open(path, {})
+    container = _open(path, file, {})
     name = container.format.name
     late = name in _WITHOUT_HEADER and path.stat().st_size > _USUAL_PROBE
     if not late and all(is_known(stream) for stream in container.streams):
         return container
     container.close()
-    return _open(path, _PATIENT)
+    return _open(path, file, _PATIENT)
 
 
 def is_known(stream: Stream) -> bool:
@@ -73,8 +74,11 @@ def is_known(stream: Stream) -> bool:
     return True
 
 
-def _open(path: Path, options: dict[str, str]) -> InputContainer:
+def _open(path: Path, file: io.RawIOBase | None, options: dict[str, str]) -> InputContainer:
     options = _OPTIONS | options
+    if file is not None:
+        file.seek(0)
+        return av.open(file, "r", metadata_errors="surrogateescape", container_options=options)
     # The prefix keeps a colon in a name from being read as a protocol.
     container = av.open(f"file:{path}", metadata_errors="surrogateescape", container_options=options)
     parts = flv_parts(path) if container.format.name == "flv" else []

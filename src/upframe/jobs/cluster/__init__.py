@@ -1,0 +1,1 @@
+"""Segments of a video made by many machines: Ray carries their descriptions there, and the parts back."""
