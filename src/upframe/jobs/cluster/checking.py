@@ -97,9 +97,8 @@ def _judged(
     if machine.model != own.model:
         problems.append("the model is another one")
     elif difference is None or difference > CLOSE or (difference > 0 and machine.device == own.device):
-        problems.append(
-            "its result is not that of this machine" + ("" if difference is None else f" (by {difference:.2f} of 255)")
-        )
+        much = "" if difference is None else f" (by {difference:.2f} of 255)"
+        problems.append(f"its result is not that of this machine{much}")
     return Checked(node.host, node.number, machine.device, machine.versions, machine.model, difference, "; ".join(problems))
 
 
