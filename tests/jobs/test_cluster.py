@@ -2,11 +2,7 @@
 
 from __future__ import annotations
 
-import json
 import os
-import signal
-import subprocess
-import sys
 from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
@@ -15,9 +11,8 @@ from typing import Any
 import pytest
 from tests.jobs.killing import make_video
 
-from upframe.engine.events import Event, Failed, Note, Progress, SegmentMade
+from upframe.engine.events import Event, Failed, Progress, SegmentMade
 from upframe.jobs.batch import upscale_files
-from upframe.jobs.cluster.checking import check_cluster
 from upframe.jobs.journal import job_folder
 from upframe.jobs.options import JobOptions, RunOptions, UpscaleOptions
 
