@@ -84,6 +84,10 @@ class ListedCuts:
         self._next += 1
         return self._next - 1 in self._first_frames
 
+    def pass_over(self, frames: int) -> None:
+        """The next frame that is asked about is so many further on."""
+        self._next += frames
+
 
 def choose_cuts(choice: str | Path) -> Callable[[], Cuts]:
     """What makes a fresh judge of cuts for each clip: ``auto``, ``off``, or a file of frame numbers.

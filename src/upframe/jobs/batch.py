@@ -175,10 +175,16 @@ def _without_existing(plans: list[PlannedOutput], found: FoundInputs) -> list[Pl
     """
     kept = []
     for plan in plans:
-        target = plan.target
-        is_there = isinstance(target, Path) and plan.refusal is None and target.exists()
-        if is_there and not (isinstance(target, Path) and Journal(job_folder(target)).exists):
-            found.passed_over.append(SkippedFile(plan.item.path, f"its result is there already ({target})"))
+        if plan.refusal is None and _is_done(plan):
+            found.passed_over.append(SkippedFile(plan.item.path, f"its result is there already ({plan.target})"))
         else:
             kept.append(plan)
     return kept
+
+
+def _is_done(plan: PlannedOutput) -> bool:
+    """Whether nothing is left to do of an input: its result is there, of numbered frames all of them."""
+    target = plan.target
+    if isinstance(target, Path):
+        return target.exists() and not Journal(job_folder(target)).exists
+    return plan.item.names is not None and all(path.exists() for path in target.paths(plan.item.numbers))

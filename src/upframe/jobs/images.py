@@ -2,25 +2,34 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Collection, Iterable, Iterator, Sequence
 from contextlib import closing
+from dataclasses import dataclass
+from itertools import islice
 from pathlib import Path
 
 from upframe.engine import events
 from upframe.engine.condition import condition_of_image
-from upframe.engine.cuts import choose_cuts
+from upframe.engine.cuts import Cuts, ListedCuts, choose_cuts
 from upframe.engine.events import Event
 from upframe.engine.images import upscale_image, upscale_images
 from upframe.engine.pipeline import overlap
 from upframe.errors import OutputError
 from upframe.jobs.loaded import LoadedModels
 from upframe.jobs.options import UpscaleOptions
+from upframe.jobs.planning import reach_of
+from upframe.jobs.segments import Reach
 from upframe.media.files import Input
 from upframe.media.image.file import MAX_PIXELS, read_image, write_image
 from upframe.media.image.image import Image
 from upframe.media.notes import once
 from upframe.media.numbered import FrameNames
+from upframe.models.streams import WARM_UP
 from upframe.remedies import OVERWRITE
+
+STRETCH = 250  # frames of a numbered clip after which a network that remembers is started again, warmed up
+_Result = tuple[Image, Path | None]
+"""An image, and where it is to be written, if it is."""
 
 
 class ImageFiles:
@@ -80,8 +89,8 @@ class ImageJob:
 class SequenceJob:
     """Numbered frames: read, upscaled and written at once, each output whole; the numbers are kept.
 
-    Frames whose results are there already are kept as they are with ``skip_existing``; a network that remembers is given them,
-    so that the others are as in one run.
+    Frames whose results are there already are kept as they are with ``skip_existing``. A network that remembers is warmed up
+    every ``STRETCH`` frames, so that it can start near those that are missing, with the bytes of an uninterrupted run.
     """
 
     def __init__(
@@ -97,42 +106,50 @@ class SequenceJob:
     def run(self) -> Iterator[Event]:
         """Raises UpframeError for a frame that cannot be read, upscaled or written."""
         item, models, options = self._item, self._models, self._options
-        pairs = self._pairs()
+        missing = self._missing()
         self._note_numbers()
         first = self._files.read(item.frames[0])
-        models.suit(lambda: condition_of_image(item.frames[0], first.pixels), (first.height, first.width), len(pairs))
+        models.suit(lambda: condition_of_image(item.frames[0], first.pixels), (first.height, first.width), len(missing))
         upscaler = models.upscaler(first.height, first.width)
-        yield models.started(item, self._target, (first.height, first.width), frames=len(pairs))
-        source = ((self._files.read(frame), path) for frame, path in pairs)
-        meter = events.Meter(str(item.path), len(pairs))
-        cuts = choose_cuts(options.run.cuts)()
+        count = len(item.frames)
+        yield models.started(item, self._target, (first.height, first.width), frames=count)
+        runs = stretches(missing, count, reach_of(upscaler.info))
+        source = (
+            (self._files.read(item.frames[number]), missing.get(number) if number >= run.first else None)
+            for run in runs
+            for number in run.frames
+        )
+        meter = events.Meter(str(item.path), count, count - len(missing))
 
-        def stage(images: Iterable[tuple[Image, Path]]) -> Iterator[tuple[Image, Path]]:
-            return upscale_images(images, upscaler, options.run.target, cuts, models.note)
+        def stage(images: Iterable[_Result]) -> Iterator[_Result]:
+            coming = iter(images)
+            for run in runs:
+                cuts = cuts_from(run.frames[0], options.run.cuts)
+                yield from upscale_images(islice(coming, len(run.frames)), upscaler, options.run.target, cuts, models.note)
 
         with closing(overlap(source, stage, self._write, capacity=2)) as results:
-            for _ in results:
+            for _, path in results:
                 yield from models.notes_on(item)
-                yield meter.tick()
+                if path is not None:
+                    yield meter.tick()
         yield from models.notes_on(item)
         yield meter.finished(str(self._target))
 
-    def _pairs(self) -> list[tuple[Path, Path]]:
-        """The frames to run, and their results. Raises OutputError for one that is there already."""
-        files = self._options.files
-        pairs = list(zip(self._item.frames, self._target.paths(self._item.numbers), strict=True))
+    def _missing(self) -> dict[int, Path]:
+        """Of each frame to be made, by its place in the clip, its result. Raises OutputError for one that is there already."""
+        files, paths = self._options.files, self._target.paths(self._item.numbers)
         if not files.skip_existing:
-            for _, path in pairs:
+            for path in paths:
                 refuse_existing(path, overwrite=files.overwrite)
-            return pairs
-        missing = [(frame, path) for frame, path in pairs if not path.exists()]
-        if len(missing) < len(pairs):
-            self._models.note(f"{len(pairs) - len(missing)} of {len(pairs)} frames are there already, and kept")
-        return pairs if self._models.is_for_video and missing else missing
+            return dict(enumerate(paths))
+        missing = {number: path for number, path in enumerate(paths) if not path.exists()}
+        if len(missing) < len(paths):
+            self._models.note(f"{len(paths) - len(missing)} of {len(paths)} frames are there already, and kept")
+        return missing
 
-    def _write(self, pair: tuple[Image, Path]) -> None:
-        image, path = pair
-        if not (self._options.files.skip_existing and path.exists()):
+    def _write(self, result: _Result) -> None:
+        image, path = result
+        if path is not None:
             self._files.write(path, image)
 
     def _note_numbers(self) -> None:
@@ -142,6 +159,42 @@ class SequenceJob:
             models.note(f"{len(item.numbers)} numbered images, {span}, are the frames of one clip")
         if item.gaps:
             models.note(item.gaps)
+
+
+@dataclass(frozen=True, slots=True)
+class Stretch:
+    """Frames that are run one after the other; those before ``first`` are its warm-up."""
+
+    first: int
+    frames: Sequence[int]
+
+
+def stretches(missing: Collection[int], count: int, reach: Reach) -> list[Stretch]:
+    """Which of ``count`` frames are run so that the missing ones are made, in stretches that know nothing of each other.
+
+    Where one begins does not depend on what is missing: every ``STRETCH`` frames, with those before as warm-up. A network that
+    works in chunks looks back along the whole clip, and has one stretch.
+    """
+    if reach == Reach():
+        return [Stretch(0, sorted(missing))] if missing else []
+    length = count if reach.step > 1 else STRETCH
+    runs = []
+    for first in range(0, count, length):
+        begin, stop = max(first - reach.past, 0), min(first + length, count)
+        last = max((number for number in missing if first <= number < stop), default=None)
+        if last is not None:
+            # A network is started with what it is shown first, as many frames as that takes.
+            end = stop if reach.future else min(max(last, begin + WARM_UP) + 1, stop)
+            runs.append(Stretch(first, range(begin, end)))
+    return runs
+
+
+def cuts_from(begin: int, choice: str) -> Cuts:
+    """The judge of cuts for frames from ``begin`` on."""
+    judge = choose_cuts(choice)()
+    if isinstance(judge, ListedCuts):
+        judge.pass_over(begin)
+    return judge
 
 
 def refuse_existing(path: Path, *, overwrite: bool) -> None:
