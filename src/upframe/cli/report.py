@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
+from datetime import timedelta
 
 from rich.markup import escape
 
@@ -59,10 +60,12 @@ def _show(screen: Terminal, event: Event) -> None:
             screen.begin(escape(event.input), event.frames)
         case events.Progress():
             screen.move(event.done, event.frames, fps=event.fps)
+            _show_overall(screen, event)
         case events.Note():
             screen.say(f"  [yellow]note[/] {escape(event.text)}")
         case events.Finished():
             screen.end()
+            _show_overall(screen, event)
             speed = f", {event.fps:.1f} fps" if event.frames > 1 else ""
             frames = f"{event.frames} frames in " if event.frames > 1 else ""
             screen.say(f"  [green]done[/] {escape(event.output)}  ({frames}{event.seconds:.1f} s{speed})")
@@ -73,6 +76,14 @@ def _show(screen: Terminal, event: Event) -> None:
                 screen.say(f"{BELOW}{escape(line)}")
         case events.Summary():
             _show_summary(screen, event)
+
+
+def _show_overall(screen: Terminal, event: events.Progress | events.Finished) -> None:
+    """How far all inputs are, beside the bar of this one."""
+    if event.overall is not None:
+        left = event.overall_seconds_left
+        time = "" if left is None else f", {timedelta(seconds=round(left))} left"
+        screen.beside(f"all {event.overall:.0%}{time}")
 
 
 def _show_summary(screen: Terminal, summary: events.Summary) -> None:

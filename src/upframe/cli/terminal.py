@@ -28,9 +28,14 @@ class _FramesPerSecond(ProgressColumn):
         return Text(f"{fps:.1f} fps" if fps else "", style="cyan")
 
 
+class _Beside(ProgressColumn):
+    def render(self, task: Task) -> Text:
+        return Text(str(task.fields.get("beside", "")), style="dim")
+
+
 def counted() -> tuple[ProgressColumn, ...]:
     """Columns behind a bar: how many of how many, how fast where that is reported (``fps``), and the time that is left."""
-    return MofNCompleteColumn(), _FramesPerSecond(), TimeRemainingColumn(elapsed_when_finished=True)
+    return MofNCompleteColumn(), _FramesPerSecond(), TimeRemainingColumn(elapsed_when_finished=True), _Beside()
 
 
 def transferred() -> tuple[ProgressColumn, ...]:
@@ -43,6 +48,7 @@ class Terminal:
 
     def __init__(self, console: Console, progress: Progress) -> None:
         self._console, self._progress = console, progress
+        self._beside = ""
         self._bar = progress.add_task("", total=None, visible=False)
 
     def say(self, text: str) -> None:
@@ -52,7 +58,12 @@ class Terminal:
     def begin(self, description: str, total: int | None, done: int = 0) -> None:
         """A new bar in the place of the last; ``total`` is None where it is not known."""
         self.end()
-        self._bar = self._progress.add_task(printable(description), total=total, completed=done)
+        self._bar = self._progress.add_task(printable(description), total=total, completed=done, beside=self._beside)
+
+    def beside(self, text: str) -> None:
+        """What stands behind this bar and those after it."""
+        self._beside = text
+        self._progress.update(self._bar, beside=text)
 
     def move(self, done: int, total: int | None = None, *, description: str | None = None, fps: float = 0.0) -> None:
         """How far it is; ``total`` and ``description`` where they are others by now."""

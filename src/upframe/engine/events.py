@@ -48,7 +48,8 @@ class Progress(Event):
     """Frames done so far, frames a second, and seconds left where they can be known.
 
     job, segment, worker: of a video that is made in segments, the result it becomes, the segment of the last frame, and the
-    device that made it.
+    device that made it. overall, overall_seconds_left: of all inputs of the command, by their pixels, the share that is done,
+    and how long the rest will take; None where there is one input, and while that is not known.
     """
 
     done: int
@@ -58,6 +59,8 @@ class Progress(Event):
     job: str = ""
     segment: int | None = None
     worker: str = ""
+    overall: float | None = None
+    overall_seconds_left: float | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,12 +94,14 @@ class Note(Event):
 
 @dataclass(frozen=True, slots=True)
 class Finished(Event):
-    """The output is whole and under its final name."""
+    """The output is whole and under its final name. overall, overall_seconds_left: as of Progress."""
 
     output: str
     frames: int
     seconds: float
     fps: float
+    overall: float | None = None
+    overall_seconds_left: float | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -22,6 +22,7 @@ from upframe.jobs.loaded import LoadedModels
 from upframe.jobs.options import UpscaleOptions
 from upframe.jobs.segmented import LONG, SegmentedVideoJob
 from upframe.jobs.videos import VideoJob
+from upframe.jobs.workload import Workload
 from upframe.media.files import FoundInputs, Input, SkippedFile, search_inputs
 from upframe.media.naming import PlannedOutput, may_be_several, plan_outputs, results_folder
 from upframe.media.video.probe import open_video
@@ -70,8 +71,9 @@ def _upscale_all(found: FoundInputs, arguments: Sequence[str], output: str | Non
         plans = _without_existing(plans, found)
     failures = [events.Failed.of(name, error) for name, error in found.refused]
     yield from failures
-    for plan in plans:
-        yield from _run(plan, models, options, failures)
+    workload = Workload([plan.item for plan in plans])
+    for number, plan in enumerate(plans):
+        yield from workload.follow(number, _run(plan, models, options, failures))
     yield from events.summary_of(len(plans) + len(found.refused), failures, found)
 
 
@@ -90,7 +92,9 @@ def _label(models: LoadedModels, options: UpscaleOptions) -> str:
     return f"{models.label()}-preview" if options.video.preview else models.label()
 
 
-def _run(plan: PlannedOutput, models: LoadedModels, options: UpscaleOptions, failures: list[events.Failed]) -> Iterator[Event]:
+def _run(
+    plan: PlannedOutput, models: LoadedModels, options: UpscaleOptions, failures: list[events.Failed]
+) -> Generator[Event, None, None]:
     """The work on one input; if it fails that is reported, and added to ``failures``."""
     try:
         if plan.refusal is not None:
