@@ -14,18 +14,33 @@ from typing import TYPE_CHECKING, Any
 from upframe.offline import go_offline
 
 if TYPE_CHECKING:
+    from upframe.engine.planes import PlaneKind
     from upframe.engine.supersampler import Supersampler
     from upframe.engine.upscaler import Upscaler
     from upframe.errors import UpframeError
+    from upframe.media.video.colour import ColourCodes
     from upframe.models.catalog import Model, load
     from upframe.models.info import ModelInfo
     from upframe.rendered.frame import RenderedFrame
 
-__all__ = ["Model", "ModelInfo", "RenderedFrame", "Supersampler", "UpframeError", "Upscaler", "__version__", "load"]
+__all__ = [
+    "ColourCodes",
+    "Model",
+    "ModelInfo",
+    "PlaneKind",
+    "RenderedFrame",
+    "Supersampler",
+    "UpframeError",
+    "Upscaler",
+    "__version__",
+    "load",
+]
 
 _HOMES = {
+    "ColourCodes": "upframe.media.video.colour",
     "Model": "upframe.models.catalog",
     "ModelInfo": "upframe.models.info",
+    "PlaneKind": "upframe.engine.planes",
     "RenderedFrame": "upframe.rendered.frame",
     "Supersampler": "upframe.engine.supersampler",
     "UpframeError": "upframe.errors",

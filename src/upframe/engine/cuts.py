@@ -89,12 +89,14 @@ class ListedCuts:
         self._next += frames
 
 
-def choose_cuts(choice: str | Path) -> Callable[[], Cuts]:
-    """What makes a fresh judge of cuts for each clip: ``auto``, ``off``, or a file of frame numbers.
+def choose_cuts(choice: str | Path | Cuts) -> Callable[[], Cuts]:
+    """What makes a fresh judge of cuts for each clip: ``auto``, ``off``, a file of frame numbers, or a judge as it is.
 
     The file has the number of the first frame of each shot on a line of its own, counted from 0; ``#`` begins a comment.
     Raises InputError for a file that is missing or has anything else in it.
     """
+    if not isinstance(choice, str | Path):
+        return lambda: choice
     if str(choice) == "auto":
         return CutDetector
     if str(choice) == "off":

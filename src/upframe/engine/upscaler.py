@@ -18,6 +18,7 @@ from upframe.engine.clips import ClipStream, upscale_in_order
 from upframe.engine.cuts import Cuts, choose_cuts, no_cuts
 from upframe.engine.finite import beyond, finite, usual_range, with_excess
 from upframe.engine.layers import from_layers, join_channels, peek, split_channels, to_layers
+from upframe.engine.planes import PlaneKind, Planes
 from upframe.engine.size import Target
 from upframe.engine.streams import FittedStream, ImageStream
 from upframe.engine.tiles import Tiler, automatic_tile, spans
@@ -200,6 +201,20 @@ class Upscaler:
             rows = slice(span.start * scale, span.stop * scale)
             yield slice(span.halo_start, span.halo_stop), rows, slice(first, first + rows.stop - rows.start)
 
+    @torch.inference_mode()
+    def upscale_planes(self, planes: Planes, kind: PlaneKind, target: Target | None = None) -> Planes:
+        """Upscale one frame in planes, to planes of the same kind. Raises ShapeError for planes that do not fit together."""
+        return kind.to_planes(self.upscale_tensor(kind.to_rgb(planes, self.device), target))
+
+    def stream_planes(
+        self, frames: Iterable[Planes], kind: PlaneKind, target: Target | None = None, *, cuts: str | Path | Cuts = "auto"
+    ) -> Iterator[Planes]:
+        """Upscale the frames of a clip in planes, in order, as :meth:`stream` does with images."""
+        clip = self.open_clip(target, cuts=choose_cuts(cuts)())
+        yield from upscale_in_order(
+            frames, clip, lambda planes: [kind.to_rgb(planes, self.device)], lambda _, layers: kind.to_planes(layers[0])
+        )
+
     def open_clip(self, target: Target | None = None, *, layers: int = 1, cuts: Cuts = no_cuts) -> ClipStream:
         """Streams for a clip of frames of ``layers`` layers; ``cuts`` matters to networks that remember."""
         if self.info.kind != "video":
@@ -210,11 +225,14 @@ class Upscaler:
         assert self.network.kind == "video"
         return FittedStream(self.network.stream(), self.info, self.dtype, target or self.target, self._offset)
 
-    def stream(self, frames: Iterable[Given], target: Target | None = None, *, cuts: str | Path = "auto") -> Iterator[Given]:
+    def stream(
+        self, frames: Iterable[Given], target: Target | None = None, *, cuts: str | Path | Cuts = "auto"
+    ) -> Iterator[Given]:
         """Upscale the frames of a clip one after the other; images as for :meth:`upscale`, all of the same kind.
 
         A network for video remembers the frames before, and may look ahead: its results then come later, in order. ``cuts``:
-        where it is to forget, ``auto``, ``off`` or a file (:func:`upframe.engine.cuts.choose_cuts`). Raises InputError.
+        where it is to forget, ``auto``, ``off``, a file or a judge of its own (:func:`upframe.engine.cuts.choose_cuts`). Raises
+        InputError.
         """
         if self.info.kind != "video":
             yield from (self.upscale(frame, target) for frame in frames)
