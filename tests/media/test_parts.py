@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from itertools import pairwise
 from pathlib import Path
 
@@ -132,3 +133,22 @@ def test_frames_are_decoded_in_ascending_order_and_before_they_are_shown() -> No
     times = decoding_times(gap)
     assert times == sorted(set(times))
     assert all(dts <= pts for dts, (pts, _) in zip(times, [*gap[0], *gap[1]], strict=True))
+
+
+def write_all(writer: PartWriter, frames: list[RawFrame]) -> None:
+    with writer:
+        for frame in frames:
+            writer.write(frame)
+
+
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="Linux has a disk that is always full")
+@pytest.mark.parametrize("frames", [1, 300], ids=["at the end", "in the middle"])
+def test_a_full_disk_is_said_of_the_result_and_nothing_else_is_raised(tmp_path: Path, frames: int) -> None:
+    source = everything(steady(4), codec="ffv1").make(tmp_path / "a.mkv")
+    with VideoReader(source) as reader:
+        frame = next(item for item in reader if isinstance(item, RawFrame))
+        size = (reader.info.height, reader.info.width)
+        writer = PartWriter(Path("/dev/full"), reader, size, EncoderSettings("ffv1"), name=tmp_path / "out.mkv")
+        copies = [replace(frame, pts=frame.pts + number, index=number) for number in range(frames)]
+        with pytest.raises(OutputError, match=r"out\.mkv: the disk is full"):
+            write_all(writer, copies)

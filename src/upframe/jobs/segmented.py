@@ -30,7 +30,7 @@ from upframe.jobs.planning import reach_of, survey
 from upframe.jobs.segments import Segment
 from upframe.jobs.videos import VideoJob, open_reader, suit_to_video
 from upframe.jobs.workers import WorkerPool, choose_workers
-from upframe.media.atomic import atomic_output
+from upframe.media.atomic import atomic_output, output_error
 from upframe.media.files import Input
 from upframe.media.notes import no_notes
 from upframe.media.video.frame_index import IndexingReader
@@ -92,8 +92,10 @@ class SegmentedVideoJob:
             yield from models.notes_on(item)
             try:
                 yield from self._run(reader, task, upscaler)
-            except BaseException:
+            except BaseException as error:
                 self._tell_what_is_kept()
+                if isinstance(error, OSError):  # of the journal, or of a part on its way to the disk
+                    raise output_error(target, error) from error
                 raise
             finally:
                 self._journal.close()

@@ -19,7 +19,7 @@ from pathlib import Path
 
 import torch
 
-from upframe.errors import DeviceError, UpframeError, as_upframe_error
+from upframe.errors import DeviceError, OutputError, UpframeError, as_upframe_error
 from upframe.jobs.journal import Part
 from upframe.jobs.making import FrameMade, PartMaker, VideoTask
 from upframe.jobs.segments import Segment
@@ -133,8 +133,8 @@ class WorkerPool:
             return
         if isinstance(said, UpframeError):
             assert worker.segment is not None
-            if isinstance(said, DeviceError) and not self._attempts:
-                raise said
+            if isinstance(said, OutputError) or (isinstance(said, DeviceError) and not self._attempts):
+                raise said  # a disk that is full, say: no other segment would fare better
             self.on_failure(worker.segment.index, str(said))
             yield f"segment {worker.segment.index} cannot be made: {said}", name
             self._give(worker)

@@ -51,10 +51,11 @@ def atomic_output(target: Path | str, *, overwrite: bool = False, folder: bool =
         raise
 
 
-def output_error(target: Path, error: OSError) -> OutputError:
-    """What an OSError while writing ``target`` means to a user."""
+def output_error(target: Path, error: OSError, written: Path | None = None) -> OutputError:
+    """What an OSError while writing ``target`` means to a user. ``written``: the file it happened to, if that is another."""
     if error.errno in _DISK_FULL:
-        place = next((parent for parent in target.absolute().parents if parent.exists()), Path("/"))
+        parents = (written or target).absolute().parents
+        place = next((parent for parent in parents if parent.exists()), Path("/"))
         free = shutil.disk_usage(place).free
         return OutputError(f"{target}: the disk is full: {free / 1e6:,.0f} MB are free on it", remedy=MAKE_ROOM)
     if error.errno in (errno.EACCES, errno.EPERM, errno.EROFS):

@@ -10,6 +10,7 @@ import io
 import json
 import struct
 from collections.abc import Iterable, Iterator, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from fractions import Fraction
 from itertools import chain
@@ -106,7 +107,7 @@ class PartWriter(VideoWriter):
             self._file.write(_MAGIC + json.dumps([header.codec, header.extradata, header.time_base]).encode() + b"\n")
         except OSError as error:
             self.abort()
-            raise output_error(self.name, error) from error
+            raise output_error(self.name, error, self.path) from error
         except BaseException:
             self.abort()
             raise
@@ -126,7 +127,8 @@ class PartWriter(VideoWriter):
         self._file.close()
 
     def _let_go(self) -> None:
-        self._file.close()
+        with suppress(OSError):  # what is not written yet cannot be where the disk is full, and is to be thrown away
+            self._file.close()
 
 
 def read_part(path: Path) -> tuple[PartHeader, Iterator[PartPacket]]:

@@ -340,7 +340,7 @@ class VideoWriter:
 
     def _error(self, error: Exception, index: int | None = None) -> OutputError:
         if isinstance(error, OSError) and error.errno is not None and error.errno > 0 and not isinstance(error, ValueError):
-            return output_error(self.name, error)
+            return output_error(self.name, error, self.path)
         reason = getattr(error, "strerror", None) or str(error)
         if index is not None:
             return OutputError(
