@@ -7,7 +7,7 @@ ARGS   ?=
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help run test check bench blender clean
+.PHONY: help run serve test check bench blender clean
 
 BIN     := .venv/bin
 SAMPLES := $(wildcard examples/media/*.mp4 examples/media/*.png)
@@ -16,6 +16,7 @@ quoted   = '$(subst ','\'',$(1))'
 
 help:
 	@echo "make run [INPUT=file] [OUTPUT=file] [ARGS=...]   upscale the bundled samples, or a file or folder of yours"
+	@echo "make serve [ARGS=--open]                         a page on this machine: drop files, see a preview, watch the queue"
 	@echo "make test [ARGS=...]                             the whole test suite; ARGS goes to pytest"
 	@echo "make check                                       style, types, and which package imports which"
 	@echo "make bench                                       measure speed and quality on this machine"
@@ -33,6 +34,10 @@ else
 run: $(BIN)/with-images
 	$(BIN)/upframe upscale $(call quoted,$(INPUT)) $(if $(OUTPUT),-o $(call quoted,$(OUTPUT))) $(ARGS)
 endif
+
+# The extra of images comes too, so that the page opens what `make run` does.
+serve: $(BIN)/with-images,serve
+	$(BIN)/upframe serve $(ARGS)
 
 # A file of tests at a time on each core, the long ones first, as tests/conftest.py sorts them: one thread each, as small operations
 # of many threads wait for one another. What their many processes import is compiled once, also where the environment forbids it.

@@ -24,6 +24,7 @@ from upframe.cli import (
     play,
     profile,
     render,
+    serve,
     train,
     upscale,
 )
@@ -83,6 +84,7 @@ app.command(name="pack")(pack.pack)
 app.command(name="check-frames")(check_frames.check_frames)
 app.command(name="render")(render.render)
 app.command(name="play")(play.play)
+app.command(name="serve")(serve.serve)
 app.add_typer(models.app, name="models")
 app.add_typer(jobs.app, name="jobs")
 app.add_typer(cluster.app, name="cluster")

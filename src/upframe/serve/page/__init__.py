@@ -1,0 +1,1 @@
+"""What the browser shows: a tab in each file."""
