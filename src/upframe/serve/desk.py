@@ -121,7 +121,13 @@ class Desk:
         job = self.queue.job(name)
         folder = self.places.results / job.name
         told = self.runner.told(name)
-        found = [Result(Path(str(event["input"])), Path(output)) for output, event in told.made.items()]
+        made = {Path(output): Path(str(event["input"])) for output, event in told.made.items()}
+        if job.state == "done" and folder.is_dir():  # what was whole when its command was killed, before it could say so
+            sources = {Path(path).stem: Path(path) for path in job.inputs}
+            for path in sorted(folder.iterdir()):
+                if not path.name.startswith("."):
+                    made.setdefault(path, sources.get(path.stem, Path(job.inputs[0])))
+        found = [Result(source, path) for path, source in made.items()]
         return [each for each in found if each.path.is_file() and each.path.resolve().is_relative_to(folder)]
 
     def called(self, name: str, path: Path) -> str:

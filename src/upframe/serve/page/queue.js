@@ -40,12 +40,9 @@
   }
 
   function look(name) {
-    const place = document.querySelector("#uf-look textarea, #uf-look input");
-    if (!place) return;
-    const setter = Object.getOwnPropertyDescriptor(Object.getPrototypeOf(place), "value").set;
-    setter.call(place, `${name} ${Date.now()}`);
-    place.dispatchEvent(new Event("input", { bubbles: true }));
-    document.getElementById("uf-result")?.scrollIntoView({ behavior: "smooth" });
+    window.upframeLook = name;
+    document.getElementById("uf-look")?.click();
+    setTimeout(() => document.getElementById("uf-result")?.scrollIntoView({ behavior: "smooth" }), 1500);
   }
 
   function body(job) {

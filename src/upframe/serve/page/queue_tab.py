@@ -28,7 +28,8 @@ def queue_tab(desk: Desk) -> None:
     import gradio as gr
 
     gr.HTML(_EMPTY, elem_id="uf-queue")
-    look = gr.Textbox(elem_id="uf-look", elem_classes="uf-hidden", show_label=False, container=False)
+    asked = gr.Textbox(visible=False)
+    look = gr.Button("Look at it", elem_id="uf-look", visible="hidden")
     with gr.Column(visible=False, elem_id="uf-result") as result:
         heading = gr.HTML()
         chosen = gr.Dropdown(label="Which file", visible=False, interactive=True)
@@ -38,9 +39,8 @@ def queue_tab(desk: Desk) -> None:
     name = gr.State("")
     outputs = [result, name, heading, chosen, moment, slider, players]
 
-    def open_result(asked: str) -> tuple[Any, ...]:
+    def open_result(job: str) -> tuple[Any, ...]:
         with told_in_words():
-            job = asked.partition(" ")[0]
             results = desk.results(job)
             if not results:
                 raise InputError("there is no result of this job yet")
@@ -56,7 +56,8 @@ def queue_tab(desk: Desk) -> None:
         with told_in_words():
             return _pair(_result(desk, job, number), at)
 
-    look.input(open_result, look, outputs, api_visibility="private", show_progress="minimal")
+    name_of_it = "() => [window.upframeLook || '']"  # which the script of the queue has set
+    look.click(open_result, asked, outputs, js=name_of_it, api_visibility="private", show_progress="minimal")
     chosen.input(choose, [name, chosen], [heading, moment, slider, players], api_visibility="private")
     moment.release(move, [name, chosen, moment], slider, api_visibility="private", show_progress="minimal")
 
