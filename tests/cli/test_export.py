@@ -47,7 +47,7 @@ def test_a_model_is_exported_and_runs(upframe: Command, tmp_path: Path, weights:
 def test_export_says_in_one_line_what_is_wrong(upframe: Command, tmp_path: Path, weights: Path) -> None:
     for arguments, words in (
         (("no-such-model", "x.onnx"), "no-such-model"),
-        ((weights, "x.tflite"), "Name it .onnx, .pt2, .xml or .glsl"),
+        ((weights, "x.tflite"), "Name it .onnx, .pt2, .xml, .param or .glsl"),
         ((weights, "x.onnx", "--size", "7x8"), "multiples of 2"),
         ((weights, "x.onnx", "--size", "big"), "WIDTHxHEIGHT"),
     ):

@@ -173,7 +173,7 @@ def test_a_file_that_differs_from_pytorch_is_not_kept(tmp_path: Path, monkeypatc
 @pytest.mark.parametrize(
     ("name", "to", "words"),
     [
-        ("network", None, "Name it .onnx, .pt2, .xml or .glsl"),
+        ("network", None, "Name it .onnx, .pt2, .xml, .param or .glsl"),
         ("network.onnx", "pt2", "Name it .*network.pt2"),
         ("network.onnx", "caffe", "onnx, pt2, openvino, tensorrt"),
         ("network.engine", "tensorrt", "a folder"),

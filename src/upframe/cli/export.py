@@ -19,12 +19,12 @@ def export(
         Path | None,
         typer.Argument(
             metavar="[OUT]",
-            help="NAME.onnx, NAME.pt2, NAME.xml, NAME.glsl, or a folder for tensorrt. By default the model's name.",
+            help="NAME.onnx, NAME.pt2, NAME.xml, NAME.param, NAME.glsl, or a folder for tensorrt. By default the model's name.",
             show_default=False,
         ),
     ] = None,
     to: Annotated[
-        Literal["onnx", "pt2", "openvino", "tensorrt", "mpv"] | None,
+        Literal["onnx", "pt2", "openvino", "tensorrt", "mpv", "ncnn"] | None,
         typer.Option("--to", help="By default what the name's ending says.", show_default=False),
     ] = None,
     size: Annotated[
@@ -39,7 +39,7 @@ def export(
     as_json: AsJson = False,
     debug: Debug = False,
 ) -> None:
-    """Write a model as ONNX, a torch.export archive, OpenVINO, what TensorRT builds an engine from, or a shader for mpv.
+    """Write a model as ONNX, a torch.export archive, OpenVINO, ncnn, for TensorRT, or as a shader for mpv.
 
     What a network remembers is among the inputs and outputs. The file is run and compared with PyTorch at several sizes
     before it gets its name; a shader, which only a player runs, is not. docs/integration.md describes every tensor,

@@ -26,7 +26,10 @@ ModelName = Annotated[
 ]
 
 # How a model runs.
-Device = Annotated[str, typer.Option("--device", "-d", help="auto, cpu, cuda, cuda:1, mps.", rich_help_panel=RUNNING)]
+Device = Annotated[
+    str,
+    typer.Option("--device", "-d", help="auto, cpu, cuda, cuda:1, mps; of ncnn vulkan, vulkan:1.", rich_help_panel=RUNNING),
+]
 Precision = Annotated[
     Literal["auto", "fp32", "fp16", "bf16"],
     typer.Option(

@@ -131,7 +131,7 @@ def upscale(
     device: Device = "auto",
     precision: Precision = "auto",
     backend: Annotated[
-        Literal["torch", "onnxruntime", "openvino"] | None,
+        Literal["torch", "onnxruntime", "openvino", "ncnn"] | None,
         typer.Option(
             "--backend",
             help="What computes the network. By default torch, or what an exported file was made for.",

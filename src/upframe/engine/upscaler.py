@@ -52,10 +52,11 @@ class Upscaler:
     """A model made ready on a device, for images of any size and kind.
 
     ``model``: a shipped name, a checkpoint file, what :func:`upframe.load` returned, or a file that `upframe export` has
-    written. ``backend``: what computes the network, ``torch`` by default; ``onnxruntime`` and ``openvino`` compute on the CPU
-    and export it first. An exported file runs in the backend it was made for. ``tile``: ``"auto"``, the side of a
-    tile in input pixels, or None for whole images. ``scale``: the upscaling of the results where it is not the model's;
-    the model's result is resized to it. ``sampling``: where the pixels of what is handed in lie in the cells they stand for
+    written. ``backend``: what computes the network, ``torch`` by default; ``onnxruntime`` and ``openvino`` compute on the CPU,
+    ``ncnn`` on a ``device`` of Vulkan (``vulkan``, ``vulkan:1``) or the CPU; they export it first. An exported file runs in the
+    backend it was made for. ``tile``: ``"auto"``, the side of a tile in input pixels, or None for whole images.
+    ``scale``: the upscaling of the results where it is not the model's; the model's result is resized to it.
+    ``sampling``: where the pixels of what is handed in lie in the cells they stand for
     (:mod:`upframe.ops.sampling`): in the ``centre``, or, of test data made as "BD", at the ``corner``. Results have theirs in
     the centre, whatever the model was trained with. ``compile``: by torch's compiler, which takes up to minutes at first.
     ``graphs``: on CUDA, recorded once for each size and replayed (:mod:`upframe.runtime.acceleration`). ``on_note`` receives
@@ -78,14 +79,18 @@ class Upscaler:
         graphs: bool = False,
         on_note: Callable[[str], None] = _nothing,
     ) -> None:
-        exported = _exported(model, backend)
+        exported = _exported(model, backend, device)
         loaded = exported or (model if isinstance(model, Model) else load(model))
         self.info, self._on_note = loaded.info, on_note
         self.target = Target(scale=scale)
         self.sampling = sampling
         self._offset = sample_offset(sampling, self.info.scale) - sample_offset(self.info.sampling, self.info.scale)
         self.backend: Backend = "torch" if exported is None else exported.backend
-        self.device = choose_device(device if exported is None or device != "auto" else "cpu")
+        self.card = "" if exported is None else exported.card
+        in_ncnn = self.backend == "ncnn"
+        if in_ncnn and device == "auto" and not self.card:
+            on_note("ncnn finds no graphics card with Vulkan here: it computes on the processor")
+        self.device = choose_device("cpu" if in_ncnn or (exported is not None and device == "auto") else device)
         self.dtype = choose_dtype(precision, self.device, self.info.half)
         self.network: ImageNetwork | VideoNetwork | ExportedImage | ExportedRecurrent
         if isinstance(loaded, ExportedFile):
@@ -253,12 +258,12 @@ class Upscaler:
         yield from upscale_in_order(pairs, clip, layers, result)
 
 
-def _exported(model: str | Path | Model, backend: Backend | None) -> ExportedFile | None:
+def _exported(model: str | Path | Model, backend: Backend | None, device: str) -> ExportedFile | None:
     """The file that runs in place of torch, where one is named or a backend is that needs one."""
     if is_exported(model):
-        return open_exported(model, backend)
+        return open_exported(model, backend, device)
     if backend is None or backend == "torch":
         return None
     from upframe.export.cache import exported_for
 
-    return exported_for(model if isinstance(model, Model) else load(model), backend)
+    return exported_for(model if isinstance(model, Model) else load(model), backend, device)

@@ -11,6 +11,7 @@ import torch
 from torch import Tensor
 
 from upframe.errors import CheckpointError, InputError
+from upframe.export.ncnn_file import choose_card, ncnn_runner
 from upframe.export.runners import Backend, Run, onnxruntime_runner, openvino_runner, torch_runner
 from upframe.models.contract import Contract, described, next_inputs
 from upframe.models.info import ModelInfo
@@ -22,6 +23,7 @@ _READERS: dict[str, dict[Backend, Open]] = {  # the first of each is the one it 
     ".onnx": {"onnxruntime": onnxruntime_runner, "openvino": openvino_runner},
     ".xml": {"openvino": openvino_runner},
     ".pt2": {"torch": torch_runner},
+    ".param": {"ncnn": ncnn_runner},
 }
 
 
@@ -32,13 +34,14 @@ def is_exported(model: object) -> TypeGuard[str | Path]:
 
 @dataclass(frozen=True, slots=True)
 class ExportedFile:
-    """A file that `upframe export` has written, ready to run on the CPU."""
+    """A file that `upframe export` has written, ready to run: on the CPU, or in ncnn on a ``card``."""
 
     path: Path
     info: ModelInfo
     contract: Contract
     backend: Backend
     run: Run
+    card: str = ""
 
     def network(self) -> ExportedImage | ExportedRecurrent:
         """It as a network for images or frames. Raises InputError for what takes anything else."""
@@ -63,11 +66,11 @@ class ExportedFile:
         return {spec.name: tensors[spec.name].to("cpu", getattr(torch, spec.dtype)) for spec in self.contract.inputs}
 
 
-def open_exported(path: str | Path, backend: Backend | None = None) -> ExportedFile:
+def open_exported(path: str | Path, backend: Backend | None = None, device: str = "auto") -> ExportedFile:
     """Open an exported file, in the backend it was made for unless another one is named.
 
-    Raises MissingExtra, and CheckpointError for a file that cannot be read, is not of Upframe's making, or does not run in
-    the backend.
+    ``device``: for ncnn, as :func:`choose_card` has it. Raises MissingExtra, DeviceError, and CheckpointError for a file that
+    cannot be read, is not of Upframe's making, or does not run in the backend.
     """
     path = Path(path)
     readers = _READERS[path.suffix.lower()]
@@ -77,11 +80,14 @@ def open_exported(path: str | Path, backend: Backend | None = None) -> ExportedF
     refuse_irregular(path, CheckpointError)
     if not path.is_file():
         raise CheckpointError(f"{path}: no such file")
-    run, metadata = readers[chosen](path)
+    card = choose_card(device) if chosen == "ncnn" else None
+    run, metadata = readers[chosen](path) if card is None else ncnn_runner(path, card)
     info, contract = described(path, metadata)
     if contract.size is not None:
         info = replace(info, border=0)  # no frame of another size is taken
-    return ExportedFile(path, info.with_file(name=path.stem, sha256=""), contract, chosen, run)
+    return ExportedFile(
+        path, info.with_file(name=path.stem, sha256=""), contract, chosen, run, "" if card is None else str(card)
+    )
 
 
 class ExportedImage:

@@ -16,6 +16,7 @@ from upframe.errors import InputError, MissingExtra
 from upframe.export import mpv
 from upframe.export.archive import ARCHIVED
 from upframe.export.check import Checked, check
+from upframe.export.ncnn_file import ncnn_runner, write_ncnn
 from upframe.export.onnx_file import TRACED, fitting, quiet, traced, write_onnx
 from upframe.export.runners import onnxruntime_runner, openvino_runner, torch_runner
 from upframe.export.steps import FRAMES, step_of
@@ -26,8 +27,8 @@ from upframe.models.contract import Contract, ExportStep, describe
 from upframe.models.layers import Layered
 from upframe.remedies import Option, either, leave_out, set_to, way
 
-Target = Literal["onnx", "pt2", "openvino", "tensorrt", "mpv"]
-_ENDINGS: dict[str, Target] = {".onnx": "onnx", ".pt2": "pt2", ".xml": "openvino", ".glsl": "mpv"}
+Target = Literal["onnx", "pt2", "openvino", "tensorrt", "mpv", "ncnn"]
+_ENDINGS: dict[str, Target] = {".onnx": "onnx", ".pt2": "pt2", ".xml": "openvino", ".glsl": "mpv", ".param": "ncnn"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,7 +86,7 @@ def choose_target(out: Path, to: str | None) -> Target:
         if by_name is None:
             raise InputError(
                 f"{out}: does not say what to export to",
-                remedy=either("name it .onnx, .pt2, .xml or .glsl", way("set ", Option("to"))),
+                remedy=either("name it .onnx, .pt2, .xml, .param or .glsl", way("set ", Option("to"))),
             )
         return by_name
     target = _known(to)
@@ -115,7 +116,7 @@ def export_model(
 ) -> Exported:
     """Export a model, run the result beside PyTorch, and only then give it its name.
 
-    ``to``: onnx, pt2, openvino, tensorrt or mpv; by default what the name's ending says. ``size`` (height, width) of the frame
+    ``to``: one of :data:`Target`; by default what the name's ending says. ``size`` (height, width) of the frame
     makes a file for that size alone, ``float16`` one that computes in half precision. ``frames`` is for TTVSR, whose file
     takes clips of that length. Raises InputError, ShapeError, MissingExtra and OutputError.
     """
@@ -132,7 +133,7 @@ def export_model(
     step = reference.half() if float16 else reference
     metadata = describe(model.info, model.network.configuration, step.contract)
     work = _Work(model.info.name, step, reference, metadata, fitting(step.contract, *TRACED), out, overwrite)
-    return {"onnx": _onnx, "pt2": _pt2, "openvino": _openvino, "tensorrt": _tensorrt}[target](work)
+    return {"onnx": _onnx, "pt2": _pt2, "openvino": _openvino, "tensorrt": _tensorrt, "ncnn": _ncnn}[target](work)
 
 
 def _mpv(model: Model, out: Path, *, overwrite: bool) -> Exported:
@@ -187,6 +188,22 @@ def _openvino(work: _Work) -> Exported:
         (folder / "model.xml").replace(xml_file)
         (folder / "model.bin").replace(bin_file)
     return Exported(work.out, "openvino", (work.out, weights), work.step.contract, checked)
+
+
+def _ncnn(work: _Work) -> Exported:
+    """A pair of files, as of OpenVINO, compared on the processor."""
+    if work.step is not work.reference:
+        raise InputError(f"{work.out}: a file for ncnn holds single precision", remedy=leave_out("float16"))
+    weights = work.out.with_suffix(".bin")
+    with ExitStack() as stack:
+        param, numbers = (stack.enter_context(atomic_output(p, overwrite=work.overwrite)) for p in (work.out, weights))
+        folder = Path(stack.enter_context(tempfile.TemporaryDirectory(dir=param.parent, prefix=".upframe-")))
+        write_ncnn(work.step, work.metadata, folder / "model.param", folder / "model.bin", work.size)
+        run, _ = ncnn_runner(folder / "model.param")
+        checked = check(str(work.out), run, work.step, work.reference)
+        (folder / "model.param").replace(param)
+        (folder / "model.bin").replace(numbers)
+    return Exported(work.out, "ncnn", (work.out, weights), work.step.contract, checked)
 
 
 def _tensorrt(work: _Work) -> Exported:

@@ -15,7 +15,7 @@ from upframe.export.archive import read_archive
 from upframe.export.graph import Graph
 from upframe.export.one_file import read_onnx, read_openvino
 
-Backend = Literal["torch", "onnxruntime", "openvino"]
+Backend = Literal["torch", "onnxruntime", "openvino", "ncnn"]
 Run = Callable[[Mapping[str, Tensor]], dict[str, Tensor]]
 """Tensors on the CPU by their names, in the order of the contract -> the results by theirs."""
 

@@ -104,7 +104,7 @@ class LoadedModels:
             str(target),
             item.kind,
             upscaler.info.name,
-            str(upscaler.device) if upscaler.backend == "torch" else f"{upscaler.device}, {upscaler.backend}",
+            str(upscaler.device) if upscaler.backend == "torch" else f"{upscaler.card or upscaler.device}, {upscaler.backend}",
             (size[1], size[0]),
             (width, height),
             frames,
