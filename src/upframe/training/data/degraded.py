@@ -24,6 +24,7 @@ from upframe.training.data.frames import Clip
 
 Frames = NDArray[np.uint8]
 """(t, h, w, 3)."""
+_STAMPED = 1 << 16  # bytes
 _SMALLEST = 32  # pixels of low resolution: smaller ones are not what codecs are made for
 
 
@@ -102,12 +103,21 @@ def in_store(
 
 
 def _stamp(name: str) -> str:
-    """What changes when a clip's file does; empty for clips that are no files."""
+    """What changes when a clip's files do, and not when they are copied; empty for clips that are no files.
+
+    Of a file its size and a checksum of its first and last 64 KiB, of a folder the same for each of its files.
+    """
     path = Path(name)
-    if not path.exists():
+    if path.is_dir():
+        return " ".join(f"{file.name} {_stamp(str(file))}" for file in sorted(path.iterdir()) if file.is_file())
+    if not path.is_file():
         return ""
-    status = path.stat()
-    return f"{status.st_size} {status.st_mtime_ns}"
+    size = path.stat().st_size
+    with path.open("rb") as file:
+        checksum = zlib.crc32(file.read(_STAMPED))
+        file.seek(max(size - _STAMPED, 0))
+        checksum = zlib.crc32(file.read(_STAMPED), checksum)
+    return f"{size} {checksum:08x}"
 
 
 def _mapped(file: Path) -> Frames:
