@@ -8,6 +8,7 @@ import signal
 from pathlib import Path
 
 import pytest
+from tests.reference.unpack import Reference
 
 # A shell that runs the tests in the background lets them ignore Ctrl-C, nohup the end of a terminal, and so all they start;
 # some of that is to be interrupted.
@@ -26,6 +27,12 @@ def pytest_collection_finish() -> None:
     """What is imported by now stays until the end: the garbage collector does not look at it again for every test."""
     gc.collect()
     gc.freeze()
+
+
+@pytest.fixture(scope="session")
+def reference(tmp_path_factory: pytest.TempPathFactory) -> Reference:
+    """What the published implementations computed, as far as it is packed in tests/reference."""
+    return Reference(tmp_path_factory.mktemp("reference"))
 
 
 @pytest.fixture(scope="session")

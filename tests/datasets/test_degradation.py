@@ -7,8 +7,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
-from safetensors.torch import load_file
 from tests.datasets.samples import get, noise
+from tests.reference.unpack import Reference, assert_known
 
 from upframe.datasets.degradation import DEGRADATIONS, cut_to_multiple, named
 from upframe.errors import InputError, ShapeError
@@ -34,21 +34,21 @@ def test_the_published_files_come_out_of_tensors_too(shared: Path, scale: int) -
 
 
 @pytest.mark.parametrize("scale", [2, 3, 4])
-def test_bicubic_of_doubles_is_that_of_matlab_rounded_once(shared: Path, scale: int) -> None:
-    golden = load_file(shared / "reference/resize/golden_matlab_bicubic.safetensors")
+def test_bicubic_of_doubles_is_that_of_matlab_rounded_once(reference: Reference, scale: int) -> None:
+    golden = reference.tensors("resize/golden_matlab_bicubic.safetensors")
     height, width = (side - side % scale for side in golden["hr"].shape[-2:])
     if (height, width) != golden["hr"].shape[-2:]:
         pytest.skip("the image is no multiple of the scale")
     made = named("bi").tensor(golden["hr"], scale, levels=None)
-    torch.testing.assert_close(made, golden[f"down_x{scale}"], rtol=0, atol=1e-5)
+    assert_known(made, golden[f"down_x{scale}"], atol=1e-5)
 
 
 @pytest.mark.parametrize("scale", [2, 4])
-def test_bd_is_the_published_one(shared: Path, scale: int) -> None:
-    golden = load_file(shared / "reference/frvsr/golden_ops.safetensors")
+def test_bd_is_the_published_one(reference: Reference, scale: int) -> None:
+    golden = reference.tensors("frvsr/golden_ops.safetensors")
     made = named("bd").tensor(golden["bd.hr"], scale, levels=None)
     expected = golden[f"bd_x{scale}.output_padded"][..., : made.shape[-2], : made.shape[-1]]
-    torch.testing.assert_close(made, expected, rtol=0, atol=1e-5)
+    assert_known(made, expected, atol=1e-5)
 
 
 @pytest.mark.parametrize(("name", "position"), [("bi", 1.5), ("bi-8bit", 1.5), ("bd", 0.0), ("bd-centred", 1.5)])

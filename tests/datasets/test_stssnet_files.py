@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 from numpy.typing import NDArray
-from safetensors.torch import load_file
+from tests.reference.unpack import Reference
 
 from upframe.datasets.evaluation_set import open_set
 from upframe.datasets.stssnet_files import StoredClip, read_frame
@@ -64,12 +64,12 @@ def test_depth_may_be_scaled_by_the_frame_s_own_range(tmp_path: Path) -> None:
     assert (depth.min(), round(float(depth.max()), 2)) == (0, 1)
 
 
-def test_the_network_runs_on_it(tmp_path: Path, shared: Path) -> None:
+def test_the_network_runs_on_it(tmp_path: Path, reference: Reference) -> None:
     import torch
 
     np.save(tmp_path / "a.npy", stored(height=64, width=96))
     network = STSSNet().eval()
-    golden = load_file(shared / "reference/stssnet/golden.safetensors")
+    golden = reference.tensors("stssnet/golden.safetensors")
     arguments = [torch.from_numpy(part.copy())[None] for part in read_frame(tmp_path / "a.npy")]
     assert [part.shape for part in arguments] == [
         golden[f"a.{name}"].shape for name in ("input", "features", "mask", "history")

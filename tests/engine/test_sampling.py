@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import math
 from dataclasses import replace
-from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
 import torch
 from numpy.typing import NDArray
+from tests.reference.unpack import Reference
 from torch import Tensor, nn
 
 from upframe import Upscaler
@@ -106,8 +106,8 @@ def test_no_built_in_model_displaces_an_ordinary_video(name: str) -> None:
 
 
 @pytest.mark.parametrize("name", SEEDED)
-def test_no_published_checkpoint_displaces_an_ordinary_video(name: str, shared: Path) -> None:
-    upscaler = Upscaler(shared / "reference/frvsr" / f"{name}.safetensors", device="cpu")
+def test_no_published_checkpoint_displaces_an_ordinary_video(name: str, reference: Reference) -> None:
+    upscaler = Upscaler(reference.file(f"frvsr/{name}.safetensors"), device="cpu")
     scale = upscaler.info.scale
     assert upscaler.info.sampling == ("corner" if "_bd_" in name else "centre")
     upscaler.network.srnet.conv_out.weight.mul_(0.05)  # type: ignore[operator,union-attr]  # random weights draw what is not there

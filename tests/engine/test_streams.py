@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-from pathlib import Path
-
 import numpy as np
 import pytest
 import torch
-from safetensors.torch import load_file
+from tests.reference.unpack import Reference, assert_known
 from torch import Tensor, nn
 
 from upframe import Upscaler
@@ -66,12 +64,12 @@ def test_frvsr_begins_with_its_first_frames_in_reverse_order() -> None:
     assert all(torch.equal(*pair) for pair in zip(results, expected[5:], strict=True))
 
 
-def test_frvsr_can_begin_from_black_as_the_published_inference_step_does(shared: Path) -> None:
-    golden = load_file(shared / "reference/frvsr/golden_generator.safetensors")
-    network = build(load_file(shared / "reference/frvsr/seeded_bd_x4_nb2.safetensors"), {}).eval()
+def test_frvsr_can_begin_from_black_as_the_published_inference_step_does(reference: Reference) -> None:
+    golden = reference.tensors("frvsr/golden_generator.safetensors")
+    network = build(reference.tensors("frvsr/seeded_bd_x4_nb2.safetensors"), {}).eval()
     frames = list(golden["BD4.infer.lr_data"][:, None])
     results = torch.cat(through(RecurrentStream(network, warm_up=0), frames))
-    torch.testing.assert_close(results, golden["BD4.infer.hr_float"], atol=1e-4, rtol=0)
+    assert_known(results, golden["BD4.infer.hr_float"], atol=1e-4)
 
 
 @pytest.mark.parametrize("frames", [1, 3, 6])

@@ -5,13 +5,13 @@ from __future__ import annotations
 import math
 from collections.abc import Callable
 from dataclasses import replace
-from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
 import torch
 from numpy.typing import NDArray
+from tests.reference.unpack import Reference
 from torch import Tensor
 from torch.nn import functional as F
 
@@ -146,9 +146,8 @@ def test_nsrr_is_given_five_frames_disparity_and_accumulated_motion() -> None:
     np.testing.assert_allclose(result, expected[0, :, : 2 * HEIGHT, : 2 * WIDTH].permute(1, 2, 0), atol=1e-5)
 
 
-@pytest.mark.parametrize("scene", ["Arena", "Lewis", "Subway"])
-def test_a_published_network_upscales_frames_with_and_without_colour(shared: Path, scene: str) -> None:
-    supersampler = Supersampler(shared / "reference" / "stssnet" / f"{scene}.pkl", device="cpu", far=100.0)
+def test_a_published_network_upscales_frames_with_and_without_colour(reference: Reference) -> None:
+    supersampler = Supersampler(reference.file("stssnet/Lewis.pkl"), device="cpu", far=100.0)
     for time in range(4):
         rendered = frame(time, size=(64, 96), shaded=time % 2 == 0)
         assert psnr(inner(run(supersampler, [rendered])), inner(wall(time, (64, 96)))) > 37

@@ -14,6 +14,7 @@ import OpenEXR
 import pytest
 import torch
 from tests.evaluation.samples import blemished, moving, save, save_video, scene
+from tests.reference.unpack import Reference
 
 from upframe.errors import CheckpointError, InputError
 from upframe.evaluation import Comparison, Evaluation, EvaluationProgress, ScoringOptions, compare
@@ -231,8 +232,8 @@ def test_lpips_without_weights_is_refused_when_asked_for_and_left_out_of_a_proto
         scores_of(image, image, scoring=ScoringOptions(protocol="stssnet", lpips_files=(tmp_path / "none.pth",)))
 
 
-def test_lpips_of_another_network_shows_in_the_name_of_the_protocol(tmp_path: Path, shared: Path) -> None:
-    weights = shared / "reference" / "lpips" / "lpips_squeeze_v0.1.safetensors"
+def test_lpips_of_another_network_shows_in_the_name_of_the_protocol(tmp_path: Path, reference: Reference) -> None:
+    weights = reference.file("lpips/lpips_squeeze_v0.1.safetensors")
     image = save(tmp_path / "a.png", scene(96, 128))
     notes: list[str] = []
     evaluation = scores_of(image, image, scoring=ScoringOptions(protocol="stssnet", lpips_files=(weights,)), notes=notes)
@@ -241,11 +242,11 @@ def test_lpips_of_another_network_shows_in_the_name_of_the_protocol(tmp_path: Pa
     assert "another network" in notes[0]
 
 
-def test_the_reference_values_come_back(shared: Path) -> None:
-    folder = shared / "reference" / "metrics"
-    values = json.loads((folder / "values_more.json").read_text())
+def test_the_reference_values_come_back(reference: Reference) -> None:
+    values = json.loads(reference.file("metrics/values_more.json").read_text())
+    result_file, reference_file = (reference.file(f"metrics/{name}.png") for name in ("result", "reference"))
     for crop, options in ((0, {"scoring": ScoringOptions("rt4ksr-y")}), (2, {"scoring": ScoringOptions("set-y"), "scale": 2})):
-        result = result_of(scores_of(folder / "result.png", folder / "reference.png", **options))
+        result = result_of(scores_of(result_file, reference_file, **options))
         assert result["psnr_y"] == pytest.approx(values[f"rt4ksr.crop{crop}"]["psnr_y"], abs=1e-4)
         assert result["ssim_y"] == pytest.approx(values[f"rt4ksr.crop{crop}"]["ssim_y"], abs=1e-4)
 

@@ -12,6 +12,7 @@ import PIL.Image
 import pytest
 import torch
 from tests.evaluation.samples import moving, save, save_model, save_video, scene
+from tests.reference.unpack import Reference
 
 from upframe.datasets.degradation import DEGRADATIONS
 from upframe.datasets.evaluation_set import open_set
@@ -230,13 +231,13 @@ def test_what_is_wrong_is_said(images: Path, tmp_path: Path) -> None:
         run("bicubic", images, scale=2, degradation="blur")
 
 
-def test_rendered_frames_are_wanted_for_a_rendering_model(shared: Path, images: Path) -> None:
+def test_rendered_frames_are_wanted_for_a_rendering_model(reference: Reference, images: Path) -> None:
     with pytest.raises(InputError, match="upscales rendered frames"):
-        run(shared / "reference" / "stssnet" / "Lewis.pkl", images)
+        run(reference.file("stssnet/Lewis.pkl"), images)
 
 
-def test_stored_frames_of_stssnet_are_scored_by_even_and_odd(shared: Path, tmp_path: Path) -> None:
-    frames, targets = tmp_path / "Arena" / "test" / "NPY", tmp_path / "Arena" / "test" / "HR"
+def test_stored_frames_of_stssnet_are_scored_by_even_and_odd(reference: Reference, tmp_path: Path) -> None:
+    frames, targets = tmp_path / "Lewis" / "test" / "NPY", tmp_path / "Lewis" / "test" / "HR"
     frames.mkdir(parents=True)
     targets.mkdir()
     random = np.random.default_rng(0)
@@ -246,7 +247,7 @@ def test_stored_frames_of_stssnet_are_scored_by_even_and_odd(shared: Path, tmp_p
         np.save(frames / f"compressed.{number:04d}.{'Warp' if number % 2 else 'NoWarp'}.npy", stored)
         np.save(targets / f"compressedHR.{number:04d}.npy", random.random((72, 80, 3)).astype(np.float16))
     asked = ScoringOptions("stssnet", metrics=("psnr_y", "ssim_y"))
-    evaluation, panels = run(shared / "reference" / "stssnet" / "Arena.pkl", tmp_path / "Arena", scoring=asked, panels=True)
+    evaluation, panels = run(reference.file("stssnet/Lewis.pkl"), tmp_path / "Lewis", scoring=asked, panels=True)
     scored = evaluation.scored[0]
     assert [frame.index for frame in scored.clips[0].frames] == [500, 501, 502, 503]
     averages = scored.averages
@@ -254,11 +255,11 @@ def test_stored_frames_of_stssnet_are_scored_by_even_and_odd(shared: Path, tmp_p
     assert math.isfinite(averages.result["psnr_y"])
     assert [panel.kind for panel in panels] == ["window", "profile"]
     holes, _ = run(
-        shared / "reference" / "stssnet" / "Arena.pkl",
-        tmp_path / "Arena",
+        reference.file("stssnet/Lewis.pkl"),
+        tmp_path / "Lewis",
         scoring=ScoringOptions("stssnet-hole", metrics=("psnr_y",)),
     )
-    assert results_of(holes)["Arena"]["psnr_y"] != pytest.approx(averages.result["psnr_y"])
+    assert results_of(holes)["Lewis"]["psnr_y"] != pytest.approx(averages.result["psnr_y"])
 
 
 # --- going on

@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 import json
-from pathlib import Path
 from typing import Any
 
-import numpy as np
 import pytest
 import torch
+from tests.reference.unpack import Reference
 from torch import Tensor
 
 from upframe.media import read_image
@@ -22,23 +21,25 @@ def seed() -> None:
 
 
 @pytest.fixture
-def values(shared: Path) -> dict[str, Any]:
+def values(reference: Reference) -> dict[str, Any]:
     """The published implementations' numbers, both files in one; where they share a name the later holds more."""
-    folder = shared / "reference" / "metrics"
-    first, second = (json.loads((folder / name).read_text()) for name in ("values.json", "values_more.json"))
+    first, second = (json.loads(reference.file(f"metrics/{name}.json").read_text()) for name in ("values", "values_more"))
     return {**first, **second}
 
 
 @pytest.fixture
-def pair(shared: Path) -> tuple[Tensor, Tensor]:
+def pair(reference: Reference) -> tuple[Tensor, Tensor]:
     """Result and reference, (3, 200, 240) uint8: a photograph and what is left of it."""
-    folder = shared / "reference" / "metrics"
-    result, reference = (frame_tensor(read_image(folder / f"{name}.png").pixels) for name in ("result", "reference"))
-    return result, reference
+    result, original = (frame_tensor(read_image(reference.file(f"metrics/{n}.png")).pixels) for n in ("result", "reference"))
+    return result, original
 
 
 @pytest.fixture
-def clip(shared: Path) -> tuple[list[Tensor], list[Tensor]]:
+def clip(reference: Reference) -> tuple[list[Tensor], list[Tensor]]:
     """Result and reference, six frames (3, 200, 320) uint8 each."""
-    stored = np.load(shared / "reference" / "metrics" / "clip_pair.npz")
-    return [frame_tensor(f) for f in stored["result"]], [frame_tensor(f) for f in stored["reference"]]
+
+    def frames(name: str) -> list[Tensor]:
+        files = (reference.file(f"metrics/clip_{name}_{number}.webp") for number in range(6))
+        return [frame_tensor(read_image(file).pixels) for file in files]
+
+    return frames("result"), frames("reference")

@@ -7,13 +7,13 @@ import json
 import math
 import weakref
 from dataclasses import replace
-from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
 import torch
 from tests.metrics.moving_square import moving_square
+from tests.reference.unpack import Reference
 from torch import Tensor
 
 from upframe.errors import InputError, ShapeError
@@ -104,9 +104,9 @@ def test_the_pytorch_edition_of_tecogan_gives_its_own_numbers(
     ],
 )
 def test_stssnet_gives_the_published_numbers_and_the_masked_ones(
-    name: str, mode: str, ssim: str, shared: Path, values: dict[str, Any]
+    name: str, mode: str, ssim: str, reference: Reference, values: dict[str, Any]
 ) -> None:
-    stored = np.load(shared / "reference" / "metrics" / "stssnet_pair.npz")
+    stored = np.load(reference.file("metrics/stssnet_pair.npz"))
     result, reference = (torch.from_numpy(stored[key]).permute(2, 0, 1) for key in ("result", "reference"))
     protocol = find_protocol(name).select(["psnr", "ssim"])
     means = score(protocol, result, reference, scale=2, hole=torch.from_numpy(stored["hole"])).means

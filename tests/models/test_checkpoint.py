@@ -20,6 +20,7 @@ import numpy as np
 import pytest
 import torch
 from safetensors.torch import save_file
+from tests.reference.unpack import Reference
 from torch import Tensor, nn
 
 from upframe.errors import CheckpointError
@@ -177,8 +178,8 @@ def test_the_published_files_of_stssnet_load(scene: str, shared: Path) -> None:
         ("nsrr/seeded_x4", "nsrr-x4", "history 5"),
     ],
 )
-def test_files_with_the_published_names_load(file: str, name: str, found: str, shared: Path) -> None:
-    model = load(shared / "reference" / f"{file}.safetensors")
+def test_files_with_the_published_names_load(file: str, name: str, found: str, reference: Reference) -> None:
+    model = load(reference.file(f"{file}.safetensors"))
     assert f"{model.info.family}-x{model.info.scale}" == name
     assert found in model.found[0]
     assert "stored as float16" in model.found

@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 import torch
 from safetensors.torch import load_file, save_file
+from tests.reference.unpack import Reference, assert_known
 from torch import Tensor
 
 from upframe.errors import CheckpointError, ShapeError
@@ -20,9 +21,9 @@ CASES: list[tuple[str, Degradation, int]] = [("BD4", "BD", 4), ("BI4", "BI", 4),
 CLOSE = 1e-5
 
 
-def seeded(shared: Path, degradation: Degradation, scale: int) -> FRVSR:
+def seeded(reference: Reference, degradation: Degradation, scale: int) -> FRVSR:
     """The network of the reference outputs, from a checkpoint as the edition writes it."""
-    state = load_file(shared / "reference/frvsr" / f"seeded_{degradation.lower()}_x{scale}_nb2.safetensors")
+    state = reference.tensors(f"frvsr/seeded_{degradation.lower()}_x{scale}_nb2.safetensors")
     assert recognises(state)
     return build(state, {}).eval()
 
@@ -35,18 +36,18 @@ def small(scale: int = 2, degradation: Degradation = "BD") -> FRVSR:
 
 
 @pytest.fixture(scope="session")
-def golden(shared: Path) -> dict[str, Tensor]:
-    return load_file(shared / "reference/frvsr/golden_generator.safetensors")
+def golden(reference: Reference) -> dict[str, Tensor]:
+    return reference.tensors("frvsr/golden_generator.safetensors")
 
 
 @pytest.mark.parametrize(("case", "degradation", "scale"), CASES)
 def test_a_training_clip_equals_the_published_one(
-    shared: Path, golden: dict[str, Tensor], case: str, degradation: Degradation, scale: int
+    reference: Reference, golden: dict[str, Tensor], case: str, degradation: Degradation, scale: int
 ) -> None:
-    result = seeded(shared, degradation, scale).clip(golden[f"{case}.train.lr_data"])
-    torch.testing.assert_close(result.output, golden[f"{case}.train.hr_data"], rtol=0, atol=CLOSE)
-    torch.testing.assert_close(result.output_flow, golden[f"{case}.train.hr_flow"], rtol=0, atol=CLOSE)
-    torch.testing.assert_close(result.flow, golden[f"{case}.train.lr_flow"], rtol=0, atol=CLOSE)
+    result = seeded(reference, degradation, scale).clip(golden[f"{case}.train.lr_data"])
+    assert_known(result.output, golden[f"{case}.train.hr_data"], atol=CLOSE)
+    assert_known(result.output_flow, golden[f"{case}.train.hr_flow"], atol=CLOSE)
+    assert_known(result.flow, golden[f"{case}.train.lr_flow"], atol=CLOSE)
     assert torch.equal(result.current, golden[f"{case}.train.lr_curr"])
     assert torch.equal(result.previous, golden[f"{case}.train.lr_prev"])
 
@@ -54,18 +55,20 @@ def test_a_training_clip_equals_the_published_one(
 @pytest.mark.parametrize(("case", "degradation", "scale"), CASES)
 @torch.inference_mode()
 def test_a_video_equals_the_published_one_frame_by_frame(
-    shared: Path, golden: dict[str, Tensor], case: str, degradation: Degradation, scale: int
+    reference: Reference, golden: dict[str, Tensor], case: str, degradation: Degradation, scale: int
 ) -> None:
-    network, state = seeded(shared, degradation, scale), None
+    network, state = seeded(reference, degradation, scale), None
     frames, expected, codes = (golden[f"{case}.infer.{name}"] for name in ("lr_data", "hr_float", "hr_uint8"))
     assert frames.shape[-2:] == (30, 42)  # no multiples of 8
     for index, frame in enumerate(frames):
         output, state = network.step(frame[None], state)
-        torch.testing.assert_close(output[0], expected[index], rtol=0, atol=CLOSE)
+        assert_known(output[0], expected[index], atol=CLOSE)
         rounded = (output[0] * 255).round().clamp(0, 255).to(torch.uint8).permute(1, 2, 0)
         # Two computers may round a value that is half-way between two codes differently, and none else.
-        distance = ((expected[index] * 255) % 1 - 0.5).abs().permute(1, 2, 0)
-        assert torch.equal(rounded[distance > 1e-4], codes[index][distance > 1e-4])
+        distance = ((output[0] * 255) % 1 - 0.5).abs().permute(1, 2, 0)
+        sure = (distance > 1e-3) & ~codes[index].isnan()
+        assert sure.sum() > 500
+        assert torch.equal(rounded[sure].float(), codes[index][sure])
 
 
 @pytest.mark.parametrize("degradation", ["BD", "BI"])

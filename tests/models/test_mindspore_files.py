@@ -9,7 +9,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
-from safetensors.torch import load_file
+from tests.reference.unpack import Reference
 from torch import Tensor
 
 from upframe.errors import CheckpointError
@@ -83,9 +83,9 @@ def test_the_ttvsr_of_mindspore_loads(prefix: str, piece: int | None, packed: bo
     assert load(path).info.family == "ttvsr"
 
 
-def test_seeded_weights_come_out_as_they_are(shared: Path, tmp_path: Path) -> None:
+def test_seeded_weights_come_out_as_they_are(reference: Reference, tmp_path: Path) -> None:
     """The weights whose results are compared with the published implementation elsewhere."""
-    weights = load_file(shared / "reference" / "ttvsr" / "seeded_nb2.safetensors")
+    weights = reference.tensors("ttvsr/seeded_nb2.safetensors")
     path = tmp_path / "seeded.ckpt"
     weights = {name: value for name, value in weights.items() if not name.startswith("spynet.m")}  # constants, not saved there
     path.write_bytes(written(weights))

@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-from pathlib import Path
-
 import pytest
 import torch
-from safetensors.torch import load_file
+from tests.reference.unpack import Reference, assert_known
 from torch import Tensor
 
 from upframe.errors import CheckpointError, ShapeError
@@ -67,22 +65,21 @@ def published_constants(scale: int) -> dict[str, Tensor]:
     }
 
 
-def test_the_published_weights_give_the_published_output(shared: Path) -> None:
-    folder = shared / "reference" / "nsrr"
-    golden = load_file(folder / "golden.safetensors")
-    state = load_file(folder / "seeded_x4.safetensors")
+def test_the_published_weights_give_the_published_output(reference: Reference) -> None:
+    golden = reference.tensors("nsrr/golden.safetensors")
+    state = reference.tensors("nsrr/seeded_x4.safetensors")
     assert recognises(state)
     network = build(state, {}).eval()
     assert (network.scale, network.history, network.info.parameters) == (4, 5, 719_535)
     with torch.no_grad():
         output = network(golden["rgb"], golden["depth"], golden["accumulated_motion"])
-    torch.testing.assert_close(output, golden["output"], atol=1e-5, rtol=0)
+    assert_known(output, golden["output"], atol=1e-5)
 
 
-def test_its_operations_are_the_published_ones(shared: Path) -> None:
-    golden = load_file(shared / "reference" / "nsrr" / "golden.safetensors")
+def test_its_operations_are_the_published_ones(reference: Reference) -> None:
+    golden = reference.tensors("nsrr/golden.safetensors")
     warped = warp(golden["warp.image"], golden["warp.flow"], padding="zeros")
-    torch.testing.assert_close(warped, golden["warp.output"], atol=1e-5, rtol=0)
+    assert_known(warped, golden["warp.output"], atol=1e-5)
     assert torch.equal(zero_upsample(golden["zero_upsampling.input"], 4), golden["zero_upsampling.output"])
     transformed = disparity(golden["depth.raw"], longest_side=480)
     torch.testing.assert_close(transformed, golden["depth.transformed_480x270"])

@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 from itertools import product
-from pathlib import Path
 from typing import Any
 
 import pytest
 import torch
-from safetensors.torch import load_file
+from tests.reference.unpack import Reference, assert_known
 from torch.nn import functional as F
 
 from upframe.errors import CheckpointError, ShapeError
@@ -45,18 +44,14 @@ def network_of(scale: int = 2, **switches: Any) -> RT4KSR:
 
 
 @pytest.mark.parametrize("scale", [2, 3])
-@pytest.mark.parametrize("suffix", ["pth", "safetensors"])
 @pytest.mark.parametrize(("merge", "expected"), [(False, "output"), (True, "output_reparameterised")])
-def test_the_published_file_gives_the_published_output(
-    shared: Path, scale: int, suffix: str, merge: bool, expected: str
-) -> None:
-    folder = shared / "reference" / "rt4ksr"
-    golden = load_file(folder / f"golden_x{scale}.safetensors")
-    model = load(folder / f"rt4ksr_x{scale}.{suffix}", merge=merge)
+def test_the_published_file_gives_the_published_output(reference: Reference, scale: int, merge: bool, expected: str) -> None:
+    golden = reference.tensors(f"rt4ksr/golden_x{scale}.safetensors")
+    model = load(reference.file(f"rt4ksr/rt4ksr_x{scale}.safetensors"), merge=merge)
     assert (model.info.family, model.info.scale) == ("rt4ksr", scale)
     for image in ("astronaut", "coffee"):
         output = model(golden[f"{image}.input"])
-        torch.testing.assert_close(output, golden[f"{image}.{expected}"], atol=1e-4, rtol=0)
+        assert_known(output, golden[f"{image}.{expected}"], atol=1e-4)
 
 
 @pytest.mark.parametrize(("scale", "training", "merged"), [(2, 152_233, 44_521), (3, 165_253, 57_541)])

@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-from pathlib import Path
-
 import pytest
 import torch
-from safetensors.torch import load_file
+from tests.reference.unpack import Reference, assert_known
 from torch import Tensor
 
 from upframe.errors import ShapeError
@@ -14,27 +12,27 @@ from upframe.models.spynet import SPyNet
 
 
 @pytest.fixture
-def spynet(shared: Path) -> SPyNet:
+def spynet(reference: Reference) -> SPyNet:
     """The network with the weights the reference flows were computed with."""
-    state = load_file(shared / "reference" / "ttvsr" / "seeded_nb2.safetensors")
+    state = reference.tensors("ttvsr/seeded_nb2.safetensors")
     network = SPyNet()
     network.load_state_dict({k.removeprefix("spynet."): v.float() for k, v in state.items() if k.startswith("spynet.")})
     return network.eval().requires_grad_(False)
 
 
 @pytest.fixture
-def golden(shared: Path) -> dict[str, Tensor]:
-    return load_file(shared / "reference" / "ttvsr" / "golden.safetensors")
+def golden(reference: Reference) -> dict[str, Tensor]:
+    return reference.tensors("ttvsr/golden.safetensors")
 
 
 def test_the_flow_is_the_published_one(spynet: SPyNet, golden: dict[str, Tensor]) -> None:
     frames = golden["input"][0]
-    torch.testing.assert_close(spynet(frames[:-1], frames[1:]), golden["spynet_flow"], atol=1e-4, rtol=0)
+    assert_known(spynet(frames[:-1], frames[1:]), golden["spynet_flow"], atol=1e-4)
 
 
 def test_a_size_that_is_no_multiple_of_32_has_the_published_flow(spynet: SPyNet, golden: dict[str, Tensor]) -> None:
     flow = spynet(golden["spynet_odd_ref"], golden["spynet_odd_supp"])
-    torch.testing.assert_close(flow, golden["spynet_odd_flow"], atol=1e-4, rtol=0)
+    assert_known(flow, golden["spynet_odd_flow"], atol=1e-4)
 
 
 def test_it_has_as_many_parameters_as_published() -> None:

@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 import torch
 from safetensors.torch import save_file
+from tests.reference.unpack import Reference
 from torch import nn
 from torch.nn import functional as F
 
@@ -34,8 +35,8 @@ def test_a_plain_state_dict_of_a_trained_network_gets_its_switches_back(name: st
 
 
 @pytest.mark.parametrize("scale", [2, 3])
-def test_published_files_keep_their_switches(scale: int, shared: Path) -> None:
-    model = load(shared / "reference" / "rt4ksr" / f"rt4ksr_x{scale}.safetensors")
+def test_published_files_keep_their_switches(scale: int, reference: Reference) -> None:
+    model = load(reference.file(f"rt4ksr/rt4ksr_x{scale}.safetensors"))
     assert model.network.configuration == {"activation": "gelu", "high_frequency": "none", "residual": False, "skip": False}
     assert not model.info.experimental
 

@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 import torch
 from safetensors.torch import load_file, save_file
+from tests.reference.unpack import Reference, assert_known
 from torch import Tensor
 
 from upframe.errors import CheckpointError, ShapeError
@@ -17,16 +18,15 @@ from upframe.models.ttvsr import TTVSR, TrajectoryAttention, TTVSRState, build, 
 
 
 @pytest.fixture(scope="module")
-def published(shared: Path) -> TTVSR:
+def published(reference: Reference) -> TTVSR:
     """The network with the weights the reference clips were computed with: two residual blocks instead of sixty."""
-    state = load_file(shared / "reference" / "ttvsr" / "seeded_nb2.safetensors")
+    state = reference.tensors("ttvsr/seeded_nb2.safetensors")
     return build({name: value.float() for name, value in state.items()}, {}).eval().requires_grad_(False)
 
 
 @pytest.fixture(scope="module")
-def golden(shared: Path) -> dict[str, Tensor]:
-    folder = shared / "reference" / "ttvsr"
-    return load_file(folder / "golden.safetensors") | load_file(folder / "golden_ltam.safetensors")
+def golden(reference: Reference) -> dict[str, Tensor]:
+    return reference.tensors("ttvsr/golden.safetensors") | reference.tensors("ttvsr/golden_ltam.safetensors")
 
 
 @pytest.fixture(scope="module")
@@ -48,12 +48,12 @@ def clip(frames: int, height: int = 64, width: int = 64, *, batch: int = 1, seed
 
 
 def test_a_clip_gives_the_published_output(published: TTVSR, golden: dict[str, Tensor]) -> None:
-    torch.testing.assert_close(published(golden["input"]), golden["output"].float(), atol=1e-3, rtol=0)
+    assert_known(published(golden["input"]), golden["output"].float(), atol=1e-3)
 
 
 def test_a_mirrored_clip_gives_the_published_output(published: TTVSR, golden: dict[str, Tensor]) -> None:
     output = published(golden["mirror_input"])
-    torch.testing.assert_close(output[:, :3], golden["mirror_output_first3"].float(), atol=1e-3, rtol=0)
+    assert_known(output[:, :3], golden["mirror_output_first3"].float(), atol=1e-3)
 
 
 def test_the_attention_alone_is_the_published_one(golden: dict[str, Tensor]) -> None:
@@ -63,14 +63,14 @@ def test_the_attention_alone_is_the_published_one(golden: dict[str, Tensor]) -> 
     keys = torch.nn.functional.normalize(known["index_tokens"].flatten(3).permute(1, 0, 3, 2), dim=-1)
     values = torch.cat([known[f"tokens_s{i}"].flatten(3).permute(1, 0, 3, 2) for i in (1, 2, 3)], dim=-1)
     output = attention(known["curr_feat"], known["anchor_feat"], keys, values, known["location"])
-    torch.testing.assert_close(output, known["output"], atol=1e-5, rtol=0)
+    assert_known(output, known["output"], atol=1e-5)
 
 
 def test_tokens_of_three_sizes_are_the_published_ones(golden: dict[str, Tensor]) -> None:
     feature = golden["tokens.feature"].float()
     for name, window in (("s1", 4), ("s2", 6), ("s3", 8)):
         expected = golden[f"tokens.{name}"].float().flatten(2)
-        torch.testing.assert_close(tokens(feature, 4, window), expected, atol=1e-6, rtol=0)
+        assert_known(tokens(feature, 4, window), expected, atol=1e-6)
 
 
 def test_it_has_as_many_parameters_as_published() -> None:

@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-from pathlib import Path
-
 import pytest
 import torch
-from safetensors.torch import load_file
+from tests.reference.unpack import Reference, assert_known
 from torch import Tensor
 
 from upframe.errors import ShapeError
@@ -14,20 +12,20 @@ from upframe.ops.blur import downscale_bd, gaussian_taps
 
 
 @pytest.fixture(scope="session")
-def golden(shared: Path) -> dict[str, Tensor]:
-    return load_file(shared / "reference/frvsr/golden_ops.safetensors")
+def golden(reference: Reference) -> dict[str, Tensor]:
+    return reference.tensors("frvsr/golden_ops.safetensors")
 
 
 @pytest.mark.parametrize("scale", [2, 4])
 @pytest.mark.parametrize("padded", [True, False])
 def test_it_equals_the_published_one(golden: dict[str, Tensor], scale: int, padded: bool) -> None:
     expected = golden[f"bd_x{scale}.output_{'padded' if padded else 'unpadded'}"]
-    torch.testing.assert_close(downscale_bd(golden["bd.hr"], scale, padded=padded), expected, rtol=0, atol=1e-5)
+    assert_known(downscale_bd(golden["bd.hr"], scale, padded=padded), expected, atol=1e-5)
 
 
 def test_the_gaussian_is_the_published_one(golden: dict[str, Tensor]) -> None:
     taps = gaussian_taps(1.5)
-    torch.testing.assert_close(taps[:, None] * taps, golden["bd.kernel"][0, 0], rtol=0, atol=1e-7)
+    assert_known(taps[:, None] * taps, golden["bd.kernel"][0, 0], atol=1e-7)
 
 
 @pytest.mark.parametrize("scale", [1, 2, 3, 4])

@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from pathlib import Path
 
 import pytest
 import torch
-from safetensors.torch import load_file
+from tests.reference.unpack import Reference, assert_known
 from torch import Tensor
 
 from upframe.ops.blur import downscale_bd
@@ -18,10 +17,10 @@ UPSCALINGS = [interpolate_bicubic, interpolate_bilinear]
 
 @pytest.mark.parametrize("degradation", ["BD", "BI"])
 @pytest.mark.parametrize("scale", [2, 4])
-def test_it_equals_the_published_one(shared: Path, degradation: Degradation, scale: int) -> None:
-    golden = load_file(shared / "reference/frvsr/golden_ops.safetensors")
+def test_it_equals_the_published_one(reference: Reference, degradation: Degradation, scale: int) -> None:
+    golden = reference.tensors("frvsr/golden_ops.safetensors")
     upscaled = interpolate(golden["upsample.input"], scale, degradation)
-    torch.testing.assert_close(upscaled, golden[f"upsample_{degradation}_x{scale}.output"], rtol=0, atol=1e-5)
+    assert_known(upscaled, golden[f"upsample_{degradation}_x{scale}.output"], atol=1e-5)
 
 
 def test_bicubic_has_the_weights_of_cubic_convolution_with_minus_three_quarters() -> None:

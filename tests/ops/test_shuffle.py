@@ -2,24 +2,23 @@
 
 from __future__ import annotations
 
-from pathlib import Path
-
 import pytest
 import torch
-from safetensors.torch import load_file
+from tests.reference.unpack import Reference, assert_known
 
 from upframe.errors import ShapeError
 from upframe.ops.shuffle import space_to_depth, zero_upsample
 
 
 @pytest.mark.parametrize("factor", [2, 4])
-def test_folding_equals_the_published_one(shared: Path, factor: int) -> None:
-    golden = load_file(shared / "reference/frvsr/golden_ops.safetensors")
-    assert torch.equal(space_to_depth(golden["space_to_depth.input"], factor), golden[f"space_to_depth_{factor}.output"])
+def test_folding_equals_the_published_one(reference: Reference, factor: int) -> None:
+    golden = reference.tensors("frvsr/golden_ops.safetensors")
+    folded = space_to_depth(golden["space_to_depth.input"], factor)
+    assert_known(folded, golden[f"space_to_depth_{factor}.output"], atol=0)
 
 
-def test_spreading_equals_the_published_one(shared: Path) -> None:
-    golden = load_file(shared / "reference/nsrr/golden.safetensors")
+def test_spreading_equals_the_published_one(reference: Reference) -> None:
+    golden = reference.tensors("nsrr/golden.safetensors")
     assert torch.equal(zero_upsample(golden["zero_upsampling.input"], 4), golden["zero_upsampling.output"])
 
 

@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-from pathlib import Path
-
 import pytest
 import torch
-from safetensors.torch import load_file
+from tests.reference.unpack import Reference, assert_known
 from torch import Tensor
 
 from upframe.errors import ShapeError
@@ -22,10 +20,10 @@ def constant_flow(like: Tensor, x: float, y: float) -> Tensor:
 
 
 @pytest.mark.parametrize(("folder", "file", "padding"), [("frvsr", "golden_ops", "border"), ("nsrr", "golden", "zeros")])
-def test_it_equals_the_published_one(shared: Path, folder: str, file: str, padding: Padding) -> None:
-    golden = load_file(shared / "reference" / folder / f"{file}.safetensors")
+def test_it_equals_the_published_one(reference: Reference, folder: str, file: str, padding: Padding) -> None:
+    golden = reference.tensors(f"{folder}/{file}.safetensors")
     moved = warp(golden["warp.image"], golden["warp.flow"], padding=padding)
-    torch.testing.assert_close(moved, golden["warp.output"], rtol=0, atol=1e-5)
+    assert_known(moved, golden["warp.output"], atol=1e-5)
 
 
 @pytest.mark.parametrize("padding", PADDINGS)

@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-from pathlib import Path
-
 import pytest
 import torch
-from safetensors.torch import load_file
+from tests.reference.unpack import Reference, assert_known
 from torch import Tensor
 
 from upframe.errors import ShapeError
@@ -25,16 +23,16 @@ BARS = {
 }
 
 
-def test_whole_codes_equal_the_published_ones(shared: Path) -> None:
-    golden = load_file(shared / "reference/frvsr/golden_ops.safetensors")
+def test_whole_codes_equal_the_published_ones(reference: Reference) -> None:
+    golden = reference.tensors("frvsr/golden_ops.safetensors")
     codes = rgb_to_ycbcr_uint8(golden["rgb_to_ycbcr_uint8.input"].permute(2, 0, 1))
     assert torch.equal(codes.permute(1, 2, 0), golden["rgb_to_ycbcr_uint8.output"])
 
 
-def test_full_range_equals_the_published_one_there_and_back(shared: Path) -> None:
-    golden = load_file(shared / "reference/nsrr/golden.safetensors")
-    torch.testing.assert_close(rgb_to_ycbcr_full(golden["ycbcr.input"]), golden["ycbcr.output"], rtol=0, atol=1e-6)
-    torch.testing.assert_close(ycbcr_full_to_rgb(golden["ycbcr.output"]), golden["ycbcr.back"], rtol=0, atol=1e-6)
+def test_full_range_equals_the_published_one_there_and_back(reference: Reference) -> None:
+    golden = reference.tensors("nsrr/golden.safetensors")
+    assert_known(rgb_to_ycbcr_full(golden["ycbcr.input"]), golden["ycbcr.output"], atol=1e-6)
+    assert_known(ycbcr_full_to_rgb(golden["ycbcr.output"]), golden["ycbcr.back"], atol=1e-6)
 
 
 def test_colour_bars_have_the_codes_of_the_standard() -> None:

@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 import math
-from pathlib import Path
 
 import pytest
 import torch
-from safetensors.torch import load_file
+from tests.reference.unpack import Reference
 from torch import Tensor
 
 from upframe.errors import InputError, ShapeError
@@ -131,8 +130,8 @@ def test_accumulated_motion_leads_through_several_frames() -> None:
         assert psnr(moved, frames[-1], came_from_inside(displacement[:, index])) > 45
 
 
-def test_the_published_sum_of_motion_is_reproduced(shared: Path) -> None:
-    golden = load_file(shared / "reference" / "nsrr" / "golden.safetensors")
+def test_the_published_sum_of_motion_is_reproduced(reference: Reference) -> None:
+    golden = reference.tensors("nsrr/golden.safetensors")
     # Blender's vector pass: previous less current, y up; the files hold Y before X.
     motions = torch.stack((golden["raw_motion"][..., 1], -golden["raw_motion"][..., 0]), dim=1)[None]
     published = accumulate_motion(motions, published=True)
@@ -380,8 +379,8 @@ def test_what_was_hidden_on_the_way_stays_a_hole() -> None:
     assert torch.equal(inputs.mask == 0, inside)
 
 
-def test_the_assembled_inputs_are_laid_out_as_the_published_ones(shared: Path) -> None:
-    golden = load_file(shared / "reference" / "stssnet" / "golden.safetensors")
+def test_the_assembled_inputs_are_laid_out_as_the_published_ones(reference: Reference) -> None:
+    golden = reference.tensors("stssnet/golden.safetensors")
     for case in "ab":
         published = STSSNetInputs(*(golden[f"{case}.{name}"] for name in ("input", "mask", "history")))
         size = (published.mask.shape[2], published.mask.shape[3])

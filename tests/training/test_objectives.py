@@ -6,7 +6,8 @@ from pathlib import Path
 
 import pytest
 import torch
-from safetensors.torch import load_file, save_file
+from safetensors.torch import save_file
+from tests.reference.unpack import Reference
 from torch import Tensor, nn
 from torch.nn import functional as F
 
@@ -96,9 +97,9 @@ def test_an_interpolating_nsrr_begins_as_the_bilinear_upscaling(scale: int) -> N
     torch.testing.assert_close(output[inside], wanted[inside], atol=2e-6, rtol=0)
 
 
-def test_a_step_of_ttvsr_is_the_published_one(shared: Path) -> None:
-    network = ttvsr.build(load_file(shared / "reference/ttvsr/seeded_nb2.safetensors"), {})
-    low = load_file(shared / "reference/ttvsr/golden.safetensors")["input"][:, :4]
+def test_a_step_of_ttvsr_is_the_published_one(reference: Reference) -> None:
+    network = ttvsr.build(reference.tensors("ttvsr/seeded_nb2.safetensors"), {})
+    low = reference.tensors("ttvsr/golden.safetensors")["input"][:, :4]
     batch = {"low": low, "high": torch.rand(1, 4, 3, 256, 288, generator=torch.Generator().manual_seed(0))}
     (term,) = terms_of(TTVSRObjective(network, TTVSRLosses(flow_frozen=0), "BI"), batch).values()
     assert term.item() == pytest.approx(torch.sqrt((network(low) - batch["high"]) ** 2 + 1e-12).mean().item(), rel=1e-6)
@@ -149,9 +150,9 @@ def structural_dissimilarity(x: Tensor, y: Tensor) -> Tensor:
     return ((1 - top / ((mx**2 + my**2 + 0.01**2) * (vx + vy + 0.03**2))) / 2).mean()
 
 
-def test_the_losses_of_nsrr_are_the_published_ones(shared: Path, tmp_path: Path) -> None:
-    network = nsrr.build(load_file(shared / "reference/nsrr/seeded_x4.safetensors"), {}).train()
-    golden = load_file(shared / "reference/nsrr/golden.safetensors")
+def test_the_losses_of_nsrr_are_the_published_ones(reference: Reference, tmp_path: Path) -> None:
+    network = nsrr.build(reference.tensors("nsrr/seeded_x4.safetensors"), {}).train()
+    golden = reference.tensors("nsrr/golden.safetensors")
     batch = {"colour": golden["rgb"], "depth": golden["depth"], "motion": golden["accumulated_motion"]}
     batch["target"] = torch.rand(1, 3, 128, 192, generator=torch.Generator().manual_seed(0))
     stack = vgg16(tmp_path / "vgg16.safetensors")
@@ -168,10 +169,10 @@ def test_the_losses_of_nsrr_are_the_published_ones(shared: Path, tmp_path: Path)
     torch.testing.assert_close(terms["feature"], 0.1 * torch.stack(squares).mean(), rtol=1e-4, atol=1e-7)
 
 
-def test_the_losses_of_stssnet_are_the_published_ones(shared: Path) -> None:
-    weights = torch.load(shared / "reference/stssnet/Lewis.pkl", map_location="cpu", weights_only=True)
+def test_the_losses_of_stssnet_are_the_published_ones(reference: Reference) -> None:
+    weights = torch.load(reference.file("stssnet/Lewis.pkl"), map_location="cpu", weights_only=True)
     network = stssnet.build(weights, {})
-    golden = load_file(shared / "reference/stssnet/golden.safetensors")
+    golden = reference.tensors("stssnet/golden.safetensors")
     batch = {
         "colour": golden["a.input"],
         "features": golden["a.features"],
@@ -179,7 +180,7 @@ def test_the_losses_of_stssnet_are_the_published_ones(shared: Path) -> None:
         "history": golden["a.history"],
         "target": torch.rand(1, 3, 128, 192, generator=torch.Generator().manual_seed(0)),
     }
-    file = shared / "reference/lpips/lpips_squeeze_v0.1.safetensors"
+    file = reference.file("lpips/lpips_squeeze_v0.1.safetensors")
     terms = terms_of(STSSNetObjective(network, STSSNetLosses(lpips_files=(str(file),))), batch)
 
     output = network(batch["colour"], batch["features"], batch["mask"], batch["history"])

@@ -11,7 +11,8 @@ from pathlib import Path
 
 import pytest
 import torch
-from safetensors.torch import load_file, save_file
+from safetensors.torch import save_file
+from tests.reference.unpack import Reference
 from torch import Tensor, nn
 from torch.nn import functional as F
 
@@ -26,19 +27,19 @@ from upframe.training.objectives.tecogan import DiscriminatorSettings, TecoGANLo
 RATE = 5e-5
 
 
-def generator_of(shared: Path) -> frvsr.FRVSR:
-    return frvsr.build(load_file(shared / "reference/frvsr/seeded_bd_x4_nb2.safetensors"), {}).double().train()
+def generator_of(reference: Reference) -> frvsr.FRVSR:
+    return frvsr.build(reference.tensors("frvsr/seeded_bd_x4_nb2.safetensors"), {}).double().train()
 
 
-def discriminator_of(shared: Path) -> tecogan.SpatioTemporalDiscriminator:
-    network = tecogan.build(load_file(shared / "reference/frvsr/seeded_discriminator_size64.safetensors"), {})
+def discriminator_of(reference: Reference) -> tecogan.SpatioTemporalDiscriminator:
+    network = tecogan.build(reference.tensors("frvsr/seeded_discriminator_size64.safetensors"), {})
     assert isinstance(network, tecogan.SpatioTemporalDiscriminator)
     return network.double().train()
 
 
 @pytest.fixture(scope="session")
-def clip(shared: Path) -> dict[str, Tensor]:
-    golden = load_file(shared / "reference/frvsr/golden_discriminator.safetensors")
+def clip(reference: Reference) -> dict[str, Tensor]:
+    golden = reference.tensors("frvsr/golden_discriminator.safetensors")
     noise = torch.rand(1, 4, 3, 64, 64, generator=torch.Generator().manual_seed(3), dtype=torch.float64)
     return {"low": golden["lr_data"][:, :4].double(), "high": 0.9 * golden["bi_data"][:, :4].double() + 0.1 * noise}
 
@@ -151,8 +152,8 @@ def assert_same_weights(one: nn.Module, other: nn.Module) -> None:
         assert (value.double() - theirs[name].double()).abs().max() < 2e-8, name  # Adam moves by 5e-5
 
 
-def test_a_step_of_frvsr_is_the_published_one(shared: Path, clip: dict[str, Tensor]) -> None:
-    ours = generator_of(shared)
+def test_a_step_of_frvsr_is_the_published_one(reference: Reference, clip: dict[str, Tensor]) -> None:
+    ours = generator_of(reference)
     theirs = copy.deepcopy(ours)
     terms = our_step(FRVSRObjective(ours, FRVSRLosses()), clip)
     adam = torch.optim.Adam(theirs.parameters(), lr=RATE)
@@ -167,9 +168,9 @@ def test_a_step_of_frvsr_is_the_published_one(shared: Path, clip: dict[str, Tens
 @pytest.mark.long
 @pytest.mark.parametrize("threshold", [0.4, -1.0])
 def test_a_step_of_tecogan_is_the_published_one(
-    shared: Path, clip: dict[str, Tensor], vgg19: tuple[Path, nn.Sequential], threshold: float
+    reference: Reference, clip: dict[str, Tensor], vgg19: tuple[Path, nn.Sequential], threshold: float
 ) -> None:
-    generator, discriminator = generator_of(shared), discriminator_of(shared)
+    generator, discriminator = generator_of(reference), discriminator_of(reference)
     their_generator, their_discriminator = copy.deepcopy(generator), copy.deepcopy(discriminator)
     features = FeatureSettings(network="vgg19", file=str(vgg19[0]))
     settings = DiscriminatorSettings(threshold=threshold)
@@ -186,14 +187,14 @@ def test_a_step_of_tecogan_is_the_published_one(
     assert_same_weights(discriminator, their_discriminator)
 
 
-def test_the_losses_are_those_of_the_published_code(shared: Path) -> None:
-    golden = load_file(shared / "reference/frvsr/golden_generator.safetensors")
-    expected = json.loads((shared / "reference/metrics/values_more.json").read_text())["tecogan_losses"]
-    low, output = golden["BD4.train.lr_data"], golden["BD4.train.hr_data"]
+def test_the_losses_are_those_of_the_published_code(reference: Reference) -> None:
+    golden = reference.tensors("frvsr/golden_generator.safetensors")
+    expected = json.loads((reference.file("metrics/values_more.json")).read_text())["tecogan_losses"]
+    low = golden["BD4.train.lr_data"]
     large = interpolate(low[0], 4, "BD")
-    result = frvsr.ClipResult(
-        output, golden["BD4.train.hr_flow"], *(golden[f"BD4.train.lr_{name}"] for name in ("flow", "curr", "prev"))
-    )
+    with torch.no_grad():
+        result = generator_of(reference).float().clip(low)  # test_frvsr.py: what the published one gives
+    output = result.output
     values = {
         "charbonnier_mean(hr_data, BD upsampling of lr_data)": pixel_loss(output, large[None]),
         "warping(lr_prev warped by lr_flow, lr_curr)": warping_loss(result),
@@ -203,8 +204,8 @@ def test_the_losses_are_those_of_the_published_code(shared: Path) -> None:
         assert value.item() == pytest.approx(expected[name], rel=1e-5, abs=1e-7), name
 
 
-def test_features_of_squeezenet_come_from_the_file_of_lpips(shared: Path) -> None:
-    file = shared / "reference/lpips/lpips_squeeze_v0.1.safetensors"
+def test_features_of_squeezenet_come_from_the_file_of_lpips(reference: Reference) -> None:
+    file = reference.file("lpips/lpips_squeeze_v0.1.safetensors")
     features = FrozenFeatures(FeatureSettings(network="squeeze", file=str(file)))
     assert [value.shape[1] for value in features(torch.rand(1, 3, 32, 32))] == [64, 128, 256, 384, 384, 512, 512]
     assert str(features) == f"squeeze of {file}"

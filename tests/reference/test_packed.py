@@ -1,0 +1,56 @@
+"""What is packed is what the published implementations computed."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import PIL.Image
+import pytest
+import torch
+from numpy.typing import NDArray
+from safetensors.numpy import load_file
+from tests.reference.unpack import HERE, Reference, from_planes, in_planes
+
+FILES: dict[str, Any] = json.loads((HERE / "index.json").read_text())
+LIMIT = 8_000_000
+
+
+def original(path: Path) -> dict[str, NDArray[Any]]:
+    if path.suffix == ".pkl":
+        return {name: value.numpy() for name, value in torch.load(path, map_location="cpu", weights_only=True).items()}
+    return dict(np.load(path, allow_pickle=False)) if path.suffix == ".npz" else load_file(path)
+
+
+@pytest.mark.parametrize("name", FILES)
+def test_every_packed_number_is_the_original_one(name: str, reference: Reference, shared: Path) -> None:
+    expected = original(shared / "reference" / name)
+    for key, values in reference.arrays(name).items():
+        packed, array = values, expected[key]
+        if name.startswith("lpips/"):
+            array = array.astype(np.float16)
+        if name == "metrics/stssnet_pair.npz" and key in {"result", "reference"}:
+            packed, array = ((pixels.clip(0, 1) * 255).astype(np.uint8) for pixels in (values, expected[key]))
+        assert packed.shape == array.shape
+        known = ~np.isnan(packed)
+        assert known.sum() in {packed.size, 4000}
+        assert np.array_equal(packed[known], array[known]), key
+
+
+def test_the_frames_of_the_clip_are_the_original_ones(reference: Reference, shared: Path) -> None:
+    for name, frames in np.load(shared / "reference/metrics/clip_pair.npz").items():
+        for number, frame in enumerate(frames):
+            with PIL.Image.open(reference.file(f"metrics/clip_{name}_{number}.webp")) as image:
+                assert np.array_equal(np.asarray(image), frame)
+
+
+def test_planes_of_bytes_come_back_as_numbers() -> None:
+    values = np.random.default_rng(0).normal(size=(3, 4, 5)).astype(np.float32)
+    assert np.array_equal(from_planes(in_planes(values)), values)
+    assert from_planes(in_planes(np.float32(2.5).reshape(()))).shape == ()
+
+
+def test_they_are_small() -> None:
+    assert sum(path.stat().st_size for path in HERE.rglob("*") if path.is_file() and path.suffix != ".pyc") < LIMIT
