@@ -56,9 +56,3 @@ def test_models_shows_a_card(upframe: Command) -> None:
     outcome = upframe("models", "show", "rt4ksr-x2")
     assert outcome.code == 0
     assert "Set5" in outcome.out
-
-
-def test_the_version_is_printed(upframe: Command) -> None:
-    import upframe as package
-
-    assert upframe("--version").out.strip() == f"upframe {package.__version__}"

@@ -78,11 +78,11 @@ class Reference:
 
 def in_planes(array: NDArray[np.float32]) -> NDArray[np.int8]:
     """(4, ...): the first bytes of all numbers, then the second ones and so on, which deflate packs better."""
-    return np.ascontiguousarray(np.moveaxis(np.ascontiguousarray(array)[..., None].view(PLANES), -1, 0))
+    return np.moveaxis(np.asarray(array, order="C")[..., None].view(PLANES), -1, 0).copy()
 
 
 def from_planes(planes: NDArray[np.int8]) -> NDArray[np.float32]:
-    values: NDArray[np.float32] = np.ascontiguousarray(np.moveaxis(planes, 0, -1)).view(np.float32)[..., 0]
+    values: NDArray[np.float32] = np.moveaxis(planes, 0, -1).copy().view(np.float32)[..., 0]
     return values
 
 

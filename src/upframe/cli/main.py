@@ -15,6 +15,7 @@ from upframe.cli import (
     compare,
     data,
     degrade,
+    doctor,
     evaluate,
     export,
     jobs,
@@ -85,6 +86,7 @@ app.command(name="check-frames")(check_frames.check_frames)
 app.command(name="render")(render.render)
 app.command(name="play")(play.play)
 app.command(name="serve")(serve.serve)
+app.command(name="doctor")(doctor.doctor)
 app.add_typer(models.app, name="models")
 app.add_typer(jobs.app, name="jobs")
 app.add_typer(cluster.app, name="cluster")
@@ -93,16 +95,22 @@ app.add_typer(data.app, name="data")
 
 def _print_version(value: bool) -> None:
     if value:
-        import upframe
+        from upframe.doctor.facts import version_line
 
-        print(f"upframe {upframe.__version__}")
+        print(version_line())
         raise typer.Exit
 
 
 @app.callback()
 def root(
     version: Annotated[
-        bool, typer.Option("--version", help="Print the version and exit.", callback=_print_version, is_eager=True)
+        bool,
+        typer.Option(
+            "--version",
+            help="Print the versions of Upframe and torch and the device, and exit.",
+            callback=_print_version,
+            is_eager=True,
+        ),
     ] = False,
 ) -> None:
     """Options of the program itself."""

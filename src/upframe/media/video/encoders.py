@@ -191,6 +191,15 @@ def choose_encoding(
     return Encoding(software, codec, pix_fmt, layout, colour, _options(word, layout, size, colour, info.hdr, settings))
 
 
+def installed_encoders() -> tuple[str, ...]:
+    """The words of those that this installation of PyAV has, and of those of a GPU that work on this machine."""
+    return tuple(
+        word
+        for word, encoder in _ENCODERS.items()
+        if _formats(word) and (encoder.instead_of is None or refusal(encoder.codec) is None)
+    )
+
+
 def _candidates(info: VideoInfo, container: VideoContainer, settings: EncoderSettings) -> tuple[str, ...]:
     """Encoders to choose from, the preferred ones first."""
     held = tuple(word for word in container.encoders if _formats(word))

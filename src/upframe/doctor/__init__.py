@@ -1,0 +1,1 @@
+"""What a maintainer needs to know of an installation, and whether it works: ``upframe doctor``."""
