@@ -53,7 +53,7 @@ def make_folder(path: Path) -> Path:
     return path
 
 
-def upscale(source: Path, target: Path, *, resume: bool, devices: str | None, report: Path) -> int:
+def upscale(source: Path, target: Path, *, resume: bool, where: dict[str, Any], report: Path) -> int:
     """Start a program that does it, and return its number. Its events go to ``report``."""
     sys.stdout.flush()
     pid = os.fork()
@@ -61,7 +61,7 @@ def upscale(source: Path, target: Path, *, resume: bool, devices: str | None, re
         return pid
     try:
         run = RunOptions(model="rt4ksr-x2", device="cpu", threads=1)
-        options = UpscaleOptions(run, job=JobOptions(resume=resume, devices=devices, segmented=True))
+        options = UpscaleOptions(run, job=JobOptions(resume=resume, segmented=True, **where))
         with report.open("w") as file:
             for event in upscale_files([str(source)], str(target), options):
                 print(json.dumps(event.as_dict()), file=file, flush=True)
@@ -105,7 +105,7 @@ def leftovers(target: Path) -> list[str]:
     return [path.name for path in place.rglob(".*")]
 
 
-def kill_often(folder: Path, count: int, seed: int, devices: str | None, make: Callable[[Path], Path]) -> dict[str, int]:
+def kill_often(folder: Path, count: int, seed: int, where: dict[str, Any], make: Callable[[Path], Path]) -> dict[str, int]:
     """Kill ``count`` times, over as many jobs as that takes. Raises AssertionError where anything is not as promised."""
     choose = random.Random(seed)
     suffix = "" if make is make_folder else ".mkv"
@@ -113,14 +113,14 @@ def kill_often(folder: Path, count: int, seed: int, devices: str | None, make: C
     whole = folder / "whole" / f"out{suffix}"
     whole.parent.mkdir()
     started = time.monotonic()
-    ended(upscale(source, whole, resume=False, devices=devices, report=report), report)
+    ended(upscale(source, whole, resume=False, where=where, report=report), report)
     seconds, expected = time.monotonic() - started, results(whole)
     kills = jobs = kept = 0
     while kills < count:
         target = folder / str(jobs) / f"out{suffix}"
         target.parent.mkdir()
         for _ in range(choose.randint(1, 4)):
-            pid = upscale(source, target, resume=True, devices=devices, report=report)
+            pid = upscale(source, target, resume=True, where=where, report=report)
             time.sleep(choose.uniform(0, 1.05 * seconds))
             os.kill(pid, signal.SIGKILL)
             os.waitpid(pid, 0)
@@ -129,7 +129,7 @@ def kill_often(folder: Path, count: int, seed: int, devices: str | None, make: C
             there = results(target)
             assert there.items() <= expected.items(), f"seed {seed}: a torn result after kill {kills}: {sorted(there)}"
         before = parts_of(target)
-        events = ended(upscale(source, target, resume=True, devices=devices, report=report), report)
+        events = ended(upscale(source, target, resume=True, where=where, report=report), report)
         made_parts = {
             (str(Path(event["job"]).absolute()), event["segment"]) for event in events if event["event"] == "segmentmade"
         }
@@ -149,11 +149,13 @@ def main() -> None:
     parser.add_argument("--count", type=int, default=200)
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--devices", help="as of upframe upscale")
+    parser.add_argument("--cluster", help="as of upframe upscale")
     parser.add_argument("--folder", action="store_true", help="a folder of videos and images, and not one video")
     arguments = parser.parse_args()
     make = make_folder if arguments.folder else make_video
+    where = {"devices": arguments.devices, "cluster": arguments.cluster}
     with TemporaryDirectory() as folder:
-        print(json.dumps(kill_often(Path(folder), arguments.count, arguments.seed, arguments.devices, make)))
+        print(json.dumps(kill_often(Path(folder), arguments.count, arguments.seed, where, make)))
 
 
 if __name__ == "__main__":

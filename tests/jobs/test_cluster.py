@@ -2,17 +2,22 @@
 
 from __future__ import annotations
 
+import json
 import os
-from collections.abc import Iterator
+import signal
+import subprocess
+import sys
+from collections.abc import Iterable, Iterator
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import pytest
-from tests.jobs.killing import make_video
+from tests.jobs.killing import make_video, noise
 
-from upframe.engine.events import Event, Failed, Progress, SegmentMade
+from upframe.engine.events import Event, Failed, Note, Progress, SegmentMade
 from upframe.jobs.batch import upscale_files
+from upframe.jobs.cluster.checking import check_cluster
 from upframe.jobs.journal import job_folder
 from upframe.jobs.options import JobOptions, RunOptions, UpscaleOptions
 
@@ -38,7 +43,7 @@ def machines() -> Iterator[Any]:
 def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """With a video of four segments, and what one process makes of it."""
     folder = tmp_path_factory.mktemp("cluster")
-    run(make_video(folder / "source.mkv"), folder / "alone.mkv", segmented=True)
+    run(make_video(folder / "source.mkv", noise), folder / "alone.mkv", segmented=True)
     return folder
 
 
@@ -61,3 +66,66 @@ def test_the_parts_of_three_machines_are_those_of_one_process(machines: Any, fol
     assert [event.done for event in of(Progress, events)] == list(range(1, 91))
     assert target.read_bytes() == (folder / "alone.mkv").read_bytes()
     assert not job_folder(target).exists()
+
+
+@pytest.mark.long
+def test_a_check_finds_that_all_machines_make_what_this_one_makes(machines: Any) -> None:
+    found = list(check_cluster(machines.address, "rt4ksr-x2"))
+    assert len(found) == 3
+    assert all(machine.fits and machine.difference == 0 and machine.device == "cpu" for machine in found), found
+
+
+@pytest.mark.long
+def test_a_worker_that_is_killed_and_a_machine_that_is_lost_cost_nothing(machines: Any, folder: Path) -> None:
+    """SIGKILL to the worker of one machine, and to the raylet of another, in the middle of their segments."""
+    target = folder / "lost.mkv"
+    lost = machines.add_node(**SMALL)
+    options = replace(OPTIONS, job=JobOptions(cluster=machines.address))
+    killed: set[str] = set()
+    notes = []
+    for event in upscale_files([str(folder / "source.mkv")], str(target), options):
+        assert not isinstance(event, Failed), event
+        notes += [event.text] if isinstance(event, Note) else []
+        if isinstance(event, SegmentMade) and not killed:
+            killed = {"worker", "raylet"}
+            [raylet] = lost.all_processes["raylet"]
+            os.kill(raylet.process.pid, signal.SIGKILL)
+            os.kill(next(iter(workers_of(machines.head_node))), signal.SIGKILL)
+    machines.remove_node(lost, allow_graceful=False)
+    assert target.read_bytes() == (folder / "alone.mkv").read_bytes()
+    assert notes
+
+
+@pytest.mark.long
+def test_a_job_on_a_cluster_whose_driver_is_killed_goes_on_where_it_was(machines: Any, folder: Path) -> None:
+    source, target = folder / "source.mkv", folder / "resumed.mkv"
+    where = ["--cluster", machines.address, "--resume", "--json"]
+    how = ["--model", "rt4ksr-x2", "--device", "cpu", "--threads", "1"]
+    command = [sys.executable, "-m", "upframe", "upscale", str(source), "-o", str(target), *how, *where]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as driver:
+        assert driver.stdout is not None
+        events = [json.loads(line)["event"] for line in _until_two_parts(driver.stdout)]
+        driver.kill()
+    assert events.count("segmentmade") == 2
+    assert not target.exists()
+    resumed = run(source, target, cluster=machines.address, resume=True)
+    assert len(of(SegmentMade, resumed)) == 2
+    assert target.read_bytes() == (folder / "alone.mkv").read_bytes()
+
+
+def _until_two_parts(lines: Iterable[str]) -> Iterator[str]:
+    parts = 0
+    for line in lines:
+        yield line
+        parts += '"segmentmade"' in line
+        if parts == 2:
+            return
+
+
+def workers_of(node: Any) -> list[int]:
+    """The processes of a simulated machine that make segments."""
+    [raylet] = node.all_processes["raylet"]
+    listed = subprocess.run(
+        ["ps", "-o", "pid=,args=", "--ppid", str(raylet.process.pid)], capture_output=True, text=True, check=True
+    )
+    return [int(line.split()[0]) for line in listed.stdout.splitlines() if "ClusterWorker" in line]

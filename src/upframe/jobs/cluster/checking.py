@@ -14,8 +14,8 @@ from numpy.typing import NDArray
 from upframe.engine.upscaler import Upscaler
 from upframe.errors import UpframeError, as_upframe_error
 from upframe.jobs.cluster.connection import Cluster, Node, connected
-from upframe.jobs.cluster.worker import Machine, device_name, model_mark
-from upframe.jobs.fingerprint import changes, versions
+from upframe.jobs.cluster.worker import Machine, device_name, differing, model_mark
+from upframe.jobs.fingerprint import versions
 from upframe.models.cards import default_model
 
 _SIZE = 72, 96  # (height, width) of the test image
@@ -93,7 +93,7 @@ def _judged(
         return _without(node, str(found).strip().splitlines()[-1] if str(found).strip() else type(found).__name__)
     machine, result = found
     difference = None if result.shape != expected.shape else float(np.abs(result - expected).max() * 255)
-    problems = changes(own.versions, machine.versions)
+    problems = differing(own.versions, machine.versions)
     if machine.model != own.model:
         problems.append("the model is another one")
     elif difference is None or difference > CLOSE or (difference > 0 and machine.device == own.device):

@@ -18,8 +18,7 @@ from typing import Any
 from upframe.errors import ClusterError, OutputError, as_upframe_error
 from upframe.jobs.cluster.connection import Cluster, Node
 from upframe.jobs.cluster.source import SharedSource
-from upframe.jobs.cluster.worker import ClusterTask, ClusterWorker, EarlierNeeded, Machine, PartMade
-from upframe.jobs.fingerprint import Fingerprint, changes
+from upframe.jobs.cluster.worker import ClusterTask, ClusterWorker, EarlierNeeded, Machine, PartMade, differing
 from upframe.jobs.journal import Part, is_whole, part_file
 from upframe.jobs.making import FrameMade
 from upframe.jobs.segments import Segment
@@ -83,7 +82,7 @@ class ClusterPool:
     job: ClusterTask
     source: SharedSource
     mark: str
-    versions: Fingerprint
+    versions: dict[str, str]
     part_path: Callable[[int], Path]
     on_failure: Callable[[int, str], None]
     _workers: list[_Worker] = field(default_factory=list)
@@ -200,9 +199,9 @@ class ClusterPool:
 
     def _compare(self, machine: Machine) -> None:
         """Raise ClusterError where a machine would make other bytes."""
-        if different := changes(self.versions, machine.versions):
+        if different := differing(self.versions, machine.versions):
             raise ClusterError(
-                f"{machine.host}: has other packages than this machine: {'; '.join(different)}",
+                f"{machine.host}: has other packages than this machine: {', '.join(different)}",
                 remedy="install the same versions everywhere; `upframe cluster check` lists them",
             )
         if machine.model != self.mark:

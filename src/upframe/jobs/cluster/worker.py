@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import os
 import platform
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -223,3 +223,9 @@ def device_name(upscaler: Upscaler) -> str:
 def model_mark(upscaler: Upscaler) -> str:
     """What tells models apart: the SHA-256 of the file, or the name of one that has none."""
     return upscaler.info.sha256 or upscaler.info.name
+
+
+def differing(here: Mapping[str, str], there: Mapping[str, str]) -> list[str]:
+    """In words, the packages of another machine that are not those of this one."""
+    names = [name for name in dict.fromkeys((*here, *there)) if here.get(name) != there.get(name)]
+    return [f"{name} is {there.get(name, 'missing')} there and {here.get(name, 'missing')} here" for name in names]
