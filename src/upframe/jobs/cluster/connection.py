@@ -5,7 +5,9 @@ from __future__ import annotations
 import logging
 import os
 import re
+import signal
 import socket
+import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -67,10 +69,14 @@ def connected(address: str) -> Iterator[Cluster]:
         _try_reaching(address)
     quiet = {"log_to_driver": False, "logging_level": logging.CRITICAL}
     alone = {"include_dashboard": False, "num_cpus": os.cpu_count()}
+    ended = signal.getsignal(signal.SIGTERM)
     try:
         ray.init(address=address, **quiet, **(alone if address == LOCAL else {}))
     except Exception as error:  # Ray's own kinds are not of one tree
         raise ClusterError(f"{address}: {_reason(error)}", remedy=_remedy(address)) from error
+    finally:
+        if threading.current_thread() is threading.main_thread():
+            signal.signal(signal.SIGTERM, ended)  # Ray would leave at once
     try:
         yield Cluster(ray)
     finally:
@@ -109,10 +115,15 @@ def _reason(error: Exception) -> str:
         return f"the cluster runs {found[1]}, this machine {found[2]}"
     if isinstance(error, ConnectionError) or "Could not find any running Ray instance" in text:
         return "no cluster of Ray answers there"
+    if "Ray expects this IP address" in text or "Can't find a `node_ip_address.json`" in text:
+        return "this machine is not one of the cluster's"
     return f"Ray cannot be started or reached: {text[:200]}"
 
 
 def _remedy(address: str) -> str:
     if address == LOCAL:
         return "make segments on the devices of this machine without a cluster"
-    return "start one with `ray start --head`, and give the address that it prints"
+    return (
+        "start one with `ray start --head` and give the address that it prints; a machine that is not one of a cluster reaches "
+        "it as ray://HOST:10001"
+    )
