@@ -46,7 +46,8 @@ def make_on_cluster(
     for _ in reader:  # nothing is left of it where the plan was made just now
         pass
     info = reader.info
-    task = replace(task, run=replace(task.run, precision=common_precision(task.run, upscaler)))
+    device = task.run.device.partition(":")[0]  # a worker sees the GPU that it was given, and no other
+    task = replace(task, run=replace(task.run, device=device, precision=common_precision(task.run, upscaler)))
     source = info.path.absolute()
     look = options.cluster_files == "auto"
     job = ClusterTask(task, source, input_mark(source) if look else "", info.video_index, look)
