@@ -178,7 +178,7 @@ def simulated(seconds_a_frame: float, workers: int, costs: Costs, planning: floa
 
 
 def _segments(choose: random.Random) -> list[int]:
-    """Frames of each: cuts lie where they do in films, a few seconds apart."""
+    """Frames of each: cuts are a few seconds apart, as in films."""
     left, found = HOURS * 3600 * RATE, []
     while left:
         length = min(left, round(choose.uniform(5, 10) * RATE))

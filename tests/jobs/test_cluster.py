@@ -9,11 +9,12 @@ import subprocess
 import sys
 from collections.abc import Iterable, Iterator
 from dataclasses import replace
+from fractions import Fraction
 from pathlib import Path
 from typing import Any
 
 import pytest
-from tests.jobs.killing import make_video, noise
+from tests.media.video_fixtures import Sound, Video, noise
 
 from upframe.engine.events import Event, Failed, Note, Planned, Progress, SegmentMade
 from upframe.jobs.batch import upscale_files
@@ -21,6 +22,7 @@ from upframe.jobs.cluster.checking import check_cluster
 from upframe.jobs.journal import job_folder
 from upframe.jobs.options import JobOptions, RunOptions, UpscaleOptions
 
+FRAMES = 90  # in 45 seconds
 OPTIONS = UpscaleOptions(RunOptions(model="rt4ksr-x2", device="cpu", threads=1))
 SMALL = {"num_cpus": 1, "object_store_memory": 80 << 20, "include_dashboard": False}
 SOON_MISSED = {"health_check_period_ms": 1000, "health_check_failure_threshold": 3, "health_check_initial_delay_ms": 0}
@@ -43,7 +45,9 @@ def machines() -> Iterator[Any]:
 def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """With a video of a few segments, and what one process makes of it."""
     folder = tmp_path_factory.mktemp("cluster")
-    run(make_video(folder / "source.mkv", noise), folder / "alone.mkv", segmented=True)
+    times = [45000 * number for number in range(FRAMES)]
+    video = Video(times=times, rate=Fraction(2), last_duration=45000, sounds=[Sound()], options={"g": "10"}, images=noise)
+    run(video.make(folder / "source.mkv"), folder / "alone.mkv", segmented=True)
     return folder
 
 
@@ -63,7 +67,7 @@ def test_the_parts_of_three_machines_are_those_of_one_process(machines: Any, fol
     assert of(Failed, events) == []
     made = of(SegmentMade, events)
     assert sorted(event.segment for event in made) == list(range(made[0].segments))
-    assert [event.done for event in of(Progress, events)] == list(range(1, 91))
+    assert [event.done for event in of(Progress, events)] == list(range(1, FRAMES + 1))
     assert target.read_bytes() == (folder / "alone.mkv").read_bytes()
     assert not job_folder(target).exists()
 

@@ -9,8 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from tests.jobs.killing import noise
-from tests.media.video_fixtures import Sound, Video, steady
+from tests.media.video_fixtures import Sound, Video, noise, steady
 
 from upframe.errors import ClusterError, MissingExtra, UpframeError
 from upframe.jobs.cluster.checking import _judged, self_test
@@ -127,7 +126,7 @@ def test_workers_stand_on_gpus_where_there_are_any_and_else_on_processors() -> N
     [
         ("127.0.0.1:9", "127.0.0.1:9: no cluster can be reached there"),
         ("nowhere.invalid:6379", "nowhere.invalid:6379: no cluster can be reached there"),
-        ("the cluster", "the cluster: is no address of a cluster"),
+        ("the cluster", "the cluster: is not the address of a cluster"),
     ],
 )
 def test_an_address_without_a_cluster_is_one_clear_line(address: str, message: str) -> None:

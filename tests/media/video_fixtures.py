@@ -161,6 +161,12 @@ def pattern(index: int, plane: int, shape: tuple[int, int], depth: int) -> NDArr
     return (values << (depth - 8)).astype(np.uint8 if depth == 8 else np.uint16)
 
 
+def noise(index: int) -> list[Plane]:
+    """The planes of a 4:2:0 image that no encoder makes small, so that a short video is a large file."""
+    random = np.random.default_rng(index)
+    return [random.integers(16, 236, shape, np.uint8) for shape in ((HEIGHT, WIDTH), *((HEIGHT // 2, WIDTH // 2),) * 2)]
+
+
 def jpeg() -> bytes:
     """A small red image."""
     file = io.BytesIO()

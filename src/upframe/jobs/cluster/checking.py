@@ -50,7 +50,7 @@ def self_test(model: str) -> tuple[Machine, NDArray[np.float32]] | UpframeError:
         machine = Machine(platform.node(), os.getpid(), device_name(upscaler), versions(), model_mark(upscaler), False)
         result: NDArray[np.float32] = np.asarray(upscaler.upscale(_image()), np.float32)
         return machine, result
-    except Exception as error:  # noqa: BLE001  # told to the machine that asks
+    except Exception as error:  # noqa: BLE001  # sent to the machine that asks
         return as_upframe_error(error, platform.node())
 
 

@@ -100,7 +100,9 @@ def _try_reaching(address: str) -> None:
     """Raise ClusterError where nobody listens: Ray itself would try for a minute."""
     match = _HOST.fullmatch(address)
     if match is None:
-        raise ClusterError(f"{address}: is no address of a cluster", remedy="give HOST:PORT, ray://HOST:PORT, auto or local")
+        raise ClusterError(
+            f"{address}: is not the address of a cluster", remedy="give HOST:PORT, ray://HOST:PORT, auto or local"
+        )
     try:
         socket.create_connection((match["host"].strip("[]"), int(match["port"])), _REACHED_WITHIN).close()
     except (OSError, OverflowError) as error:

@@ -72,7 +72,7 @@ class _Worker:
 
 @dataclass(slots=True)
 class ClusterPool:
-    """Makes segments on the machines of a cluster. ``on_failure``: told which segment could not be made, and why.
+    """Makes segments on the machines of a cluster. ``on_failure``: called with a segment that could not be made, and why.
 
     ``part_path``: where the part of a segment, by its number, is to be. ``mark``: what tells the model. ``versions``: of the
     packages here, which all machines must have.
@@ -109,7 +109,7 @@ class ClusterPool:
                 since, said = time.monotonic(), False
             elif time.monotonic() - since > _PATIENCE and not said:
                 said = True
-                yield "waits for the cluster: none of its machines has room for a worker", "cluster"
+                yield "waits for the cluster: none of its machines has a free processor or GPU", "cluster"
             if not answers:
                 time.sleep(_LOOK / 4)
                 continue

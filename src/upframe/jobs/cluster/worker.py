@@ -44,7 +44,7 @@ class Weights:
 
 @dataclass(frozen=True, slots=True)
 class ClusterTask:
-    """What all segments share. ``source``: where the video lies on the machine that started the job. mark: its ``input_mark``.
+    """What all segments share. ``source``: where the video is on the machine that started the job. mark: its ``input_mark``.
     stream: the number of the stream of its images. look: whether a machine is to look whether it sees the video there.
     """
 
@@ -102,7 +102,7 @@ class ClusterWorker:
             upscaler = models.upscaler(1, 1)
             seen = job.look and _sees(job.source, job.mark)
             return Machine(platform.node(), os.getpid(), device_name(upscaler), versions(), model_mark(upscaler), seen)
-        except Exception as error:  # noqa: BLE001  # told to the machine that started the job
+        except Exception as error:  # noqa: BLE001  # sent to the machine that started the job
             return as_upframe_error(error, platform.node())
 
     def progress(self) -> tuple[int, int]:
@@ -135,7 +135,7 @@ class ClusterWorker:
         except SliceError as error:
             self.close()
             return EarlierNeeded() if packets is not None else error
-        except Exception as error:  # noqa: BLE001  # told to the machine that started the job
+        except Exception as error:  # noqa: BLE001  # sent to the machine that started the job
             self.close()
             return as_upframe_error(error, self._job.source)
 
@@ -207,7 +207,7 @@ class _GivenFrames:
 
 
 def _sees(path: Path, mark: str) -> bool:
-    """Whether the same file lies at the same place."""
+    """Whether the same file is at the same place."""
     try:
         return path.is_file() and input_mark(path) == mark
     except OSError:

@@ -2,7 +2,7 @@
 
 Packets are read from a key frame on, and all that a decoder makes of them is compared with what is known of the frames
 (``frame_index``): the frame that comes next is the one with the next digest, whatever its codec reorders, repeats or leaves out
-at a place where it had not begun. Where one does not come, decoding begins at an earlier key frame.
+where it has just started. Where one does not come, decoding begins at an earlier key frame.
 """
 
 from __future__ import annotations
@@ -58,7 +58,7 @@ class SlicePacket:
 
     def packet(self, time_base: Fraction) -> Packet[Stream]:
         """To be decoded."""
-        packet: Packet[Stream] = Packet(len(self.data))  # allocated with the room that decoders read into
+        packet: Packet[Stream] = Packet(len(self.data))  # allocated with the spare bytes that decoders read
         packet.update(self.data)
         packet.pts, packet.dts, packet.duration, packet.time_base = self.pts, self.dts, self.duration, time_base
         packet.is_keyframe = self.is_key
