@@ -30,6 +30,7 @@ def test_a_bad_name_a_clash_and_a_bad_file_leave_the_others_alone(upframe: Comma
     (summary,) = outcome.events_of("summary")
     assert (summary["done"], set(summary["failed"])) == (6, failed)
     assert ["in/notes.txt", "no image or video"] in summary["passed_over"]
+    assert dict(summary["errors"]) == {event["input"]: event["error"] for event in outcome.events_of("failed")}
     assert ["in/loop", "a link to a folder"] in summary["passed_over"]
 
 

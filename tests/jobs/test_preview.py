@@ -67,3 +67,24 @@ def test_files_that_come_into_a_watched_folder_are_upscaled_once_they_have_stopp
     events.close()
     assert finished == ["whole-x2.png", "growing-x2.png"]
     assert looks >= 5
+
+
+def test_a_file_in_a_watched_folder_that_could_not_be_read_is_taken_again_once_it_has_changed(tmp_path: Path) -> None:
+    path, looks = tmp_path / "a.png", 0
+    Image.new("RGB", (16, 12)).save(path)
+    whole = path.read_bytes()
+    path.write_bytes(whole[:40])  # copied by a network that stands still for a while
+
+    def wait(_: float) -> None:
+        nonlocal looks
+        looks += 1
+        if looks == 4:
+            path.write_bytes(whole)
+
+    failures = 0
+    for event in watch_folder(str(tmp_path), None, OPTIONS, wait):
+        failures += isinstance(event, Failed)
+        if isinstance(event, Finished):
+            break
+        assert looks < 9
+    assert failures == 1

@@ -91,8 +91,10 @@ def _show_summary(screen: Terminal, summary: events.Summary) -> None:
     counts += [f"{len(summary.failed)} failed"] if summary.failed else []
     counts += [f"{len(summary.passed_over)} passed over"] if summary.passed_over else []
     screen.say(f"[bold]{', '.join(counts)}[/]")
-    if summary.failed:
-        screen.say(f"  [bold red]failed[/] {escape(_some(summary.failed))}")
+    for _, error in summary.errors[:_MOST_NAMES]:  # they were said when they happened, which may be hours ago
+        screen.say(f"  [bold red]failed[/] {escape(error)}")
+    if len(summary.errors) > _MOST_NAMES:
+        screen.say(f"  [bold red]failed[/] and {len(summary.errors) - _MOST_NAMES} more")
     reasons: dict[str, list[str]] = {}
     for path, reason in summary.passed_over:
         reasons.setdefault(reason, []).append(path)

@@ -126,12 +126,14 @@ class Failed(Event):
 class Summary(Event):
     """The end of a job of several inputs, or of one of which something was passed over. ``input``: empty.
 
-    failed: inputs. passed_over: what lay in the folders given and was not taken, each with the reason.
+    failed: inputs. passed_over: what lay in the folders given and was not taken, each with the reason. errors: of each input
+    that failed, what its Failed said.
     """
 
     done: int
     failed: tuple[str, ...]
     passed_over: tuple[tuple[str, str], ...]
+    errors: tuple[tuple[str, str], ...] = ()
 
 
 def summary_of(count: int, failures: Sequence[Failed], found: FoundInputs) -> Iterator[Summary]:
@@ -139,7 +141,8 @@ def summary_of(count: int, failures: Sequence[Failed], found: FoundInputs) -> It
     if count > 1 or found.passed_over:
         passed_over = tuple((str(entry.path), entry.reason) for entry in found.passed_over)
         failed = tuple(failure.input for failure in failures)
-        yield Summary("", count - len(failed), failed, passed_over)
+        errors = tuple((failure.input, failure.error) for failure in failures)
+        yield Summary("", count - len(failed), failed, passed_over, errors)
 
 
 class Meter:

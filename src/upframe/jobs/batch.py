@@ -115,22 +115,27 @@ def watch_folder(
 ) -> Generator[Event, None, None]:
     """Upscale the images and videos in a folder, and those that come into it, until it is closed.
 
-    A file is taken once it has stopped growing: when it is the same in two looks. Results that are there already are left as
-    they are. ``wait``: called between two looks with the seconds to wait.
+    A file is taken once it has stopped growing: when it is the same in two looks. One that could not be read is taken again
+    once it has changed. Results that are there already are left as they are. ``wait``: called between two looks with the
+    seconds to wait.
     """
     options = replace(options, files=replace(options.files, skip_existing=True))
     models = _load(options)
     label, results = _label(models, options), results_folder([folder], output)
     before: dict[Path, tuple[int, int]] = {}
-    done: set[Path] = set()
+    done: dict[Path, tuple[int, int]] = {}  # as it was when it was taken: one that is written again is taken again
     while True:
         found = search_inputs([folder], results=results).without_results(label)
         now = {item.path: mark for item in found.inputs if (mark := _mark(item.path)) is not None}
-        settled = [item for item in found.inputs if item.path not in done and before.get(item.path) == now.get(item.path, ())]
+        settled = [
+            item
+            for item in found.inputs
+            if (mark := now.get(item.path)) and before.get(item.path) == mark != done.get(item.path)
+        ]
         plans = plan_outputs(FoundInputs(settled), output, label=label, several=True, frames=options.files.frames)
         for plan in _without_existing(plans, found):
             yield from _run(plan, models, options, [])
-        done.update(item.path for item in settled)
+        done |= {item.path: now[item.path] for item in settled}
         before = now
         wait(SECONDS_BETWEEN_LOOKS)
 
