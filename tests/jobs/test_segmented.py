@@ -18,6 +18,7 @@ from tests.jobs.killing import make_video
 from tests.media.video_fixtures import Video, describe, samples_of, steady
 
 from upframe.engine.events import Event, Failed, Finished, Note, Planned, Progress, SegmentMade
+from upframe.jobs import segments as dividing
 from upframe.jobs.batch import upscale_files
 from upframe.jobs.journal import job_folder, read_journal
 from upframe.jobs.making import VideoTask, make_part
@@ -25,6 +26,7 @@ from upframe.jobs.options import FileOptions, JobOptions, RunOptions, UpscaleOpt
 from upframe.jobs.planning import SETTLED
 from upframe.jobs.segments import Reach, divide
 from upframe.media.video.encoders import EncoderSettings
+from upframe.models.streams import WARM_UP
 
 RUN = RunOptions(model="bicubic-x2", device="cpu", threads=1)
 LOSSLESS = VideoOptions(EncoderSettings("ffv1", threads=1))
@@ -127,9 +129,10 @@ def test_the_part_of_a_segment_is_the_same_by_itself(tmp_path: Path) -> None:
     assert (again.sha256, again.frames) == (parts[1].sha256, segments[2].frames)
 
 
-def test_a_network_that_remembers_is_warmed_up(tmp_path: Path) -> None:
+def test_a_network_that_remembers_is_warmed_up(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Within 1/255 of one breath, for segments in the middle of a shot."""
-    count = 2 * round(SETTLED / 0.03) + 10
+    monkeypatch.setattr(dividing, "SHARE", 0.4)
+    count = 2 * round((SETTLED + WARM_UP) / 0.4) + 10
     video = Video(times=steady(count, rate=1), rate=Fraction(1), size=(16, 24), last_duration=90000)
     video.make(tmp_path / "source.mkv")
     options = UpscaleOptions(replace(RUN, model="frvsr-lite-x2", cuts="off"), video=LOSSLESS)

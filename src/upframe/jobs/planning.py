@@ -16,14 +16,14 @@ from upframe.jobs.segments import Reach, Segment, divide
 from upframe.media.video.info import FrameKind, RawFrame
 from upframe.media.video.reader import VideoReader
 from upframe.models.info import ModelInfo
-from upframe.models.streams import CHUNK
+from upframe.models.streams import CHUNK, WARM_UP
 from upframe.ops.colour import planes_to_rgb
 
 _ENOUGH = 128  # pixels of the shorter side by which cuts are told where no network depends on them
 _DIFFERENT = 0.02  # mean difference of two frames, of full brightness, that may be a cut
-SETTLED = 4
-"""Frames after which FRVSR and TecoGAN are within 1/255 of what they make of the whole video, wherever they began. Measured
-with frvsr-lite-x2: one frame is enough (docs/jobs.md); four leave room for others, and for rounding."""
+SETTLED = 12
+"""Frames after which FRVSR and TecoGAN are within 1/255 of what they make of the whole video, wherever they began. Measured:
+frvsr-lite-x2 takes ten, and on some videos never settles; all others take one or two (docs/jobs.md)."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,7 +41,7 @@ def reach_of(info: ModelInfo) -> Reach:
         return Reach()
     if info.future:  # in chunks, each run when the frame after it has come
         return Reach(past=CHUNK, future=info.future + 1, step=CHUNK)
-    return Reach(past=SETTLED)
+    return Reach(past=SETTLED, start=WARM_UP)
 
 
 def survey(reader: VideoReader, cuts: Callable[[], Cuts], reach: Reach, *, tail: int = 0, listed: bool = False) -> Survey:

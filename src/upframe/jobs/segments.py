@@ -21,12 +21,14 @@ SHARE = 0.03  # of a segment's frames that may be run for nothing, as warm-up an
 @dataclass(frozen=True, slots=True)
 class Reach:
     """How far a network depends on other frames: ``past`` ones until its result is that of the whole video to 1/255, ``future``
-    ones that it looks at. ``step``: it works in chunks of so many frames, which a segment does not divide.
+    ones that it looks at. ``step``: it works in chunks of so many frames, which a segment does not divide. ``start``: frames
+    that are run once more wherever it starts.
     """
 
     past: int = 0
     future: int = 0
     step: int = 1
+    start: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -101,7 +103,7 @@ def _next_bounds(start: int, shots: Sequence[int], times: Sequence[float], reach
     frames = shots[-1]
     earliest = bisect_left(times, times[start] + SHORTEST)
     usual = bisect_right(times, times[start] + LONGEST) - 1
-    longest = max(usual - start, round((reach.past + reach.future) / SHARE), reach.step)
+    longest = max(usual - start, round((reach.past + reach.future + reach.start) / SHARE), reach.step)
     ends = [cut for cut in shots if cut >= earliest and (cut == frames or times[frames] - times[cut] >= SHORTEST)]
     near = [end for end in ends if end <= start + longest]
     if near:
