@@ -142,6 +142,16 @@ def test_a_file_that_cannot_be_read_is_named(tmp_path: Path, name: str) -> None:
         Upscaler(tmp_path / name)
 
 
+def test_a_provider_is_one_of_those_installed(image_file: Path) -> None:
+    assert Upscaler(image_file, provider="cpu").card == "cpu"
+    with pytest.raises(DeviceError, match=r"provider 'dml' is not in the onnxruntime that is installed: it has .*cpu"):
+        Upscaler(image_file, provider="dml")
+    with pytest.raises(DeviceError, match="provider 'azure'"):
+        Upscaler(image_file, provider="azure")
+    with pytest.raises(InputError, match="torch has no providers"):
+        Upscaler("bicubic", provider="cpu")
+
+
 def test_a_backend_that_does_not_fit_is_refused(image_file: Path) -> None:
     with pytest.raises(CheckpointError, match="runs in onnxruntime or openvino, not in torch"):
         Upscaler(image_file, backend="torch")

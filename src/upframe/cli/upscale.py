@@ -139,6 +139,15 @@ def upscale(
             rich_help_panel=RUNNING,
         ),
     ] = None,
+    provider: Annotated[
+        str | None,
+        typer.Option(
+            "--provider",
+            help="What of ONNX Runtime computes: cpu, cuda, dml, migraphx, coreml. By default cpu.",
+            show_default=False,
+            rich_help_panel=RUNNING,
+        ),
+    ] = None,
     tile: Annotated[
         str,
         typer.Option(
@@ -317,6 +326,7 @@ def upscale(
                 device=device,
                 precision=precision,
                 backend=backend,
+                provider=provider,
                 tile="auto" if tile == "auto" else int(tile),
                 sampling=sampling,
                 cuts=cuts,

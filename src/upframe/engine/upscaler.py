@@ -33,7 +33,7 @@ from upframe.ops.resize import resize
 from upframe.ops.sampling import Sampling, sample_offset
 from upframe.ops.shift import centred, shift
 from upframe.ops.transfer import decode_linear, encode_linear
-from upframe.remedies import leave_out
+from upframe.remedies import Option, leave_out, way
 from upframe.runtime.acceleration import accelerate
 from upframe.runtime.device import choose_device, memory_format
 from upframe.runtime.precision import Precision, choose_dtype
@@ -54,7 +54,8 @@ class Upscaler:
     ``model``: a shipped name, a checkpoint file, what :func:`upframe.load` returned, or a file that `upframe export` has
     written. ``backend``: what computes the network, ``torch`` by default; ``onnxruntime`` and ``openvino`` compute on the CPU,
     ``ncnn`` on a ``device`` of Vulkan (``vulkan``, ``vulkan:1``) or the CPU; they export it first. An exported file runs in the
-    backend it was made for. ``tile``: ``"auto"``, the side of a tile in input pixels, or None for whole images.
+    backend it was made for. ``provider``: of ONNX Runtime, ``cpu`` by default.
+    ``tile``: ``"auto"``, the side of a tile in input pixels, or None for whole images.
     ``scale``: the upscaling of the results where it is not the model's; the model's result is resized to it.
     ``sampling``: where the pixels of what is handed in lie in the cells they stand for
     (:mod:`upframe.ops.sampling`): in the ``centre``, or, of test data made as "BD", at the ``corner``. Results have theirs in
@@ -72,6 +73,7 @@ class Upscaler:
         device: str = "auto",
         precision: Precision = "auto",
         backend: Backend | None = None,
+        provider: str | None = None,
         tile: int | Literal["auto"] | None = "auto",
         scale: float | None = None,
         sampling: Sampling = "centre",
@@ -79,7 +81,7 @@ class Upscaler:
         graphs: bool = False,
         on_note: Callable[[str], None] = _nothing,
     ) -> None:
-        exported = _exported(model, backend, device)
+        exported = _exported(model, backend, device, provider)
         loaded = exported or (model if isinstance(model, Model) else load(model))
         self.info, self._on_note = loaded.info, on_note
         self.target = Target(scale=scale)
@@ -258,12 +260,14 @@ class Upscaler:
         yield from upscale_in_order(pairs, clip, layers, result)
 
 
-def _exported(model: str | Path | Model, backend: Backend | None, device: str) -> ExportedFile | None:
+def _exported(model: str | Path | Model, backend: Backend | None, device: str, provider: str | None) -> ExportedFile | None:
     """The file that runs in place of torch, where one is named or a backend is that needs one."""
     if is_exported(model):
-        return open_exported(model, backend, device)
+        return open_exported(model, backend, device, provider)
     if backend is None or backend == "torch":
+        if provider is not None:
+            raise InputError("torch has no providers", remedy=way("set ", Option("backend", "onnxruntime")))
         return None
     from upframe.export.cache import exported_for
 
-    return exported_for(model if isinstance(model, Model) else load(model), backend, device)
+    return exported_for(model if isinstance(model, Model) else load(model), backend, device, provider)

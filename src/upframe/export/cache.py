@@ -27,7 +27,7 @@ from upframe.remedies import leave_out
 _PACKAGES = ("upframe", "torch")
 
 
-def exported_for(model: Model, backend: Backend, device: str = "auto") -> ExportedFile:
+def exported_for(model: Model, backend: Backend, device: str = "auto", provider: str | None = None) -> ExportedFile:
     """The model in a backend that is not torch, by way of a file in the cache: of ncnn for that, else of ONNX.
 
     Raises MissingExtra, OutputError, and InputError for networks that do not take single images or frames.
@@ -38,13 +38,13 @@ def exported_for(model: Model, backend: Backend, device: str = "auto") -> Export
     if step.contract.form not in ("image", "recurrent"):
         raise InputError(f"{model.info.name}: runs only in torch", remedy=leave_out("backend"))
     if backend == "ncnn":
-        return replace(open_exported(_in_ncnn(model, step), backend, device), info=model.info)
+        return replace(open_exported(_in_ncnn(model, step), backend, device, provider), info=model.info)
     path = cache_folder("exports") / f"{_key(step, 'onnx', 'onnxscript')}.onnx"
     if not path.exists():
         metadata = describe(model.info, model.network.configuration, step.contract)
         with atomic_output(path, overwrite=True) as temporary:
             write_onnx(step, metadata, temporary, fitting(step.contract, *TRACED))
-    return replace(open_exported(path, backend), info=model.info)
+    return replace(open_exported(path, backend, device, provider), info=model.info)
 
 
 def _in_ncnn(model: Model, step: ExportStep) -> Path:

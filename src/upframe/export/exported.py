@@ -17,6 +17,7 @@ from upframe.models.contract import Contract, described, next_inputs
 from upframe.models.info import ModelInfo
 from upframe.models.streams import RecurrentStream, Stream
 from upframe.regular import refuse_irregular
+from upframe.remedies import Option, way
 
 Open = Callable[[Path], tuple[Run, dict[str, str]]]
 _READERS: dict[str, dict[Backend, Open]] = {  # the first of each is the one it was made for
@@ -34,7 +35,7 @@ def is_exported(model: object) -> TypeGuard[str | Path]:
 
 @dataclass(frozen=True, slots=True)
 class ExportedFile:
-    """A file that `upframe export` has written, ready to run: on the CPU, or in ncnn on a ``card``."""
+    """A file that `upframe export` has written, ready to run: on the CPU, or on a ``card``, of ncnn, or provider."""
 
     path: Path
     info: ModelInfo
@@ -66,11 +67,14 @@ class ExportedFile:
         return {spec.name: tensors[spec.name].to("cpu", getattr(torch, spec.dtype)) for spec in self.contract.inputs}
 
 
-def open_exported(path: str | Path, backend: Backend | None = None, device: str = "auto") -> ExportedFile:
+def open_exported(
+    path: str | Path, backend: Backend | None = None, device: str = "auto", provider: str | None = None
+) -> ExportedFile:
     """Open an exported file, in the backend it was made for unless another one is named.
 
-    ``device``: for ncnn, as :func:`choose_card` has it. Raises MissingExtra, DeviceError, and CheckpointError for a file that
-    cannot be read, is not of Upframe's making, or does not run in the backend.
+    ``device``: for ncnn, as :func:`choose_card` has it; ``provider``: for ONNX Runtime, as its runner has it. Raises
+    MissingExtra, DeviceError, InputError for a provider of what has none, and CheckpointError for a file that cannot be read,
+    is not of Upframe's making, or does not run in the backend.
     """
     path = Path(path)
     readers = _READERS[path.suffix.lower()]
@@ -80,14 +84,17 @@ def open_exported(path: str | Path, backend: Backend | None = None, device: str 
     refuse_irregular(path, CheckpointError)
     if not path.is_file():
         raise CheckpointError(f"{path}: no such file")
+    if provider is not None and chosen != "onnxruntime":
+        raise InputError(f"{path}: {chosen} has no providers", remedy=way("compute it with ", Option("backend", "onnxruntime")))
     card = choose_card(device) if chosen == "ncnn" else None
-    run, metadata = readers[chosen](path) if card is None else ncnn_runner(path, card)
+    if provider is not None:
+        run, metadata = onnxruntime_runner(path, provider)
+    else:
+        run, metadata = readers[chosen](path) if card is None else ncnn_runner(path, card)
     info, contract = described(path, metadata)
     if contract.size is not None:
         info = replace(info, border=0)  # no frame of another size is taken
-    return ExportedFile(
-        path, info.with_file(name=path.stem, sha256=""), contract, chosen, run, "" if card is None else str(card)
-    )
+    return ExportedFile(path, info.with_file(name=path.stem, sha256=""), contract, chosen, run, str(card or provider or ""))
 
 
 class ExportedImage:

@@ -10,7 +10,7 @@ from typing import Any, Literal
 import torch
 from torch import Tensor
 
-from upframe.errors import CheckpointError, MissingExtra, UpframeError
+from upframe.errors import CheckpointError, DeviceError, MissingExtra, UpframeError
 from upframe.export.archive import read_archive
 from upframe.export.graph import Graph
 from upframe.export.one_file import read_onnx, read_openvino
@@ -20,10 +20,12 @@ Run = Callable[[Mapping[str, Tensor]], dict[str, Tensor]]
 """Tensors on the CPU by their names, in the order of the contract -> the results by theirs."""
 
 
-def onnxruntime_runner(path: Path) -> tuple[Run, dict[str, str]]:
+def onnxruntime_runner(path: Path, provider: str = "cpu") -> tuple[Run, dict[str, str]]:
     """An ONNX file in ONNX Runtime, with as many threads as torch has; and the file's metadata.
 
-    Raises MissingExtra, and CheckpointError for a file that cannot be read or needs anything beside it.
+    ``provider``: what of ONNX Runtime computes, by the first part of its name: ``cpu``, ``cuda``, ``dml`` (DirectML),
+    ``migraphx`` (ROCm), ``coreml``; the processor does what it cannot. Raises MissingExtra, DeviceError for one that the
+    installed package does not have, and CheckpointError for a file that cannot be read or needs anything beside it.
     """
     try:
         import onnxruntime
@@ -36,7 +38,7 @@ def onnxruntime_runner(path: Path) -> tuple[Run, dict[str, str]]:
     options.add_session_config_entry("session.load_model_format", "ONNX")  # else it looks for itself what the bytes could be
     try:
         content, metadata = read_onnx(path)
-        session = onnxruntime.InferenceSession(content, options, providers=["CPUExecutionProvider"])
+        session = onnxruntime.InferenceSession(content, options, providers=_providers(provider))
         names = [output.name for output in session.get_outputs()]
     except UpframeError:
         raise
@@ -53,6 +55,23 @@ def onnxruntime_runner(path: Path) -> tuple[Run, dict[str, str]]:
         return {name: torch.from_numpy(result) for name, result in zip(names, results, strict=True)}
 
     return run, metadata
+
+
+def _providers(name: str) -> list[str]:
+    """ONNX Runtime's names of a provider and of the processor."""
+    import onnxruntime
+
+    there = {
+        found.removesuffix("ExecutionProvider").lower(): found
+        for found in onnxruntime.get_available_providers()
+        if found != "AzureExecutionProvider"  # which sends what it is given to another machine
+    }
+    if name not in there:
+        raise DeviceError(
+            f"provider {name!r} is not in the onnxruntime that is installed: it has {', '.join(sorted(there))}",
+            remedy="install the onnxruntime that has it, such as onnxruntime-gpu, onnxruntime-directml or onnxruntime-migraphx",
+        )
+    return list(dict.fromkeys([there[name], "CPUExecutionProvider"]))
 
 
 def openvino_runner(path: Path) -> tuple[Run, dict[str, str]]:

@@ -70,6 +70,7 @@ class LoadedModels:
                 device=options.device,
                 precision=options.precision,
                 backend=options.backend,
+                provider=options.provider,
                 tile=options.tile,
                 sampling=options.sampling,
                 compile=options.compile,

@@ -26,6 +26,7 @@ class RunOptions:
     device: str = "auto"
     precision: Precision = "auto"
     backend: Backend | None = None
+    provider: str | None = None
     tile: int | Literal["auto"] = "auto"
     sampling: Sampling = "centre"
     cuts: str = "auto"
