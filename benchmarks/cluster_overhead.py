@@ -28,6 +28,7 @@ from typing import Any
 
 import av
 import numpy as np
+import PIL.Image
 from _report import write
 
 from upframe.jobs.cluster.connection import Cluster, connected
@@ -74,7 +75,7 @@ def main() -> None:
 
 
 def measured(cluster: Cluster, folder: Path, rounds: int, part_bytes: int) -> dict[str, Any]:
-    """The parts of a segment's way there and back, in milliseconds, each the median of ``rounds``."""
+    """The parts of a segment's way there and back, in milliseconds, each the least of ``rounds``: other programs only add."""
     source = _video(folder / "source.mkv")
     with IndexingReader(source) as reader:
         started = time.perf_counter()
@@ -134,11 +135,12 @@ def _publish(journal: Journal, place: Path, content: bytes, number: int) -> None
 def _video(path: Path) -> Path:
     """Thirty seconds of 1280x720 that moves."""
     with av.open(str(path), "w") as output:
-        stream = output.add_stream("libx264", rate=RATE, options={"g": "250", "preset": "ultrafast", "crf": "28"})
+        stream = output.add_stream("libx264", rate=RATE, options={"g": "250", "preset": "veryfast", "crf": "18"})
         stream.width, stream.height, stream.pix_fmt, stream.time_base = 1280, 720, "yuv420p", Fraction(1, RATE)
-        random_image = np.random.default_rng(0).integers(0, 255, (180, 320, 3), np.uint8).repeat(8, 0).repeat(8, 1)
+        spots = PIL.Image.fromarray(np.random.default_rng(0).integers(0, 255, (70, 130, 3), np.uint8))
+        large = np.asarray(spots.resize((2080, 1120), PIL.Image.Resampling.BICUBIC))
         for number in range(30 * RATE):
-            image = np.ascontiguousarray(random_image[number % 400 : number % 400 + 720, number : number + 1280])
+            image = np.ascontiguousarray(large[number % 400 : number % 400 + 720, number : number + 1280])
             frame = av.VideoFrame.from_ndarray(image, "rgb24")
             frame.pts = number
             output.mux(stream.encode(frame))
@@ -157,7 +159,7 @@ def _seconds(work: Callable[[], object]) -> float:
 
 
 def _ms(times: list[float]) -> float:
-    return round(statistics.median(times) * 1e3, 2)
+    return round(min(times) * 1e3, 2)
 
 
 def simulated(seconds_a_frame: float, workers: int, costs: Costs, planning: float) -> dict[str, float]:
