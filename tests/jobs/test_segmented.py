@@ -16,16 +16,19 @@ import numpy as np
 import pytest
 from tests.jobs.killing import make_video
 from tests.media.video_fixtures import Video, describe, samples_of, steady
+from torch import Tensor
 
 from upframe.engine.events import Event, Failed, Finished, Note, Planned, Progress, SegmentMade
+from upframe.engine.tiles import Tiler
 from upframe.jobs import segments as dividing
 from upframe.jobs.batch import upscale_files
-from upframe.jobs.journal import job_folder, read_journal
-from upframe.jobs.making import VideoTask, make_part
+from upframe.jobs.journal import Part, job_folder, read_journal
+from upframe.jobs.making import PartMaker, VideoTask, make_part
 from upframe.jobs.options import FileOptions, JobOptions, RunOptions, UpscaleOptions, VideoOptions
 from upframe.jobs.planning import SETTLED
-from upframe.jobs.segments import Reach, divide
+from upframe.jobs.segments import Reach, Segment, divide
 from upframe.media.video.encoders import EncoderSettings
+from upframe.media.video.parts import read_part
 from upframe.models.streams import WARM_UP
 
 RUN = RunOptions(model="bicubic-x2", device="cpu", threads=1)
@@ -127,6 +130,25 @@ def test_the_part_of_a_segment_is_the_same_by_itself(tmp_path: Path) -> None:
     parts = [make_part(task, segment, source, tmp_path / f"{segment.index}.part") for segment in segments[1:3]]
     again = make_part(task, segments[2], source, tmp_path / "again.part")
     assert (again.sha256, again.frames) == (parts[1].sha256, segments[2].frames)
+
+
+def test_where_memory_runs_out_tiles_are_smaller_and_no_frame_is_lost(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    source, run = make_video(tmp_path / "source.mkv"), replace(RUN, model="rt4ksr-x2")
+    task = VideoTask("a.mkv", (96, 128), run, VideoOptions(EncoderSettings(threads=1)), FileOptions(), Reach(), 1)
+    tiled = Tiler._run
+
+    def with_little_memory(tiler: Tiler, image: Tensor) -> Tensor:
+        if tiler.tile is None or tiler.tile > 40:
+            raise MemoryError
+        return tiled(tiler, image)
+
+    monkeypatch.setattr(Tiler, "_run", with_little_memory)
+    maker, segment = PartMaker(task, source), Segment(0, 0, 5)
+    [*frames, part] = maker.make([segment], lambda _: tmp_path / "0.part")
+    assert isinstance(part, Part)
+    assert len(frames) == part.frames == len(list(read_part(tmp_path / "0.part")[1])) == 5
+    assert "memory ran out: going on in tiles of 38 pixels" in maker.notes()
+    maker.close()
 
 
 def test_a_network_that_remembers_is_warmed_up(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -90,6 +90,11 @@ class LoadedModels:
         """Keep a note until it is asked for."""
         self._notes.append(text)
 
+    def taken_notes(self) -> list[str]:
+        """The notes that have come since the last time."""
+        notes, self._notes = self._notes, []
+        return notes
+
     def notes_on(self, item: Input) -> Iterator[events.Note]:
         """The notes that have come since the last time."""
         while self._notes:

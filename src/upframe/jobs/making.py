@@ -84,6 +84,10 @@ class PartMaker:
         info = self._described.info
         return str(self._models.upscaler(info.height, info.width).device)
 
+    def notes(self) -> list[str]:
+        """What a user should know of the work since the last time."""
+        return self._models.taken_notes()
+
     def close(self) -> None:
         self._frames.close()
         self._described.close()

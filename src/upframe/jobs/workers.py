@@ -176,9 +176,13 @@ def _work(connection: Connection, task: VideoTask, source: Path) -> None:
         while True:
             segment, path = connection.recv()
             try:
-                maker = maker or PartMaker(task, source)
+                if maker is None:
+                    maker = PartMaker(task, source)
+                    maker.notes()  # on the model: they have been said
                 for made in maker.make([segment], lambda _, path=path: path):  # type: ignore[misc]  # bound now
                     connection.send(made)
+                    for note in maker.notes():
+                        connection.send(note)
             except (EOFError, BrokenPipeError, ConnectionResetError):
                 raise
             except Exception as error:  # noqa: BLE001 - told to the process that started this one
