@@ -7,7 +7,7 @@ ARGS   ?=
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help run serve test check bench blender clean
+.PHONY: docs help run serve test check bench blender clean
 
 BIN     := .venv/bin
 SAMPLES := $(wildcard examples/media/*.mp4 examples/media/*.png)
@@ -19,6 +19,7 @@ help:
 	@echo "make serve [ARGS=--open]                         a page on this machine: drop files, see a preview, watch the queue"
 	@echo "make test [ARGS=...]                             the whole test suite; ARGS goes to pytest"
 	@echo "make check                                       style, types, and which package imports which"
+	@echo "make docs                                        the site, into build/site"
 	@echo "make bench                                       measure speed and quality on this machine"
 	@echo "make blender                                     Blender's package in .venv-blender, for upframe render --maker blender"
 	@echo "make clean                                       remove everything make has made"
@@ -49,6 +50,10 @@ check: $(BIN)/with-dev
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
 	$(BIN)/lint-imports
+
+docs: $(BIN)/with-dev
+	NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --quiet
+	@echo "The site is in build/site: open build/site/index.html"
 
 # Every script in benchmarks/ runs by itself; a name that begins with an underscore is shared by the others.
 bench: $(BIN)/with-images
