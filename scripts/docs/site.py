@@ -1,6 +1,6 @@
 """What MkDocs is given beside the pages of docs/: pages made from the commands and the results, and links that hold there.
 
-Pages of docs/ are read in the repository too, where they link to files beside docs/. On the site such a link is the file's name.
+Pages of docs/ are read in the repository too, where they link to files beside docs/. On the site such a link is a name.
 """
 
 from __future__ import annotations
