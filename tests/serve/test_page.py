@@ -21,6 +21,8 @@ import pytest
 from PIL import Image
 from tests.media.video_fixtures import Sound, Video, describe, steady
 
+from upframe.models.cards import weights_folder
+
 pytest.importorskip("gradio", reason="the extra serve is not installed")
 sync_api = pytest.importorskip("playwright.sync_api", reason="playwright is not installed")
 BROWSER = next((path for name in ("chromium", "chromium-browser", "google-chrome") if (path := shutil.which(name))), None)
@@ -37,7 +39,12 @@ class Server:
 
     def __init__(self, folder: Path) -> None:
         self.folder, self.address = folder, ""
-        self.environment = {**os.environ, "UPFRAME_SERVE": str(folder / "state"), "OMP_NUM_THREADS": "1"}
+        self.environment = {
+            **os.environ,
+            "UPFRAME_SERVE": str(folder / "state"),
+            "UPFRAME_MODELS": str(folder / "models"),
+            "OMP_NUM_THREADS": "1",
+        }
         (folder / "films").mkdir()
 
     def start(self) -> None:
@@ -167,13 +174,54 @@ def test_what_is_no_picture_and_no_film_is_a_sentence_on_the_page(server: Server
     before = len(server.jobs())
     page.reload()
     page.wait_for_selector("#uf-start")
-    drop(page, text, zeros, bomb)
-    page.wait_for_selector("#uf-facts .problem >> nth=2")
+    cut = tmp_path / "cut.png"
+    Image.effect_noise((64, 48), 50).save(cut)
+    cut.write_bytes(cut.read_bytes()[:2000])
+    drop(page, text, zeros, bomb, cut)
+    page.wait_for_selector("#uf-facts .problem >> nth=3")
     problems = page.locator("#uf-facts .problem").all_inner_texts()
-    assert [problem.partition(":")[0] for problem in problems] == ["text.mp4", "zeros.mkv", "bomb.png"]
+    assert [problem.partition(":")[0] for problem in problems] == ["text.mp4", "zeros.mkv", "bomb.png", "cut.png"]
     assert not [problem for problem in problems if "fault" in problem or "/" in problem]
     assert page.locator("#uf-start").is_disabled()
     assert len(server.jobs()) == before
+    assert "use “Keep what can be read of a damaged file” under “For experts”" in problems[3]
+    page.get_by_text("For experts", exact=True).click()
+    page.get_by_label("Keep what can be read of a damaged file").check()
+    page.wait_for_selector("#uf-facts .advice")
+    assert page.locator("#uf-start").is_enabled()
+
+
+def test_a_checkpoint_is_imported_a_dangerous_one_is_not_and_results_are_compared(
+    server: Server, page: Any, tmp_path: Path
+) -> None:
+    own, dangerous = tmp_path / "own.safetensors", tmp_path / "bad.pth"
+    shutil.copyfile(weights_folder() / "rt4ksr-x2.safetensors", own)
+    mark = tmp_path / "was run"
+    dangerous.write_bytes(b"cposix\nsystem\n(S'touch \"" + str(mark).encode() + b"\"'\ntR.")
+    page.get_by_role("tab", name="Models").click()
+    checkpoint = page.locator("input[type=file]:visible, input[type=file]").nth(1)
+    checkpoint.set_input_files(str(dangerous))
+    page.wait_for_selector('text="bad.pth"')
+    page.get_by_role("button", name="Import it").click()
+    page.wait_for_selector(".toast-body.error")
+    page.locator(".toast-close").first.click()
+    assert not mark.exists()
+    assert not (server.folder / "models" / "bad.safetensors").exists()
+    page.locator('button[aria-label="Clear"]:visible').click()
+    checkpoint.set_input_files(str(own))
+    page.wait_for_selector('text="own.safetensors"')
+    page.get_by_label("What it is to be called").fill("mine-x2")
+    page.get_by_role("button", name="Import it").click()
+    page.wait_for_selector('.uf-card h3:has-text("mine-x2 is here")')
+    assert (server.folder / "models" / "mine-x2.safetensors").is_file()
+
+    for name in ("one.png", "other.png"):
+        Image.effect_noise((64, 48), 50).save(server.folder / "films" / name)
+    page.get_by_role("tab", name="Compare").click()
+    page.get_by_label("The result, by its name").fill("one.png")
+    page.get_by_label("Compared with, by its name").fill("other.png")
+    page.get_by_role("button", name="Compare", exact=True).click()
+    page.frame_locator("#uf-comparison iframe").get_by_text("one.png against other.png").wait_for()
 
 
 def test_nothing_outside_the_folders_is_read_and_nothing_outside_the_machine_asked(server: Server, page: Any) -> None:

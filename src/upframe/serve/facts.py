@@ -13,6 +13,7 @@ from upframe.media.notes import no_notes
 from upframe.media.video.info import VideoInfo
 from upframe.media.video.reader import VideoReader
 from upframe.models.cards import shipped
+from upframe.remedies import Remedy
 from upframe.serve.moments import MOST_PIXELS, is_image
 
 if TYPE_CHECKING:
@@ -40,7 +41,7 @@ class Facts:
     faults: tuple[str, ...] = ()
     condition: Condition | None = None
     error: str = ""
-    remedy: str = ""
+    remedy: Remedy | None = None
 
     @property
     def moving(self) -> bool:
@@ -54,13 +55,13 @@ class Facts:
         return choose(self.condition or Condition(), shipped(), scale, effort=effort, moving=self.moving)
 
 
-def facts_of(path: Path) -> Facts:
+def facts_of(path: Path, *, allow_truncated: bool = False) -> Facts:
     """Look at a file. What is wrong with it is in the result, and never raised."""
     try:
-        return _of_image(path) if is_image(path) else _of_video(path)
+        return _of_image(path, allow_truncated) if is_image(path) else _of_video(path, allow_truncated)
     except Exception as error:  # noqa: BLE001  # whatever a file does to its reader, the page stays
         known = as_upframe_error(error, path)
-        return Facts(path, error=said(known, path), remedy="" if known.remedy is None else str(known.remedy))
+        return Facts(path, error=said(known, path), remedy=known.remedy)
 
 
 def said(error: UpframeError, path: Path) -> str:
@@ -68,10 +69,10 @@ def said(error: UpframeError, path: Path) -> str:
     return str(error).replace(str(path), path.name)
 
 
-def _of_image(path: Path) -> Facts:
+def _of_image(path: Path, allow_truncated: bool) -> Facts:
     from upframe.engine.condition import condition_of_image
 
-    image = read_image(path, max_pixels=MOST_PIXELS)
+    image = read_image(path, max_pixels=MOST_PIXELS, allow_truncated=allow_truncated)
     samples = image.pixels
     depth = "32-bit floating point" if samples.dtype.kind == "f" else f"{8 * samples.dtype.itemsize}-bit"
     colour = "grey" if samples.shape[2] == 1 else "colour"
@@ -89,10 +90,10 @@ def _of_image(path: Path) -> Facts:
     )
 
 
-def _of_video(path: Path) -> Facts:
+def _of_video(path: Path, allow_truncated: bool) -> Facts:
     from upframe.engine.condition import condition_of_video
 
-    reader = VideoReader(path, on_note=no_notes)
+    reader = VideoReader(path, on_note=no_notes, allow_truncated=allow_truncated)
     info = reader.info
     reader.close()
     condition = condition_of_video(path, max_pixels=MOST_PIXELS)

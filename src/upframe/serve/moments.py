@@ -98,7 +98,7 @@ def image_of(path: Path) -> Pixels:
     """An image file, on grey where it is transparent. Raises InputError for what cannot be read."""
     from upframe.ops.transfer import encode_linear
 
-    image = read_image(path, max_pixels=MOST_PIXELS)
+    image = read_image(path, max_pixels=MOST_PIXELS, allow_truncated=True)
     pixels = image.pixels
     if image.linear:
         import torch

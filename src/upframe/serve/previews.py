@@ -77,7 +77,7 @@ class LoadedUpscalers:
     ) -> list[Preview]:
         """The same part by several models, at the scale of the job. Raises UpframeError."""
         if facts.error:
-            raise InputError(facts.error, remedy=facts.remedy or None)
+            raise InputError(facts.error, remedy=facts.remedy)
         frames = frames_at(facts.path, at, _WARM) if facts.moving else [image_of(facts.path)]
         return [self._preview(frames, model, facts, centre, scale, device) for model in models[:MOST]]
 
@@ -114,7 +114,7 @@ def candidates(facts: Facts, scale: float | None, chosen: str | None) -> dict[st
     wanted = () if facts.condition is None or facts.condition.clean else ("film",) if facts.moving else ("photo", "film")
     for card in shipped():
         if card.material in wanted and card.scale == factor and card.kind == "image":
-            found.setdefault(card.name, f"experimental, for {card.purpose}" if card.experimental else f"for {card.purpose}")
-    for name, why in ((f"rt4ksr-x{factor}", "for clean material"), (f"bicubic-x{factor}", "no network, for comparison")):
+            found.setdefault(card.name, "experimental" if card.experimental else f"for {card.purpose}")
+    for name, why in ((f"rt4ksr-x{factor}", "for clean material"), (f"bicubic-x{factor}", "no network")):
         found.setdefault(name, why)
     return dict(list(found.items())[:MOST])

@@ -59,7 +59,7 @@ def add_routes(app: FastAPI, desk: Desk) -> None:
 
     @app.get("/upframe/jobs/{name}/now", response_model=None)
     def now(name: str) -> Any:
-        """The frame that a job is at, as it was before, small."""
+        """The frame of a film that a job is at, as it was before; of many images the last that is made. Small."""
         return Response(_jpeg(_frame_at_work(desk, desk.queue.job(name))), media_type="image/jpeg")
 
 
@@ -72,6 +72,8 @@ def _numbered(desk: Desk, name: str, number: int) -> Result:
 
 def _frame_at_work(desk: Desk, job: QueuedJob) -> Pixels:
     told = desk.runner.told(job.name)
+    if len(job.inputs) > 1 and (results := desk.results(job.name)):
+        return shown_at(results[-1].path, 0.0)
     source = Path(str(told.started.get("input", job.inputs[0])))
     if str(source) not in job.inputs:
         raise InputError("it is not known which file is being made")

@@ -31,7 +31,14 @@ def frames_tab(desk: Desk) -> None:
     )
     go = gr.Button("Check it", variant="primary")
     told = gr.HTML(elem_id="uf-findings")
-    images = gr.Gallery(label="Warped past, holes, motion, depth", columns=2, format="png", interactive=False, visible=False)
+    images = gr.Gallery(
+        label="Warped past, holes, motion, depth",
+        columns=1,
+        object_fit="contain",
+        format="png",
+        interactive=False,
+        visible=False,
+    )
 
     def check(named: str) -> tuple[str, Any]:
         with told_in_words():

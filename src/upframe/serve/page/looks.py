@@ -9,6 +9,7 @@ from importlib import resources
 from typing import Any
 
 from upframe.errors import UpframeError, as_upframe_error
+from upframe.serve.page.words import in_page_words
 
 FONT = ["system-ui", "-apple-system", "Segoe UI", "Roboto", "Noto Sans", "Arial", "sans-serif"]
 MONO = ["ui-monospace", "SFMono-Regular", "Consolas", "DejaVu Sans Mono", "monospace"]
@@ -24,6 +25,11 @@ def theme() -> Any:
     return gr.themes.Base(primary_hue=blue, secondary_hue=blue, neutral_hue="zinc", font=FONT, font_mono=MONO).set(
         body_background_fill="#fbfaf8",
         body_background_fill_dark="#14171a",
+        link_text_color="#0f6b8f",
+        link_text_color_dark="#6fc3e3",
+        link_text_color_hover_dark="#a4dcf1",
+        link_text_color_visited_dark="#6fc3e3",
+        link_text_color_active_dark="#6fc3e3",
         block_radius="10px",
         button_primary_background_fill="*primary_500",
         button_primary_background_fill_hover="*primary_600",
@@ -68,5 +74,7 @@ def told_in_words() -> Iterator[None]:
         raise
     except Exception as error:
         known: UpframeError = as_upframe_error(error)
-        way = "" if known.remedy is None else f" {known.remedy}."
-        raise gr.Error(escape(f"{known}.{way}", quote=False), title="That did not work", print_exception=False) from error
+        way = in_page_words(known.remedy)
+        raise gr.Error(
+            escape(f"{known}. {way}".strip(), quote=False), title="That did not work", print_exception=False
+        ) from error

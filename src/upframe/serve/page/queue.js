@@ -83,13 +83,14 @@
     if (job.share === null) bar.removeAttribute("value"); else bar.value = job.share;
     element.querySelector(".words").textContent = progressWords(job);
     const image = element.querySelector(".now");
-    const busy = ["running", "paused"].includes(job.state) && job.done;
+    const made = job.files > 1 ? job.results.length : job.done;
+    const busy = ["running", "paused"].includes(job.state) && made;
     const last = shown.get(job.name) || { at: 0, done: -1 };
-    if (busy && job.done !== last.done && Date.now() - last.at > 4000) {
-      shown.set(job.name, { at: Date.now(), done: job.done });
+    if (busy && made !== last.done && Date.now() - last.at > 4000) {
+      shown.set(job.name, { at: Date.now(), done: made });
       image.onload = () => { image.hidden = false; };
       image.onerror = () => { image.hidden = true; };
-      image.src = `upframe/jobs/${job.name}/now?frame=${job.done}`;
+      image.src = `upframe/jobs/${job.name}/now?frame=${made}`;
     }
     if (!busy) image.hidden = true;
     const { share, done, fps, seconds_left, ...slow } = job;

@@ -15,6 +15,7 @@ from upframe.models.cards import imported, shipped
 from upframe.serve.desk import Desk
 from upframe.serve.facts import EFFORTS, Facts, facts_of
 from upframe.serve.page.looks import bullets, problem, told_in_words
+from upframe.serve.page.words import KEEP_DAMAGED, in_page_words
 from upframe.serve.previews import MOST, LoadedUpscalers, Preview, candidates
 from upframe.serve.wishes import Wishes
 
@@ -81,17 +82,17 @@ class Chosen:
 
 
 @lru_cache(maxsize=256)
-def _facts(path: Path, _stamp: tuple[int, int]) -> Facts:
-    return facts_of(path)
+def _facts(path: Path, allow_truncated: bool, _stamp: tuple[int, int]) -> Facts:
+    return facts_of(path, allow_truncated=allow_truncated)
 
 
-def known(path: Path) -> Facts:
+def known(path: Path, allow_truncated: bool = False) -> Facts:
     """The facts of a file, looked up once as long as it stays the same."""
     try:
         status = path.stat()
     except OSError:
         return facts_of(path)
-    return _facts(path, (status.st_size, status.st_mtime_ns))
+    return _facts(path, allow_truncated, (status.st_size, status.st_mtime_ns))
 
 
 class UpscaleTab:
@@ -132,11 +133,11 @@ class UpscaleTab:
     def _connect(self, asked: list[Any], facts: Any, start: Any, sliders: list[Any], controls: list[Any]) -> None:
         """What follows on a change: the facts or the advice at once, and then the preview, one at a time."""
         item, moment, across, down, again, box, told = controls
-        files, place, scale, effort, _, model, *_ = asked
+        files, place, scale, effort, _, model, *_, truncated = asked
         quick: dict[str, Any] = {"api_visibility": "private", "show_progress": "minimal", "trigger_mode": "always_last"}
         slow: dict[str, Any] = {"api_visibility": "private", "concurrency_id": "models", "concurrency_limit": 1}
         preview = (self.preview, [*asked, item, moment, across, down], [told, effort, *sliders])
-        for trigger in (files.change, place.submit):
+        for trigger in (files.change, place.submit, truncated.input):
             trigger(self.look, asked, [facts, start, box, item, moment], **quick).then(*preview, **slow)
         for choice in (scale, effort, model):
             choice.input(self.advise, asked, facts, **quick).then(*preview, **slow)
@@ -164,7 +165,7 @@ class UpscaleTab:
             with gr.Row():
                 device = gr.Dropdown(["auto", "cpu", "cuda", "cuda:0", "cuda:1", "mps"], value="auto", label="Device")
                 precision = gr.Dropdown(["auto", "fp32", "fp16", "bf16"], value="auto", label="Precision")
-            truncated = gr.Checkbox(label="Keep what can be read of a damaged file")
+            truncated = gr.Checkbox(label=KEEP_DAMAGED)
         return [model, size, codec, crf, device, precision, quality, truncated]
 
     def _preview_parts(self) -> tuple[list[Any], list[Any]]:
@@ -202,7 +203,7 @@ class UpscaleTab:
         chosen = Chosen(
             scale, effort, purpose, model, size or "", codec or "", crf, device, precision, quality, bool(truncated)
         )
-        return [known(path) for path in found[:_SHOWN]], refused, len(found), chosen
+        return [known(path, chosen.allow_truncated) for path in found[:_SHOWN]], refused, len(found), chosen
 
     def look(self, *asked: Any) -> tuple[Any, ...]:
         """What the files are."""
@@ -213,7 +214,8 @@ class UpscaleTab:
             good = [fact for fact in facts if not fact.error]
             choices = [(fact.path.name, str(fact.path)) for fact in good]
             item = gr.update(choices=choices, value=choices[0][1] if choices else None, visible=len(choices) > 1)
-            words = f"Start {count} files" if count > 1 else "Start"
+            several = count - len(facts) + len(good)
+            words = f"Start {several} files" if several > 1 else "Start"
             return (
                 _facts_html(facts, refused, chosen, count - len(facts)),
                 gr.update(interactive=bool(good), value=words),
@@ -270,8 +272,8 @@ class UpscaleTab:
         from upframe.engine.choice import about
 
         frames = fact.frames if fact.moving else None
-        takes = f", {about(preview.seconds * frames)} for all" if frames else ""
-        return gr.update(value=(preview.before, preview.after), label=f"{preview.model} ({why}{takes})", visible=True)
+        takes = f", {about(preview.seconds * frames)}" if frames else ""
+        return gr.update(value=(preview.before, preview.after), label=f"{preview.model}: {why}{takes}", visible=True)
 
     def _efforts(self, facts: Sequence[Facts], chosen: Chosen) -> Any:
         """The choices of quality against time, with what each would take for all films."""
@@ -298,7 +300,7 @@ class UpscaleTab:
             named = [str(place).strip()] if place and str(place).strip() else []
             found, _ = self.desk.find([*(files or []), *named])
             _, _, _, chosen = self._asked(asked)
-            facts = [known(path) for path in found]
+            facts = [known(path, chosen.allow_truncated) for path in found]
             good, bad = [fact for fact in facts if not fact.error], [fact for fact in facts if fact.error]
             if not good:
                 raise InputError("there is nothing that could be upscaled", remedy="drop a picture or a film")
@@ -306,7 +308,7 @@ class UpscaleTab:
             for fact in good:
                 jobs += self._submit([fact], chosen) if fact.moving else 0
             words = f"{jobs} job{'s are' if jobs > 1 else ' is'} in the queue. You may close this page: the work goes on."
-            left = "".join(problem(fact.error, fact.remedy) for fact in bad)
+            left = "".join(problem(fact.error, in_page_words(fact.remedy)) for fact in bad)
             return f'<p class="lead" role="status">{words}</p>{left}', None, gr.update(value="")
 
     def _submit(self, facts: list[Facts], chosen: Chosen) -> int:
@@ -333,7 +335,7 @@ def _facts_html(facts: Sequence[Facts], refused: Sequence[str], chosen: Chosen |
 def _card(fact: Facts, chosen: Chosen) -> str:
     name = f"<h3>{escape(fact.path.name)}</h3>"
     if fact.error:
-        return f'<article class="uf-card">{name}{problem(fact.error, fact.remedy)}</article>'
+        return f'<article class="uf-card">{name}{problem(fact.error, in_page_words(fact.remedy))}</article>'
     told = f'<p class="soft">{escape(" · ".join(fact.told))}</p>{bullets(list(fact.faults))}'
     effort: Effort = next((each for each in EFFORTS if each == chosen.effort), "fast")
     if chosen.model:
