@@ -43,7 +43,7 @@ class Chosen:
     crf: float | None
     device: str
     precision: str
-    quality: int | None
+    quality: float | None
     allow_truncated: bool
 
     @property
@@ -137,7 +137,7 @@ class UpscaleTab:
         quick: dict[str, Any] = {"api_visibility": "private", "show_progress": "minimal", "trigger_mode": "always_last"}
         slow: dict[str, Any] = {"api_visibility": "private", "concurrency_id": "models", "concurrency_limit": 1}
         preview = (self.preview, [*asked, item, moment, across, down], [told, effort, *sliders])
-        for trigger in (files.change, place.submit, truncated.input):
+        for trigger in (files.change, place.submit, truncated.change):
             trigger(self.look, asked, [facts, start, box, item, moment], **quick).then(*preview, **slow)
         for choice in (scale, effort, model):
             choice.input(self.advise, asked, facts, **quick).then(*preview, **slow)
@@ -156,12 +156,12 @@ class UpscaleTab:
             model = gr.Dropdown(offered, value=_AUTOMATIC, label="Model", filterable=True)
             with gr.Row():
                 size = gr.Textbox(label="Exact size instead", placeholder="1920x1080", max_length=11)
-                quality = gr.Number(label="JPEG quality, 1 to 100", value=None, minimum=1, maximum=100, precision=0)
+                quality = gr.Textbox(label="JPEG quality, 1 to 100", placeholder="95", max_length=3)
             with gr.Row():
                 codec = gr.Dropdown(
                     [("As usual (x264)", ""), *((name, name) for name in _CODECS)], value="", label="Video codec"
                 )
-                crf = gr.Number(label="Video quality (CRF): lower is better", value=None, minimum=0, maximum=63)
+                crf = gr.Textbox(label="Video quality (CRF): lower is better", placeholder="as usual", max_length=4)
             with gr.Row():
                 device = gr.Dropdown(["auto", "cpu", "cuda", "cuda:0", "cuda:1", "mps"], value="auto", label="Device")
                 precision = gr.Dropdown(["auto", "fp32", "fp16", "bf16"], value="auto", label="Precision")
@@ -348,3 +348,14 @@ def _card(fact: Facts, chosen: Chosen) -> str:
 
 def _sentence(text: str) -> str:
     return f"{text[:1].upper()}{text[1:]}."
+
+
+def _number(text: str | None, what: str) -> float | None:
+    """A number that was written into a field; None for an empty one. Raises InputError for anything else.
+
+    Gradio's own fields for numbers turn an empty one into 0 as soon as they are seen, which is lossless video.
+    """
+    try:
+        return float(text) if text and text.strip() else None
+    except ValueError:
+        raise InputError(f"{what} is a number, and {text!r} is none") from None
