@@ -26,7 +26,7 @@ from upframe.jobs.segments import Segment
 AGAIN = 2  # times that a segment is made again after a worker has died of it
 MOST_LOSSES = 8  # machines that may be lost while they make one segment
 _LOOK = 1.0  # seconds between two looks at the machines, and at what their workers have done
-_PATIENCE = 30.0  # seconds without any machine, after which that is said
+_PATIENCE = 60.0  # seconds without any worker, after which that is said
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,6 +89,7 @@ class ClusterPool:
     _waiting: deque[Segment] = field(default_factory=deque)
     _further: Counter[int] = field(default_factory=Counter)  # times that a segment wanted more of the frames before it
     _losses: Counter[int] = field(default_factory=Counter)
+    _idle_deaths: Counter[str] = field(default_factory=Counter)  # of each place, of workers that had no segment
     _told: Counter[int] = field(default_factory=Counter)  # frames of each segment that were reported
     _looked: float = 0.0
 
@@ -109,7 +110,7 @@ class ClusterPool:
                 since, said = time.monotonic(), False
             elif time.monotonic() - since > _PATIENCE and not said:
                 said = True
-                yield "waits for the cluster: none of its machines has a free processor or GPU", "cluster"
+                yield "no worker of the cluster has started yet: its machines are busy with something else, or slow", "cluster"
             if not answers:
                 time.sleep(_LOOK / 4)
                 continue
@@ -226,7 +227,9 @@ class ClusterPool:
                 raise ClusterError(f"{worker.place.name}: Upframe is not installed there ({cause})") from error
             raise as_upframe_error(cause if isinstance(cause, Exception) else error, worker.place.name) from error
         if worker.segment is None and is_there and not isinstance(error, errors.ActorUnschedulableError):
-            raise ClusterError(f"{worker.place.name}: its worker dies before it has work ({_first_line(error)})") from error
+            self._idle_deaths[worker.place.name] += 1
+            if self._idle_deaths[worker.place.name] > AGAIN:
+                raise ClusterError(f"{worker.place.name}: its worker dies before it has work ({_first_line(error)})") from error
         if is_there and worker.segment is not None and isinstance(error, errors.ActorUnavailableError):
             segment, worker.segment = worker.segment, None
             died = f"worker {worker.place.name} has died, {AGAIN + 1} times"
