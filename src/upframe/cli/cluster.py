@@ -28,7 +28,7 @@ def cluster() -> None:
 def check(
     address: Annotated[
         str,
-        typer.Argument(metavar="ADDRESS", help="HOST:PORT, ray://HOST:PORT, auto on one of its machines, or local."),
+        typer.Argument(metavar="ADDRESS", help="HOST:PORT or auto, on one of its machines, or local."),
     ],
     model: Annotated[
         str | None,

@@ -108,7 +108,7 @@ def upscale(
         typer.Option(
             "--cluster",
             metavar="ADDRESS|local",
-            help="Make the segments of a video on the machines of a Ray cluster: HOST:PORT, auto on one of them, or local.",
+            help="Make the segments of a video on the machines of a Ray cluster: HOST:PORT or auto, on one of them, or local.",
             show_default=False,
             rich_help_panel=RUNNING,
         ),

@@ -18,7 +18,7 @@ from upframe.offline import REFUSALS
 
 LOCAL = "local"
 _REACHED_WITHIN = 5.0  # seconds
-_HOST = re.compile(r"(ray://)?(?P<host>[A-Za-z0-9_.-]+|\[[0-9A-Fa-f:]+\]):(?P<port>[0-9]{1,5})")
+_HOST = re.compile(r"(?P<host>[A-Za-z0-9_.-]+|\[[0-9A-Fa-f:]+\]):(?P<port>[0-9]{1,5})")
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,7 +56,7 @@ class Cluster:
 
 @contextmanager
 def connected(address: str) -> Iterator[Cluster]:
-    """A cluster by its address: ``HOST:PORT``, ``ray://HOST:PORT``, ``auto`` on one of its machines, or ``local``.
+    """A cluster by its address: ``HOST:PORT`` or ``auto``, from one of its machines, or ``local``.
 
     ``local`` starts one on this machine alone, which ends with the block. A process that is connected already stays so. Raises
     MissingExtra, and ClusterError where there is no cluster, or one of another version.
@@ -100,9 +100,7 @@ def _try_reaching(address: str) -> None:
     """Raise ClusterError where nobody listens: Ray itself would try for a minute."""
     match = _HOST.fullmatch(address)
     if match is None:
-        raise ClusterError(
-            f"{address}: is not the address of a cluster", remedy="give HOST:PORT, ray://HOST:PORT, auto or local"
-        )
+        raise ClusterError(f"{address}: is not the address of a cluster", remedy="give HOST:PORT, auto or local")
     try:
         socket.create_connection((match["host"].strip("[]"), int(match["port"])), _REACHED_WITHIN).close()
     except (OSError, OverflowError) as error:
@@ -125,7 +123,4 @@ def _reason(error: Exception) -> str:
 def _remedy(address: str) -> str:
     if address == LOCAL:
         return "make segments on the devices of this machine without a cluster"
-    return (
-        "start one with `ray start --head` and give the address that it prints; a machine that is not one of a cluster reaches "
-        "it as ray://HOST:10001"
-    )
+    return "start one with `ray start --head` and give the address that it prints, on one of its machines"
