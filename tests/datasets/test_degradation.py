@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from itertools import product
 from pathlib import Path
 
 import numpy as np
@@ -19,18 +20,14 @@ NAMES = tuple(DEGRADATIONS)
 IMAGES = ("baby", "bird", "butterfly", "head", "woman")
 
 
-@pytest.mark.parametrize("scale", [2, 3, 4])
-@pytest.mark.parametrize("name", IMAGES)
-def test_the_published_files_of_set5_come_out_bit_for_bit(shared: Path, name: str, scale: int) -> None:
-    made = named("bi-8bit").pixels(get(shared / f"reference/set5/{name}.png"), scale)
-    np.testing.assert_array_equal(made, get(shared / f"reference/set5_lr_matlab/x{scale}/{name}.png"))
-
-
-@pytest.mark.parametrize("scale", [2, 3, 4])
-def test_the_published_files_come_out_of_tensors_too(shared: Path, scale: int) -> None:
-    high = torch.from_numpy(get(shared / "reference/set5/woman.png")).permute(2, 0, 1)[None] / 255
-    made = named("bi-8bit").tensor(high, scale).mul(255).round().byte()[0].permute(1, 2, 0)
-    np.testing.assert_array_equal(made.numpy(), get(shared / f"reference/set5_lr_matlab/x{scale}/woman.png"))
+def test_the_published_files_of_set5_come_out_bit_for_bit(shared: Path, subtests: pytest.Subtests) -> None:
+    for name, scale in product(IMAGES, (2, 3, 4)):
+        with subtests.test(name, scale=scale):
+            high, expected = (get(shared / "reference" / f"{part}/{name}.png") for part in ("set5", f"set5_lr_matlab/x{scale}"))
+            np.testing.assert_array_equal(named("bi-8bit").pixels(high, scale), expected)
+            tensor = torch.from_numpy(high).permute(2, 0, 1)[None] / 255
+            made = named("bi-8bit").tensor(tensor, scale).mul(255).round().byte()[0].permute(1, 2, 0)
+            np.testing.assert_array_equal(made.numpy(), expected)
 
 
 @pytest.mark.parametrize("scale", [2, 3, 4])

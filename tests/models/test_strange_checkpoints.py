@@ -364,8 +364,9 @@ def test_the_names_of_wrappers_are_taken_off_wherever_they_stand(rename: Callabl
     assert same(path, model)
 
 
-@pytest.mark.parametrize("file", ["ckpt_x_historybuffer.pth", "ckpt_proto5.pth", "ckpt_modelEMA.pt"])
-def test_files_that_were_handed_in_load(file: str, shared: Path) -> None:
-    model = load(shared / "cases" / "checkpoints" / file)
-    assert model.info.family == "rt4ksr"
-    assert any("averaged (EMA)" in sentence for sentence in model.found) == ("EMA" in file)
+def test_files_that_were_handed_in_load(shared: Path, subtests: pytest.Subtests) -> None:
+    for file in ("ckpt_x_historybuffer.pth", "ckpt_proto5.pth", "ckpt_modelEMA.pt"):
+        with subtests.test(file):
+            model = load(shared / "cases" / "checkpoints" / file)
+            assert model.info.family == "rt4ksr"
+            assert any("averaged (EMA)" in sentence for sentence in model.found) == ("EMA" in file)

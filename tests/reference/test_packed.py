@@ -24,9 +24,13 @@ def original(path: Path) -> dict[str, NDArray[Any]]:
     return dict(np.load(path, allow_pickle=False)) if path.suffix == ".npz" else load_file(path)
 
 
-@pytest.mark.parametrize("name", FILES)
-def test_every_packed_number_is_the_original_one(name: str, reference: Reference, shared: Path) -> None:
-    expected = original(shared / "reference" / name)
+def test_every_packed_number_is_the_original_one(reference: Reference, shared: Path, subtests: pytest.Subtests) -> None:
+    for name in FILES:
+        with subtests.test(name):
+            check_packed(name, reference, original(shared / "reference" / name))
+
+
+def check_packed(name: str, reference: Reference, expected: dict[str, NDArray[Any]]) -> None:
     for key, values in reference.arrays(name).items():
         packed, array = values, expected[key]
         if name.startswith("lpips/"):
