@@ -1,0 +1,100 @@
+"""Every command in the documents is one that there is, and those of the README run on small files."""
+
+from __future__ import annotations
+
+import re
+import shlex
+import shutil
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+import typer.main
+from tests.cli.conftest import Command
+from tests.cli.test_images import image
+from tests.media.video_fixtures import Video
+
+from upframe.cli.main import app
+
+ROOT = Path(__file__).parents[2]
+DOCUMENTS = [ROOT / "README.md", *sorted((ROOT / "docs").rglob("*.md"))]
+BLOCK = re.compile(r"^```(?:bash|sh|shell)?\n(.*?)^```", re.DOTALL | re.MULTILINE)
+SYNOPSIS = re.compile(r"\.\.\.|\[--|[A-Z]{3,} |[A-Z]{4,}$|\|")  # KEY=VALUE and the like are not to be typed as they stand
+
+SMALLER = {
+    "3840x2160": "96x80",
+    "1280x720": "64x48",
+    "rt4ksr.onnx": "small.onnx",
+}
+NOT_RUN = {
+    "serve": "tests/serve starts it",
+    "evaluate": "Set5 is not ours to hand on",
+    "render": "tests/cli/test_render.py renders",
+    "play": "tests/cli/test_play.py plays",
+    "check-frames": "tests/cli/test_check_frames.py checks rendered clips",
+    "train": "tests/cli/test_train.py trains",
+    "monitor": "tests/cli/test_monitor.py shows trainings",
+}
+
+
+def commands(document: Path) -> Iterator[list[str]]:
+    """The words of every line that begins with ``upframe`` in a block of code, without its comment."""
+    for block in BLOCK.findall(document.read_text()):
+        for line in block.replace("\\\n", " ").splitlines():
+            if line.startswith("upframe ") and not SYNOPSIS.search(line.partition("#")[0].strip()):
+                yield shlex.split(line, comments=True)[1:]
+
+
+def parse(words: list[str]) -> None:
+    """Let the command line read the words, and do nothing."""
+    command: Any = typer.main.get_command(app)
+    name = "upframe"
+    while hasattr(command, "commands") and words and words[0] in command.commands:
+        name, words = words[0], words[1:]
+        command = command.commands[name]
+    assert not hasattr(command, "commands") or not words, f"no such command: {words}"
+    command.make_context(name, words, resilient_parsing=False)
+
+
+@pytest.mark.parametrize("document", DOCUMENTS, ids=lambda path: path.relative_to(ROOT).as_posix())
+def test_every_command_of_a_document_can_be_typed(document: Path) -> None:
+    for words in commands(document):
+        if words[-1] in {"--help", "--version"}:
+            continue
+        try:
+            parse(list(words))
+        except Exception as error:  # noqa: BLE001  # of click, or of the edition of it that typer brings
+            pytest.fail(f"upframe {shlex.join(words)}: {error}")
+
+
+@pytest.fixture
+def small_files(tmp_path: Path) -> Path:
+    """What the README's commands name, as small as can be."""
+    for name in ("holiday.mp4", "video.mkv", "film.mkv", "clip.mp4", "old.mp4"):
+        Video(size=(48, 40), times=range(0, 240, 40)).make(tmp_path / name)
+    for name in ("large.mp4", "original.mp4"):
+        Video(size=(96, 80), times=range(0, 240, 40)).make(tmp_path / name)
+    for name in ("photos/a.png", "photos/more/b.jpg"):
+        image(tmp_path / name)
+    (tmp_path / "photos/bad.png").write_text("no image")
+    shutil.copy(ROOT / "examples/media/stream.png", tmp_path / "image.png")
+    return tmp_path
+
+
+@pytest.mark.long
+def test_the_commands_of_the_readme_run(small_files: Path, upframe: Command, subtests: pytest.Subtests) -> None:
+    ran = 0
+    for words in commands(ROOT / "README.md"):
+        line = shlex.join(words)
+        if words[0] in NOT_RUN or "exr" in line or ".pth" in line or "fetch" in words or "--published" in words:
+            continue
+        smaller = [SMALLER.get(word, word) for word in words]
+        if words[0] == "compare":
+            smaller = [word.replace(",vmaf", "") for word in smaller]  # which another build of FFmpeg measures
+        with subtests.test(line):
+            outcome = upframe(*smaller)
+            bad_one = outcome.code == 1 and "photos/bad.png" in outcome.err
+            assert outcome.code == 0 or bad_one, outcome.err
+            ran += 1
+    assert ran > 8
