@@ -11,7 +11,6 @@ import PIL.Image
 import pytest
 import torch
 from tests.cli.conftest import ENVIRONMENT, Command, Outcome, is_one_error
-from tests.reference.unpack import Reference
 from tests.web_server import Site, serving
 from typer.testing import CliRunner
 
@@ -111,8 +110,8 @@ def test_a_model_is_not_imported_under_a_built_in_name_or_as_another_format(weig
     assert ".safetensors" in run("import", weights, "-o", "again.pth").err
 
 
-def test_a_published_file_is_imported_with_its_name_and_card(reference: Reference) -> None:
-    [card] = run("import", reference.file("stssnet/Lewis.pkl"), "--json").events
+def test_a_published_file_is_imported_with_its_name_and_card(shared: Path) -> None:
+    [card] = run("import", shared / "reference" / "stssnet" / "Lewis.pkl", "--json").events
     assert (card["name"], card["licence"], card["degradation"]) == ("stssnet-x2-lewis", "MIT", "rendered")
 
 
