@@ -87,6 +87,7 @@ def _import_ray(address: str) -> Any:
     """The package, which looks at these variables when it is imported."""
     os.environ.update(REFUSALS)
     os.environ["RAY_DEDUP_LOGS_SKIP_REGEX"] = "."  # else it prints what befalls workers on standard output
+    os.environ["RAY_TQDM_PATCH_PRINT"] = "0"  # else it puts a print of its own in the place of Python's
     if address == LOCAL:
         os.environ["RAY_ENABLE_WINDOWS_OR_OSX_CLUSTER"] = "0"  # it listens to this machine alone, as it does on those two
     try:
