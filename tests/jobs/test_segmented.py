@@ -20,6 +20,7 @@ from torch import Tensor
 
 from upframe.engine.events import Event, Failed, Finished, Note, Planned, Progress, SegmentMade
 from upframe.engine.tiles import Tiler
+from upframe.errors import DeviceError
 from upframe.jobs import segments as dividing
 from upframe.jobs.batch import upscale_files
 from upframe.jobs.journal import Part, job_folder, read_journal
@@ -27,6 +28,7 @@ from upframe.jobs.making import PartMaker, VideoTask, make_part
 from upframe.jobs.options import FileOptions, JobOptions, RunOptions, UpscaleOptions, VideoOptions
 from upframe.jobs.planning import SETTLED
 from upframe.jobs.segments import Reach, Segment, divide
+from upframe.jobs.workers import choose_workers
 from upframe.media.video.encoders import EncoderSettings
 from upframe.media.video.parts import read_part
 from upframe.models.streams import WARM_UP
@@ -189,3 +191,15 @@ def test_a_job_that_is_killed_goes_on_where_it_was(tmp_path: Path) -> None:
     done = subprocess.run(command, cwd=Path(__file__).parents[2], env=environment, capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stderr
     assert json.loads(done.stdout)["kills"] >= 4
+
+
+def test_workers_are_chosen_by_name_and_share_the_threads(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("torch.cuda.device_count", lambda: 0)
+    monkeypatch.setattr("torch.backends.mps.is_available", lambda: False)
+    assert [(place.device, place.threads) for place in choose_workers("auto", 4)] == [("cpu", 2), ("cpu", 2)]
+    assert [(place.device, place.threads) for place in choose_workers("auto", 1)] == [("cpu", 1)]
+    assert [(place.device, place.threads) for place in choose_workers("cpu*3", 6)] == [("cpu", 2)] * 3
+    monkeypatch.setattr("torch.cuda.device_count", lambda: 2)
+    assert [place.device for place in choose_workers("auto", 4)] == ["cuda:0", "cuda:1"]
+    with pytest.raises(DeviceError, match="cpu\\*2 are expected"):
+        choose_workers("cuda:0,", 4)

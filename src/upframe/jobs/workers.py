@@ -40,12 +40,14 @@ class WorkerPlace:
 def choose_workers(devices: str, threads: int) -> list[WorkerPlace]:
     """The workers that ``devices`` names: ``auto``, or names with commas between them; ``cpu*4`` are four on the processor.
 
-    ``auto``: one for each CUDA device, else one on whatever device there is. Workers on the processor share its ``threads``.
+    ``auto``: one for each CUDA device, else one on MPS, else two on the processor, which are quicker than one with all threads
+    (docs/jobs.md). Workers on the processor share its ``threads``.
     Raises DeviceError for a name that is none.
     """
     if devices == "auto":
         count = torch.cuda.device_count()
-        names = [f"cuda:{number}" for number in range(count)] or ["mps" if torch.backends.mps.is_available() else "cpu"]
+        others = ["mps"] if torch.backends.mps.is_available() else ["cpu"] * min(threads, 2)
+        names = [f"cuda:{number}" for number in range(count)] or others
     else:
         names = []
         for word in devices.replace(" ", "").split(","):
