@@ -23,14 +23,12 @@ from typing import Any
 
 import numpy as np
 import PIL.Image
-import torch
 from numpy.typing import NDArray
-from safetensors.numpy import load_file
 
 sys.path.insert(0, str(Path(__file__).parents[2]))
 
 from tests.reference.streams import BLOCK, drawn, words
-from tests.reference.unpack import in_planes, places
+from tests.reference.unpack import in_planes, places, read_original
 
 Arrays = dict[str, NDArray[Any]]
 SEEDS = {
@@ -67,14 +65,6 @@ OUTPUTS = re.compile(
 LEFT_OUT = re.compile(r"stssnet/golden:b\..*|stssnet/golden:.*(Arena|Subway|SunTemple)$")
 KEPT = 4000
 FACTORS = (1.0, 1.2, 1.6, 0.1)  # TTVSR's blocks begin at a tenth; other layers were made stronger, so that all of them count
-
-
-def read(path: Path) -> Arrays:
-    if path.suffix == ".pkl":
-        return {name: value.numpy() for name, value in torch.load(path, map_location="cpu", weights_only=True).items()}
-    if path.suffix == ".npz":
-        return dict(np.load(path, allow_pickle=False))
-    return load_file(path)
 
 
 class Packer:
@@ -188,15 +178,15 @@ def starts(kind: str, values: NDArray[np.float64], stream: NDArray[np.float32]) 
 def main(source: Path, target: Path) -> None:
     packer = Packer()
     for name in WHOLE:
-        packer.file(name, read(source / name))
+        packer.file(name, read_original(source / name))
     for name, seed in SEEDS.items():
-        packer.seeded(name, seed, read(source / name))
+        packer.seeded(name, seed, read_original(source / name))
     for archive, arrays in packer.archives.items():
         np.savez_compressed(target / archive, **arrays)
     for name in AS_THEY_ARE:
         (target / name).parent.mkdir(exist_ok=True)
         (target / name).write_bytes((source / name).read_bytes())
-    write_frames(read(source / "metrics/clip_pair.npz"), target / "metrics")
+    write_frames(read_original(source / "metrics/clip_pair.npz"), target / "metrics")
     (target / "index.json").write_text(json.dumps(packer.index, separators=(",", ":")) + "\n")
     size = sum(
         path.stat().st_size

@@ -9,25 +9,17 @@ from typing import Any
 import numpy as np
 import PIL.Image
 import pytest
-import torch
 from numpy.typing import NDArray
-from safetensors.numpy import load_file
-from tests.reference.unpack import HERE, Reference, from_planes, in_planes
+from tests.reference.unpack import HERE, Reference, from_planes, in_planes, read_original
 
 FILES: dict[str, Any] = json.loads((HERE / "index.json").read_text())
 LIMIT = 8_000_000
 
 
-def original(path: Path) -> dict[str, NDArray[Any]]:
-    if path.suffix == ".pkl":
-        return {name: value.numpy() for name, value in torch.load(path, map_location="cpu", weights_only=True).items()}
-    return dict(np.load(path, allow_pickle=False)) if path.suffix == ".npz" else load_file(path)
-
-
 def test_every_packed_number_is_the_original_one(reference: Reference, shared: Path, subtests: pytest.Subtests) -> None:
     for name in FILES:
         with subtests.test(name):
-            check_packed(name, reference, original(shared / "reference" / name))
+            check_packed(name, reference, read_original(shared / "reference" / name))
 
 
 def check_packed(name: str, reference: Reference, expected: dict[str, NDArray[Any]]) -> None:

@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 import torch
 from numpy.typing import NDArray
+from safetensors.numpy import load_file
 from safetensors.torch import save_file
 from tests.reference.streams import drawn, words
 from torch import Tensor
@@ -84,6 +85,13 @@ def in_planes(array: NDArray[np.float32]) -> NDArray[np.int8]:
 def from_planes(planes: NDArray[np.int8]) -> NDArray[np.float32]:
     values: NDArray[np.float32] = np.moveaxis(planes, 0, -1).copy().view(np.float32)[..., 0]
     return values
+
+
+def read_original(path: Path) -> dict[str, NDArray[Any]]:
+    """The arrays of a file that was packed, as it was."""
+    if path.suffix == ".pkl":
+        return {name: value.numpy() for name, value in torch.load(path, map_location="cpu", weights_only=True).items()}
+    return dict(np.load(path, allow_pickle=False)) if path.suffix == ".npz" else load_file(path)
 
 
 def places(size: int, count: int) -> NDArray[np.int64]:

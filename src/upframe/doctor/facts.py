@@ -18,6 +18,7 @@ import torch
 from upframe import __version__
 from upframe.media.video.encoders import installed_encoders
 from upframe.models.cards import imported, shipped
+from upframe.runtime.device import choose_device, device_name, processor_name
 from upframe.runtime.precision import has_bfloat16
 
 Facts = dict[str, str]
@@ -44,19 +45,16 @@ def commit() -> str | None:
     return answer.stdout.strip() or None
 
 
-def device_name() -> str:
+def _device() -> str:
     """The device that ``--device auto`` takes, by its own name."""
-    if torch.cuda.is_available():
-        return torch.cuda.get_device_name()
-    if torch.backends.mps.is_available():
-        return "mps"
-    return f"cpu, {torch.backends.cpu.get_cpu_capability()}"
+    device = choose_device()
+    return f"cpu, {torch.backends.cpu.get_cpu_capability()}" if device.type == "cpu" else device_name(device)
 
 
 def version_line() -> str:
     """Upframe, torch and the device, in a line."""
     own = f"upframe {__version__}" + (f" ({found})" if (found := commit()) else "")
-    return f"{own}, torch {torch.__version__}, {device_name()}"
+    return f"{own}, torch {torch.__version__}, {_device()}"
 
 
 def facts() -> dict[str, Facts]:
@@ -83,20 +81,11 @@ def _system() -> Facts:
     return {
         "system": f"{platform.system()} {platform.release()}",
         "machine": platform.machine(),
-        "processor": _processor(),
+        "processor": processor_name(),
         "cores": str(_cores()),
         "memory": memory,
         "python": f"{platform.python_implementation()} {platform.python_version()}",
     }
-
-
-def _processor() -> str:
-    information = Path("/proc/cpuinfo")
-    if information.exists():
-        for line in information.read_text(errors="replace").splitlines():
-            if line.startswith("model name"):
-                return line.partition(":")[2].strip()
-    return platform.processor() or "unknown"
 
 
 def _cores() -> int:

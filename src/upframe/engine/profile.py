@@ -26,7 +26,7 @@ from upframe.models import families
 from upframe.models.catalog import Model
 from upframe.models.network import Network
 from upframe.remedies import Option, either, way
-from upframe.runtime.device import choose_device, memory_format, out_of_memory
+from upframe.runtime.device import choose_device, device_name, memory_format, out_of_memory
 from upframe.runtime.precision import Precision, choose_dtype
 from upframe.runtime.rates import measure_rates, wait
 
@@ -145,7 +145,7 @@ def profile(
         model=model.info.name,
         family=model.info.family,
         scale=model.info.scale,
-        device=torch.cuda.get_device_name(place) if place.type == "cuda" else place.type,
+        device=device_name(place),
         precision=str(dtype).removeprefix("torch."),
         threads=torch.get_num_threads(),
         width=width,

@@ -5,9 +5,10 @@ from __future__ import annotations
 import platform
 from datetime import UTC, datetime
 from importlib.metadata import version
-from pathlib import Path
 
 import torch
+
+from upframe.runtime.device import processor_name
 
 
 def provenance(device: torch.device | None = None) -> dict[str, str]:
@@ -17,18 +18,9 @@ def provenance(device: torch.device | None = None) -> dict[str, str]:
         "torch": torch.__version__,
         "python": platform.python_version(),
         "system": f"{platform.system()} {platform.release()}",
-        "processor": f"{_processor()}, threads: {torch.get_num_threads()}",
+        "processor": f"{processor_name()}, threads: {torch.get_num_threads()}",
     }
     if device is not None:
         made["device"] = torch.cuda.get_device_name(device) if device.type == "cuda" else str(device)
     made["date"] = datetime.now(UTC).strftime("%Y-%m-%d %H:%M UTC")
     return made
-
-
-def _processor() -> str:
-    listed = Path("/proc/cpuinfo")  # Linux, where platform.processor() tells the architecture at best
-    if listed.is_file():
-        for line in listed.read_text(encoding="utf-8", errors="replace").splitlines():
-            if line.startswith("model name"):
-                return line.partition(":")[2].strip()
-    return platform.processor() or platform.machine()

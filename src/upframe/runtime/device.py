@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import platform
 import warnings
+from pathlib import Path
 
 import torch
 
@@ -30,6 +32,21 @@ def choose_device(name: str = "auto") -> torch.device:
             f"device {name!r} cannot be used here ({reason})", remedy=way("use ", Option("device", "auto"))
         ) from error
     return device
+
+
+def device_name(device: torch.device) -> str:
+    """What a GPU of CUDA calls itself; of others their type: cpu, mps."""
+    return torch.cuda.get_device_name(device) if device.type == "cuda" else device.type
+
+
+def processor_name() -> str:
+    """What the processor calls itself; its architecture where the system does not tell more."""
+    listed = Path("/proc/cpuinfo")  # Linux, where platform.processor() tells the architecture at best
+    if listed.is_file():
+        for line in listed.read_text(encoding="utf-8", errors="replace").splitlines():
+            if line.startswith("model name"):
+                return line.partition(":")[2].strip()
+    return platform.processor() or platform.machine()
 
 
 def memory_format(device: torch.device) -> torch.memory_format:

@@ -9,6 +9,7 @@ from typing import Any
 import lightning.pytorch as pl
 import torch
 
+from upframe.runtime.device import device_name
 from upframe.training.checkpoints import LAST
 from upframe.training.events import Report, Saved, Stepped, TrainingNote, TrainingStarted, Validated
 from upframe.training.logs import Table
@@ -50,7 +51,7 @@ class TrainingCallback(pl.Callback):
             step=training.step,
             total=training.total,
             parameters=sum(p.numel() for p in network.parameters()),
-            device=torch.cuda.get_device_name(device) if device.type == "cuda" else device.type,
+            device=device_name(device),
             processes=training.trainer.world_size,
             epoch=training.epoch_steps,
         )
