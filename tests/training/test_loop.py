@@ -14,9 +14,11 @@ from tests.training.conftest import Trained, noise, rows, tiny
 
 from upframe.errors import CheckpointError, InputError, OutputError
 from upframe.models import load
+from upframe.training.best import is_best
 from upframe.training.events import Saved, Stepped, TrainingEvent, TrainingFinished, TrainingNote, TrainingStarted, Validated
 from upframe.training.logs import Table
 from upframe.training.module import TrainingBroke
+from upframe.training.sections import Validation
 
 KINDS = {"frvsr": "BD", "tecogan": "BD", "rt4ksr": "BI", "ttvsr": "BI", "nsrr": "rendered", "stssnet": "rendered"}
 
@@ -153,6 +155,29 @@ def test_validation_is_by_a_protocol_and_leaves_samples(tmp_path: Path, trained:
     assert [row["step"] for row in rows(tmp_path / "run", "validation.csv")] == ["3", "6"]
     with PIL.Image.open(tmp_path / "run/samples/00000006-0.png") as sample:
         assert sample.size == (3 * 48, 48)
+
+
+def test_the_best_network_is_kept_also_of_a_training_in_two_parts(tmp_path: Path, trained: Trained) -> None:
+    settings = "validation={sources: ['drawn:9-9'], every: 1, protocol: vid4-y, frames: 2, crop: 32, best_by: psnr_y}"
+    changes = ["iterations=4", "ema=null", "optimiser.rate=0.5", settings]  # so wild that the last is not the best
+    trained(tiny("frvsr-small", *changes, "run.minutes=1e-9"))
+    trained(tiny("frvsr-small", *changes), resume=True)
+    scores = {row["step"]: float(row["psnr_y"]) for row in rows(tmp_path / "run", "validation.csv")}
+    best = max(scores, key=lambda step: scores[step])
+    assert list(scores) == ["1", "2", "3", "4"]
+    assert best != "4"
+    assert load(tmp_path / "run/frvsr-small-best.safetensors").info.summary.endswith(f"{best} iterations.")
+
+
+def test_no_network_below_a_floor_is_the_best() -> None:
+    settings = Validation(
+        sources=("clip",), every=1, protocol="film", metrics=("psnr_y", "lpips"), best_by="lpips", floors={"psnr_y": 30}
+    )
+    assert not is_best(settings, {"psnr_y": 29.9, "lpips": 0.01}, [])
+    assert is_best(settings, {"psnr_y": 30.0, "lpips": 0.04}, [{"psnr_y": 29.9, "lpips": 0.01}, {"psnr_y": 31, "lpips": 0.05}])
+    assert not is_best(settings, {"psnr_y": 31, "lpips": 0.06}, [{"psnr_y": 31, "lpips": 0.05}])
+    with pytest.raises(ValueError, match="'vmaf' is not measured"):
+        Validation(sources=("clip",), every=1, protocol="film", metrics=("psnr_y",), best_by="vmaf")
 
 
 @pytest.mark.parametrize("system", ["nsrr", "stssnet"])

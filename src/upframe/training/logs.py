@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import csv
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import suppress
 from pathlib import Path
 
 from upframe.errors import OutputError
@@ -54,8 +55,19 @@ class Table:
         except OSError as error:
             raise output_error(self._path, error) from error
 
+    def rows(self) -> list[dict[str, float]]:
+        """What it holds, oldest first; a value that is missing or no number is left out."""
+        with self._path.open(newline="", encoding="utf-8") as file:
+            return [dict(_numbers(row)) for row in csv.DictReader(file)]
+
     def _write(self, rows: list[dict[str, str]]) -> None:
         with atomic_output(self._path, overwrite=True) as temporary, temporary.open("w", newline="", encoding="utf-8") as file:
             writer = csv.DictWriter(file, self._columns, extrasaction="ignore")
             writer.writeheader()
             writer.writerows(rows)
+
+
+def _numbers(row: Mapping[str, str | None]) -> Iterator[tuple[str, float]]:
+    for name, text in row.items():
+        with suppress(ValueError):
+            yield name, float(text or "")

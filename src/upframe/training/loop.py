@@ -47,9 +47,10 @@ class ReaderDied(UpframeError):
 def train(recipe: Recipe, output: Path, report: Report = lambda _: None, *, resume: bool = False) -> TrainingFinished:
     """Train a network into the folder ``output``; ``report`` is called with each event, and nothing is said without it.
 
-    It then holds ``<name>.safetensors``, the network; ``last.ckpt``, to go on with ``resume``; ``recipe.yaml``, all that was
-    decided; ``losses.csv``, ``validation.csv`` and ``timing.csv``; ``samples/`` and ``tensorboard/``. SIGINT, SIGTERM, SIGHUP
-    and ``run.minutes`` end it after the step with a checkpoint. With ``resume`` and no checkpoint it starts again.
+    It then holds ``<name>.safetensors``, the network, and where the recipe asks for it ``<name>-best.safetensors``;
+    ``last.ckpt``, to go on with ``resume``; ``recipe.yaml``, all that was decided; ``losses.csv``, ``validation.csv`` and
+    ``timing.csv``; ``samples/`` and ``tensorboard/``. SIGINT, SIGTERM, SIGHUP and ``run.minutes`` end it after the step with a
+    checkpoint. With ``resume`` and no checkpoint it starts again.
 
     Raises InputError, CheckpointError, DeviceError and OutputError before anything is written; TrainingBroke for a loss that
     is no number, OutputError for a full disk, ReaderDied; the last checkpoint is whole then. KeyboardInterrupt for a second

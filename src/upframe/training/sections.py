@@ -42,7 +42,9 @@ class Validation(Section):
     """Measuring while training: clips or images as the data's, the middle ``crop`` of the first ``frames`` frames of each.
 
     ``protocol``: one of ``upframe.metrics.PROTOCOLS``; ``metrics`` of it, all where none is named. The same clips are the
-    sample images.
+    sample images. ``best_by``: one of the metrics; the network that did best in it so far lies beside the last one, among those
+    that reach ``floors`` (a value by metric: at least, or at most where lower is better), so that no gain in one is bought with
+    too much of another.
     """
 
     sources: Annotated[tuple[str, ...], Field(min_length=1)]
@@ -53,11 +55,19 @@ class Validation(Section):
     crop: Positive = 256
     limit: Positive = 8
     lpips_files: tuple[str, ...] = ()
+    best_by: str | None = None
+    floors: dict[str, float] = Field(default_factory=dict)
 
     @model_validator(mode="after")
     def _protocol_exists(self) -> Validation:
         if self.protocol not in PROTOCOLS:
             raise ValueError(f"unknown protocol {self.protocol!r}; there are {', '.join(PROTOCOLS)}")
+        measured = self.metrics or PROTOCOLS[self.protocol].metrics
+        for name in (*filter(None, [self.best_by]), *self.floors):
+            if name not in measured:
+                raise ValueError(f"{name!r} is not measured, only {', '.join(measured)}")
+        if self.floors and self.best_by is None:
+            raise ValueError("floors are for best_by, which is missing")
         return self
 
 

@@ -10,11 +10,13 @@ import lightning.pytorch as pl
 import torch
 
 from upframe.runtime.device import device_name
+from upframe.training.best import is_best
 from upframe.training.checkpoints import LAST
 from upframe.training.events import Report, Saved, Stepped, TrainingNote, TrainingStarted, Validated
 from upframe.training.logs import Table
 from upframe.training.module import Training
 from upframe.training.stopping import Stop
+from upframe.training.systems import save_weights
 from upframe.training.validation import Validator
 
 
@@ -124,11 +126,19 @@ class TrainingCallback(pl.Callback):
             name = folder / f"{training.step:08d}"
             with torch.compiler.set_stance("force_eager"):  # frames of other sizes are not worth compiling for
                 scores = validator(training.objective, training.best, training.device, name)
+            best = is_best(validator.settings, scores, self._scores.rows())
             self._scores.add(training.step, scores)
+            if best:
+                self._keep_best(training)
             for logger in trainer.loggers:
                 logger.log_metrics({f"validation/{key}": value for key, value in scores.items()}, step=training.step)
             self.report(Validated(training.step, validator.protocol.name, scores))
         trainer.strategy.barrier("validation")
+
+    def _keep_best(self, training: Training) -> None:
+        path = self.output / f"{training.recipe.name}-best.safetensors"
+        save_weights(training.recipe, training.best, path, training.step)
+        self.report(Saved(training.step, str(path)))
 
     def _save(self, trainer: pl.Trainer, step: int, path: Path) -> None:
         trainer.save_checkpoint(path)
