@@ -1,0 +1,27 @@
+# Upframe on NVIDIA GPUs. torch brings CUDA; the driver is the host's, by the NVIDIA Container Toolkit.
+FROM python:3.12-slim AS build
+ARG UV=0.13.9
+ARG VERSION=0.1.0
+ENV SETUPTOOLS_SCM_PRETEND_VERSION_FOR_UPFRAME=${VERSION} UV_NO_CACHE=1 UV_LINK_MODE=copy
+RUN pip install --no-cache-dir "uv==${UV}" && uv venv /opt/upframe
+WORKDIR /source
+COPY constraints.txt ./
+# What changes seldom comes first, so that it is fetched once.
+RUN uv pip install --python /opt/upframe --constraints constraints.txt torch
+COPY pyproject.toml README.md LICENSE NOTICE ./
+COPY src ./src
+# `upframe doctor` tries an image and a video, and leaves what Python compiled of what is used.
+RUN uv pip install --python /opt/upframe --constraints constraints.txt '.[images,stills]' && /opt/upframe/bin/upframe doctor
+
+FROM python:3.12-slim
+LABEL org.opencontainers.image.title="Upframe" org.opencontainers.image.licenses="Apache-2.0"
+COPY --from=build /opt/upframe /opt/upframe
+# Any user may run it (--user), and keep imported models and what was measured under the home folder.
+RUN useradd --uid 1000 --create-home upframe && chmod 1777 /home/upframe && install -d -m 1777 /work
+ENV PATH=/opt/upframe/bin:$PATH HOME=/home/upframe PYTHONDONTWRITEBYTECODE=1 \
+    NVIDIA_VISIBLE_DEVICES=all NVIDIA_DRIVER_CAPABILITIES=compute,utility,video
+USER 1000:1000
+WORKDIR /work
+HEALTHCHECK --interval=10m --timeout=60s --start-period=30s CMD ["upframe", "doctor"]
+ENTRYPOINT ["upframe"]
+CMD ["--help"]
