@@ -240,6 +240,19 @@ def upscale(
             rich_help_panel=VIDEO,
         ),
     ] = "fit",
+    deinterlace: Annotated[
+        Literal["auto", "off", "frame", "field", "telecine"],
+        typer.Option(
+            "--deinterlace",
+            help="Interlaced video: auto makes whole frames of those whose flags say so, if combs are seen; frame of "
+            "all; field makes one of every field, at twice the rate; telecine takes repeated fields out, 24 frames of 30.",
+            rich_help_panel=VIDEO,
+        ),
+    ] = "auto",
+    deinterlacer: Annotated[
+        Literal["bwdif", "w3fdif", "estdif"],
+        typer.Option("--deinterlacer", help="FFmpeg's filter that does it.", rich_help_panel=VIDEO),
+    ] = "bwdif",
     frames: Annotated[
         Path | None,
         typer.Option(
@@ -317,7 +330,8 @@ def upscale(
                 VideoOptions,
             )
             from upframe.jobs.preview import VideoExcerpt, parse_time
-            from upframe.media.video.encoders import EncoderSettings
+            from upframe.media.video.deinterlacing import Deinterlace
+        from upframe.media.video.encoders import EncoderSettings
 
         options = UpscaleOptions(
             RunOptions(
@@ -340,6 +354,7 @@ def upscale(
                 EncoderSettings(codec, crf, preset, pix_fmt, audio),
                 clock,
                 size_change,
+                Deinterlace(deinterlace, deinterlacer),
                 None if preview is None else VideoExcerpt(parse_time(preview)),
             ),
             FileOptions(frames, overwrite, skip_existing, allow_truncated, max_pixels),

@@ -12,6 +12,7 @@ from upframe.engine.timeline import Timeline
 from upframe.export import Backend
 from upframe.jobs.preview import VideoExcerpt
 from upframe.media.video.clock import ClockMode
+from upframe.media.video.deinterlacing import Deinterlace
 from upframe.media.video.encoders import EncoderSettings
 from upframe.ops.sampling import Sampling
 from upframe.runtime.precision import Precision
@@ -52,6 +53,7 @@ class VideoOptions:
     encoder: EncoderSettings = field(default_factory=EncoderSettings)
     clock: ClockMode = "join"
     size_change: Literal["fit", "stop"] = "fit"
+    deinterlace: Deinterlace = field(default_factory=Deinterlace)
     preview: VideoExcerpt | None = None
     timeline: Timeline | None = None
 

@@ -18,7 +18,7 @@ from upframe.engine.cuts import choose_cuts
 from upframe.engine.events import Event
 from upframe.engine.pipeline import in_background
 from upframe.engine.upscaler import Upscaler
-from upframe.errors import OutputError
+from upframe.errors import InputError, OutputError
 from upframe.jobs.cluster.job import cluster_device, common_precision, make_on_cluster
 from upframe.jobs.fingerprint import Fingerprint, changes, input_mark, versions
 from upframe.jobs.images import refuse_existing
@@ -33,11 +33,13 @@ from upframe.jobs.workers import WorkerPool, choose_workers
 from upframe.media.atomic import atomic_output, output_error
 from upframe.media.files import Input
 from upframe.media.notes import no_notes
+from upframe.media.video.deinterlacing import AS_THEY_ARE
 from upframe.media.video.frame_index import IndexingReader
+from upframe.media.video.info import VideoInfo
 from upframe.media.video.parts import JoiningWriter
 from upframe.media.video.reader import VideoReader
 from upframe.models.header import sha256
-from upframe.remedies import Option, either, way
+from upframe.remedies import Option, either, leave_out, way
 from upframe.runtime.precision import name_of
 
 LONG = 600.0  # seconds from which a video is made in segments without being asked
@@ -67,6 +69,9 @@ class SegmentedVideoJob:
     """One video to a video, with a journal beside the result while it is being made."""
 
     def __init__(self, item: Input, target: Path, models: LoadedModels, options: UpscaleOptions) -> None:
+        self._deinterlace = options.video.deinterlace
+        if options.job.cluster is not None:  # whose machines decode a few packets each, and know frames again by their samples
+            options = replace(options, video=replace(options.video, deinterlace=AS_THEY_ARE))
         self._item, self._target, self._models, self._options = item, target, models, options
         self._journal = Journal(job_folder(target))
         self._tail = 0  # frames after a segment that its encoder is shown
@@ -81,6 +86,7 @@ class SegmentedVideoJob:
         kind = VideoReader if options.job.cluster is None else IndexingReader
         with in_background(lambda: open_reader(item.path, options.video, options.files, models.note, kind=kind)) as reader:
             info = reader.info
+            self._refuse_fields_on_cluster(info)
             suit_to_video(models, info, options)
             upscaler = models.upscaler(info.height, info.width)
             task = self._task(reader, upscaler)
@@ -99,6 +105,15 @@ class SegmentedVideoJob:
                 raise
             finally:
                 self._journal.close()
+
+    def _refuse_fields_on_cluster(self, info: VideoInfo) -> None:
+        mode = self._deinterlace.mode
+        if self._options.job.cluster is None or mode == "off" or (mode == "auto" and not info.interlaced):
+            return
+        raise InputError(
+            f"{self._item.path}: is to be deinterlaced, which a cluster's machines cannot do",
+            remedy=either(leave_out("cluster"), way("take its frames as they are with ", Option("deinterlace", "off"))),
+        )
 
     def _run(self, reader: VideoReader, task: VideoTask, upscaler: Upscaler) -> Iterator[Event]:
         item, journal, models = self._item, self._journal, self._models
@@ -193,7 +208,7 @@ class SegmentedVideoJob:
     def _fingerprint(self, task: VideoTask, upscaler: Upscaler) -> Fingerprint:
         run = asdict(replace(task.run, model=None, device="", threads=None, tile="auto"))
         encoder = asdict(replace(task.video.encoder, threads=None))
-        video = {"clock": task.video.clock, "size_change": task.video.size_change}
+        video = {"clock": task.video.clock, "size_change": task.video.size_change, **asdict(task.video.deinterlace)}
         files = {"allow_truncated": task.files.allow_truncated}
         settings = {key: value for key, value in (run | encoder | video | files).items() if key != "model"}
         return {

@@ -47,6 +47,7 @@ def open_reader(
         max_pixels=files.max_pixels or MAX_PIXELS,
         clock=video.clock,
         changes="stop" if video.size_change == "stop" else "follow",
+        deinterlace=video.deinterlace,
     )
 
 

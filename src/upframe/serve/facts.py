@@ -101,7 +101,7 @@ def _of_video(path: Path, allow_truncated: bool) -> Facts:
     size = (info.width, info.height) if turned else (info.height, info.width)
     faults = [*plain_faults(condition)]
     if info.interlaced:
-        faults.append("Interlaced: its lines were recorded in turn; deinterlace it first for a better result.")
+        faults.append("Interlaced: its lines were recorded in turn; whole frames are made of them first.")
     return Facts(
         path,
         "video",

@@ -22,9 +22,7 @@ if TYPE_CHECKING:
 
 StreamKind = Literal["video", "image", "audio", "subtitle", "attachment", "data", "unknown"]
 Plane = NDArray[Any]
-INTERLACED = (
-    "the video is interlaced: its frames are upscaled as they are, combs included; deinterlace it first for a better result"
-)
+INTERLACED = "the video is interlaced: its frames are taken as they are, combs included"
 _LARGEST_ASPECT = 65535
 """Of the numbers of a fraction, as containers store it."""
 
@@ -214,14 +212,12 @@ class VideoInfo:
         return (own * Fraction(self.width * height, self.height * width)).limit_denominator(_LARGEST_ASPECT)
 
     def remarks(self) -> Iterator[str]:
-        """What a user should know before it is upscaled: colours, fields and samples that are not what they might be."""
+        """What a user should know before it is upscaled: colours and samples that are not what they might be."""
         if guess := self.colour.describe_guess(self.width, self.height):
             yield guess
         matrix = unsupported_matrix(self.colour.colorspace) if self.colour.matrix not in ("rgb", "grey") else None
         if matrix:
             yield f"colours are {matrix}: the network sees them through the {self.colour.matrix} matrix; they are kept"
-        if self.interlaced:
-            yield INTERLACED
         if self.source_format in ("yuv411p", "yuvj411p", "uyyvyy411", "yuv410p"):
             yield f"{self.source_format} images are read as {self.layout}"
 

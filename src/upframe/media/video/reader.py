@@ -20,9 +20,10 @@ from upframe.errors import InputError
 from upframe.media.notes import Notes, no_notes
 from upframe.media.video.changes import FieldOrder, Gaps, SequenceHeaders
 from upframe.media.video.clock import Clock, ClockMode
+from upframe.media.video.deinterlacing import AS_THEY_ARE, Deinterlace, choose_deinterlacing
 from upframe.media.video.endings import NOTHING_LOST, find_cut, find_joined
 from upframe.media.video.frame_times import FrameTimes
-from upframe.media.video.info import INTERLACED, CopiedPacket, FrameKind, Plane, RawFrame, VideoDamaged, VideoInfo
+from upframe.media.video.info import CopiedPacket, FrameKind, Plane, RawFrame, VideoDamaged, VideoInfo
 from upframe.media.video.kinds import FrameKinds
 from upframe.media.video.length import shortfall
 from upframe.media.video.opening import drain, open_decoder
@@ -70,7 +71,8 @@ class VideoReader:
     iterating VideoDamaged (``allow_truncated``: a note, and a normal end): before the first frame if the file is visibly cut
     short, else after the last one that could be read; and InputError, unless ``changes`` allows it, if the size or the samples
     of the images change. changes: "follow" gives each frame as it is, its ``kind`` telling what it is; "stop" ends the video,
-    with a note, where size or shape change.
+    with a note, where size or shape change. deinterlace: what becomes of interlaced frames; ``info`` and all frames are then
+    those of the result. By default they are given as they are.
     """
 
     def __init__(
@@ -83,6 +85,7 @@ class VideoReader:
         threads: int | None = None,
         clock: ClockMode = "join",
         changes: Changes = "refuse",
+        deinterlace: Deinterlace = AS_THEY_ARE,
     ) -> None:
         self.path, self._changes, self._clock_mode = Path(path), changes, clock
         self.frames_read = 0
@@ -108,7 +111,9 @@ class VideoReader:
             self._length = shortfall(self.path, self.container, self.stream)
             self._headers = SequenceHeaders(self.stream.codec_context)
             self._decoder = open_decoder(self.stream, threads, max_pixels)
-            self.info = self._open_at_first_frame()
+            info = self._open_at_first_frame()
+            self._whole = choose_deinterlacing(deinterlace, info, max_pixels, self._note_once)
+            self.info = info if self._whole is None else self._whole.describe(info)
             self._kinds = FrameKinds(self.info, self.stream, self._decoder, on_note if changes == "follow" else no_notes)
         except InputError as error:
             cut = find_cut(self.path, self.container.format.name)
@@ -235,7 +240,7 @@ class VideoReader:
     def _timed(self) -> Generator[RawFrame | CopiedPacket, None, None]:
         """The items to give out: a frame leaves when the next has come, and so with the time it is shown for."""
         held: _Held | None = None
-        items = self._all_items()
+        items = self._whole_items()
         self._refuse_if_cut()
         more = 0  # frames after the first damage, which could be kept
         for item in items:
@@ -292,6 +297,16 @@ class VideoReader:
             yield self._waiting.popleft()
         yield from self._decoded
 
+    def _whole_items(self) -> Iterator[VideoFrame | CopiedPacket]:
+        """Deinterlaced, where that is chosen."""
+        whole = self._whole
+        if whole is None:
+            yield from self._all_items()
+            return
+        for item in self._all_items():
+            yield from [item] if isinstance(item, CopiedPacket) else whole.put(item)
+        yield from whole.rest()
+
     def _kind(self, frame: VideoFrame) -> FrameKind:
         """What a frame is. Raises InputError for one that is not like the first, where that is refused."""
         info = self.info
@@ -318,8 +333,6 @@ class VideoReader:
     def _look_at(self, frame: VideoFrame, side_data: dict[SideDataType, bytes], place: str) -> None:
         self._last_is_repaired = frame.is_corrupt
         self._repaired += frame.is_corrupt
-        if frame.interlaced_frame:
-            self._note_once(INTERLACED)
         if change := self._fields.change(frame):
             self._note_once(f"{change} {place}: such frames are upscaled as they are")
         for kind in side_data:
@@ -338,9 +351,10 @@ class VideoReader:
     def _last_duration(self, held: _Held) -> int | None:
         """Up to the end of the stream where that is known, else what the frame itself says."""
         start, length = self.stream.start_time, self.stream.duration
-        if start is not None and length and "mp4" in self.info.container:
-            rest = start + length - held.pts
-            if 0 < rest <= length:
+        if start is not None and length and self.stream.time_base and "mp4" in self.info.container:
+            unit = self.stream.time_base / self.info.time_base  # more than one where deinterlacing gives more frames
+            rest = round((start + length) * unit) - held.pts
+            if 0 < rest <= length * unit:
                 return rest
         return held.stated_duration or None
 
