@@ -14,6 +14,7 @@ import typer
 from upframe.cli.errors import one_line
 from upframe.cli.options import AsJson, Debug, Overwrite
 from upframe.cli.printing import cell, console, printable, write_line
+from upframe.cli.publish import publish
 from upframe.errors import InputError, OutputError
 
 if TYPE_CHECKING:
@@ -22,8 +23,10 @@ if TYPE_CHECKING:
     from upframe.models.info import ModelInfo
 
 app = typer.Typer(
-    help="List the models there are, show one, import a weights file, or fetch a published one.", invoke_without_command=True
+    help="List the models there are, show one, import a weights file, fetch a published one, or publish your own.",
+    invoke_without_command=True,
 )
+app.command("publish")(publish)
 
 Output = Annotated[
     Path | None,
@@ -33,7 +36,7 @@ Output = Annotated[
 
 @app.callback()
 def models(context: typer.Context, as_json: AsJson = False, debug: Debug = False) -> None:
-    """List the models there are, show one, import a weights file, or fetch a published one."""
+    """List the models there are, show one, import a weights file, fetch a published one, or publish your own."""
     if context.invoked_subcommand is None:
         list_models(as_json=as_json, debug=debug)
 
@@ -187,28 +190,39 @@ def _settings(given: list[str]) -> dict[str, bool | int | str]:
 
 @app.command("fetch")
 def fetch(
-    name: Annotated[str, typer.Argument(help="A name of `upframe models list --published`.")],
+    name: Annotated[
+        str,
+        typer.Argument(help="A name of `upframe models list --published`, or hf:OWNER/REPO[/FILE][@REVISION] of Hugging Face."),
+    ],
     output: Output = None,
+    own_name: Annotated[
+        str | None, typer.Option("--name", help="The name it is to have. Without it: its own.", show_default=False)
+    ] = None,
     overwrite: Overwrite = False,
     as_json: AsJson = False,
     debug: Debug = False,
 ) -> None:
     """Download a published checkpoint, verify it where its digest is known, and import it.
 
-    A download that broke off goes on where it was.
+    A download that broke off goes on where it was. From Hugging Face only .safetensors files are taken; the commit is written
+    into the imported file.
     """
     with one_line(debug=debug):
-        from upframe.models import catalog
+        from upframe.models import catalog, hub
         from upframe.models.published import published_name
 
-        target = _target(output, published_name(name).name)
+        hosted = hub.find(name) if name.startswith(hub.PREFIX) else None
+        chosen = own_name or (hosted.name if hosted else published_name(name).name)
+        target = _target(output, catalog.usable_name(chosen))
         if not overwrite and target.is_file():
             model = catalog.load_file(target, merge=False)
             _tell(model, target, f"{name} is here already", as_json=as_json)
             return
         with _progress(name, quiet=as_json) as on_progress:
-            original, model = catalog.fetch(name, on_progress)
-        _keep(model, original, output, overwrite=overwrite, as_json=as_json)
+            original, model = hub.fetch(hosted, on_progress) if hosted else catalog.fetch(name, on_progress)
+        source = hosted.address if hosted else original.name
+        model = replace(model, info=replace(model.info, name=chosen))
+        _keep(model, original, output, overwrite=overwrite, as_json=as_json, source=source)
         original.unlink()
         with suppress(OSError):  # other downloads are on their way
             original.parent.rmdir()
@@ -226,7 +240,9 @@ def _target(output: Path | None, name: str) -> Path:
     return (output or made_writable(models_folder(), MODELS)) / f"{name}.safetensors"
 
 
-def _keep(model: Model, original: Path, output: Path | None, *, overwrite: bool, as_json: bool) -> None:
+def _keep(
+    model: Model, original: Path, output: Path | None, *, overwrite: bool, as_json: bool, source: str | None = None
+) -> None:
     from upframe.media.atomic import atomic_output
     from upframe.models.catalog import save
     from upframe.models.header import sha256
@@ -235,7 +251,7 @@ def _keep(model: Model, original: Path, output: Path | None, *, overwrite: bool,
     if target.resolve() == original.resolve():
         raise OutputError(f"{target}: is the input, which is never written over; choose another name with -o")
     with atomic_output(target, overwrite=overwrite) as temporary:
-        save(model, temporary, source=f"{original.name}, SHA-256 {model.info.sha256}")
+        save(model, temporary, source=f"{source or original.name}, SHA-256 {model.info.sha256}")
     model = replace(model, info=replace(model.info, name=target.stem, sha256=sha256(target)))
     _tell(model, target, f"imported as {model.info.name}", as_json=as_json)
 

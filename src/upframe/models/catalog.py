@@ -167,9 +167,14 @@ def name_for(model: Model, name: str | None) -> str:
     of a built-in model.
     """
     chosen = name or model.published or re.sub(r"[^A-Za-z0-9._+-]+", "-", model.info.name).strip("-.")
+    return usable_name(chosen or model.info.name)
+
+
+def usable_name(chosen: str) -> str:
+    """The name, where an imported model may have it; raises CheckpointError as :func:`name_for`."""
     if not NAME.fullmatch(chosen):
         raise CheckpointError(
-            f"{chosen or model.info.name}: not a name for a model",
+            f"{chosen}: not a name for a model",
             remedy=way("give one word of letters and digits as ", Option("name")),
         )
     if chosen.partition("-x")[0] in INTERPOLATIONS or any(info.name == chosen for info in shipped()):
