@@ -99,12 +99,12 @@ def test_a_sequence_without_padding_is_in_the_order_of_its_numbers(tmp_path: Pat
     assert [frame.name for frame in found.frames] == ["1.png", "2.png", "10.png"]
 
 
-def test_a_still_gif_is_a_image_and_a_moving_one_a_video(tmp_path: Path) -> None:
+def test_a_still_gif_is_an_image_and_a_moving_one_an_animation(tmp_path: Path) -> None:
     frames = [PIL.Image.new("L", (8, 8), shade) for shade in (0, 90, 200)]
     frames[0].save(tmp_path / "still.gif")
     frames[0].save(tmp_path / "moving.gif", save_all=True, append_images=frames[1:])
     kinds = {item.path.name: item.kind for item in find_inputs([tmp_path])}
-    assert kinds == {"still.gif": "image", "moving.gif": "video"}
+    assert kinds == {"still.gif": "image", "moving.gif": "animation"}
 
 
 def test_a_file_of_unknown_suffix_is_told_by_its_content(tmp_path: Path) -> None:

@@ -56,7 +56,7 @@ class Degrader:
             raise task.refusal
         if task.note:
             self._note(task.note)
-        if item.kind == "video":
+        if item.kind in ("video", "animation"):
             return self._video(item.path, target)
         if isinstance(target, FrameNames):
             return self._images(item, target.paths(item.numbers))

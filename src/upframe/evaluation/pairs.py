@@ -94,7 +94,7 @@ def _side(argument: str) -> _Side:
     images: dict[str, Path] = {}
     videos: dict[str, Path] = {}
     for item in find_inputs([argument]):
-        into = videos if item.kind == "video" else images
+        into = videos if item.kind in ("video", "animation") else images
         for name, path in _named_files(item):
             if name in into:
                 raise InputError(f"{path}: {into[name].name} has the same name", remedy="remove one of the two")

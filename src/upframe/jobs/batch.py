@@ -15,6 +15,7 @@ from upframe.engine import events
 from upframe.engine.cuts import choose_cuts
 from upframe.engine.events import Event
 from upframe.errors import InputError, UpframeError, as_upframe_error
+from upframe.jobs.animations import AnimationJob
 from upframe.jobs.cluster.connection import connected
 from upframe.jobs.images import ImageJob, SequenceJob
 from upframe.jobs.journal import Journal, job_folder
@@ -23,6 +24,7 @@ from upframe.jobs.options import UpscaleOptions
 from upframe.jobs.segmented import LONG, SegmentedVideoJob
 from upframe.jobs.videos import VideoJob
 from upframe.jobs.workload import Workload
+from upframe.media.animation import ANIMATION_FORMATS
 from upframe.media.files import FoundInputs, Input, SkippedFile, search_inputs
 from upframe.media.naming import PlannedOutput, may_be_several, plan_outputs, results_folder
 from upframe.media.video.probe import open_video
@@ -150,12 +152,14 @@ def _mark(path: Path) -> tuple[int, int] | None:
 
 
 def choose_job(plan: PlannedOutput, models: LoadedModels, options: UpscaleOptions) -> InputJob:
-    """What does the work on an input: an image, numbered images, or a video, in one breath or in segments."""
+    """What does the work on an input: an image, an animation, numbered images, or a video, in one breath or in segments."""
     item, target = plan.item, plan.target
     if item.names is not None:
         return SequenceJob(item, item.names, target, models, options)
     if isinstance(target, Path) and item.kind == "image":
         return ImageJob(item, target, models, options)
+    if isinstance(target, Path) and item.kind == "animation" and target.suffix.lower() in ANIMATION_FORMATS:
+        return AnimationJob(item, target, models, options)
     if isinstance(target, Path) and _is_segmented(item, target, options):
         return SegmentedVideoJob(item, target, models, options)
     return VideoJob(item, target, models, options)

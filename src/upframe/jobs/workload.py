@@ -75,7 +75,8 @@ def work_on(item: Input) -> float:
                 length = (container.duration or 0) / 1_000_000 * float(stream.average_rate or 25)
                 return stream.width * stream.height * float(stream.frames or length or 1)
         with PIL.Image.open(path) as image:
-            return float(image.width * image.height * len(item.frames))
+            frames = getattr(image, "n_frames", 1) if item.kind == "animation" else len(item.frames)
+            return float(image.width * image.height * frames)
     except (OSError, ValueError, IndexError, SyntaxError, UpframeError, PIL.Image.DecompressionBombError):
         return _size(item)  # a byte a pixel, nearly
 

@@ -8,6 +8,7 @@ import re
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import cast
 
 from upframe.errors import InputError
 from upframe.media.kinds import VIDEO_SUFFIXES, Kind, kind_of_found, kind_of_named
@@ -28,7 +29,7 @@ class Input:
 
     path: the file; for a sequence the pattern, as a user writes it. relative: the path below the folder or the fixed part of
     the pattern it was found by; just the name if it was named itself. names, numbers: of a sequence's frames, ascending; they
-    need not start at 0 and may have gaps. None and empty for an image or video.
+    need not start at 0 and may have gaps. None and empty for everything else.
     """
 
     path: Path
@@ -185,8 +186,8 @@ class _Search:
         refused, passed_over, kept = len(self.found.refused), len(self.found.passed_over), 0
         for path in sorted(paths, key=natural_key):
             kind = kind_of_found(path)
-            if kind in ("image", "video"):
-                self._keep(Input(path, "image" if kind == "image" else "video", path.relative_to(below)))
+            if kind in ("image", "animation", "video"):
+                self._keep(Input(path, cast(Kind, kind), path.relative_to(below)))
                 kept += 1
             else:
                 self._pass_over(path, kind)

@@ -5,9 +5,8 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Literal
 
-from PIL.GifImagePlugin import GifImageFile
-
 from upframe.errors import InputError
+from upframe.media.animation import ANIMATION_FORMATS, is_animation
 from upframe.media.image.contents import format_of_content, unread_format
 from upframe.media.image.image import IMAGE_SUFFIXES, READ_ONLY_SUFFIXES
 from upframe.regular import irregular
@@ -19,7 +18,8 @@ VIDEO_SUFFIXES = frozenset(f".{name}" for name in _VIDEO_NAMES.split())
 """Suffixes, in lower case and with the dot, that make a file in a folder a video. A GIF of one frame is an image."""
 _ALSO_OTHERS = frozenset({".ts", ".mts", ".ogg", ".dv"})  # programs in TypeScript and sound have them too
 
-Kind = Literal["image", "video", "sequence"]
+Kind = Literal["image", "animation", "video", "sequence"]
+"""An animation is a GIF, PNG or WebP of several frames; a sequence is numbered images."""
 
 _STARTS: tuple[tuple[int, bytes], ...] = (
     (0, b"\x1a\x45\xdf\xa3"),
@@ -47,12 +47,12 @@ _PACKET = 188  # bytes of MPEG-TS, each beginning with "G"; M2TS has a time of f
 def kind_by_suffix(path: Path) -> Kind | None:
     """None for what is neither image nor video by its name."""
     suffix = path.suffix.lower()
-    if suffix in IMAGE_SUFFIXES:
+    if suffix in ANIMATION_FORMATS and is_animation(path):
+        return "animation"
+    if suffix in IMAGE_SUFFIXES or suffix == ".gif":
         return "image"
     if suffix in READ_ONLY_SUFFIXES:
         return _kind_of_still(path)
-    if suffix == ".gif":
-        return _kind_of_gif(path)
     if suffix in VIDEO_SUFFIXES:
         return "image" if _is_image(path) else "video"
     return None
@@ -71,8 +71,8 @@ def kind_of_found(path: Path) -> Kind | str:
     if kind is not None and path.suffix.lower() not in _ALSO_OTHERS:
         return kind
     try:
-        if format_of_content(path) is not None:
-            return "image"
+        if image := _image_by_content(path):
+            return image
         if unread := unread_format(path):
             return f"{unread} is an image format that is not supported"
         if not _starts_as_video(path):
@@ -87,7 +87,13 @@ def kind_of_named(path: Path) -> Kind:
     kind = kind_by_suffix(path)
     if kind is not None:
         return kind
-    return "image" if format_of_content(path) or unread_format(path) else "video"
+    return _image_by_content(path) or ("image" if unread_format(path) else "video")
+
+
+def _image_by_content(path: Path) -> Kind | None:
+    if is_animation(path):
+        return "animation"
+    return "image" if format_of_content(path) is not None else None
 
 
 def _kind_of_still(path: Path) -> Kind:
@@ -107,17 +113,6 @@ def _is_image(path: Path) -> bool:
         return not irregular(path) and format_of_content(path) is not None
     except OSError:
         return False
-
-
-def _kind_of_gif(path: Path) -> Kind:
-    if irregular(path):
-        return "image"  # whose reader refuses it
-    try:
-        image = GifImageFile(path)
-        with image:
-            return "video" if image.is_animated else "image"
-    except Exception:  # noqa: BLE001  # a damaged one raises anything, and the reader of images says what is wrong with it
-        return "image"
 
 
 def _starts_as_video(path: Path) -> bool:

@@ -9,6 +9,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from upframe.errors import InputError, OutputError
+from upframe.media.animation import ANIMATION_FORMATS
 from upframe.media.files import LONGEST_NAME, VIDEO_SUFFIXES, WILD, FoundInputs, Input
 from upframe.media.image.image import IMAGE_SUFFIXES
 from upframe.media.numbered import FrameNames, frame_names
@@ -62,8 +63,9 @@ def output_path(item: Input, out: str | Path | None, *, label: str, several: boo
 
     Without ``out``: beside the input, with ``-label`` after the name; a sequence goes to a folder beside its own. A folder
     (:func:`is_folder_name`): the input's ``relative`` path in it. ``out/%05d.png``, a number in the name of an image: the
-    frames of a sequence or video. Any other name: the file itself. A still GIF and an image without a suffix of its own
-    become PNG. A name that is made and too long for the disk is shortened. Raises OutputError for ``out`` that does not fit.
+    frames of a sequence or video. Any other name: the file itself. A still GIF, and an image or animation without a
+    suffix of its own, become PNG. A name that is made and too long for the disk is shortened. Raises OutputError for ``out``
+    that does not fit.
     """
     suffix = _result_suffix(item)
     if out is None:
@@ -88,7 +90,7 @@ def _named(item: Input, target: Path) -> Target:
         names = frame_names(target)
     except InputError as error:
         raise OutputError(str(error), remedy=error.remedy) from error
-    if item.kind == "image":
+    if item.kind in ("image", "animation"):
         if names is not None and _SURE_NUMBER.search(target.name):
             raise OutputError(f"{target}: a numbered name is for the frames of a video or sequence; {item.path} is an image")
         return target
@@ -105,6 +107,8 @@ def _result_suffix(item: Input) -> str:
         from upframe.media.video.streams import suitable_suffix  # PyAV, which lists and help do without
 
         return suitable_suffix(item.path)
+    if item.kind == "animation":
+        return item.relative.suffix if item.relative.suffix.lower() in ANIMATION_FORMATS else ".png"
     if item.kind == "image" and item.relative.suffix.lower() not in IMAGE_SUFFIXES:
         return ".png"
     return item.relative.suffix

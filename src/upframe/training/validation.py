@@ -64,7 +64,8 @@ class Validator:
         else:
             self._data = recipe.data
             self._offset = sample_offset(sampling_of(recipe.data.degradation), self._scale)
-            opened = open_images(settings.sources) if self._kind == "images" else _clips(settings)
+            images = self._kind == "images" or (isinstance(self._data, FilmData) and self._data.material == "photo")
+            opened = open_images(settings.sources) if images else _clips(settings)
             self._clips = opened[: settings.limit]
 
     def __call__(self, objective: Objective, network: Network, device: torch.device, samples: Path) -> dict[str, float]:

@@ -22,6 +22,7 @@ Samples = NDArray[Any]
 
 FORMAT_OF_SUFFIX: Mapping[str, ImageFormat] = {
     ".png": "png",
+    ".apng": "png",
     ".jpg": "jpeg",
     ".jpeg": "jpeg",
     ".jpe": "jpeg",

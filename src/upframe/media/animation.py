@@ -1,0 +1,177 @@
+"""Animated GIF, PNG and WebP: frames with their times, how often they play, and whether they are transparent."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import suppress
+from dataclasses import dataclass
+from pathlib import Path
+from types import TracebackType
+from typing import Literal, Self
+
+import numpy as np
+import PIL.Image
+
+from upframe.errors import InputError
+from upframe.media.image.file import MAX_PIXELS
+from upframe.media.image.image import Image, ImageEncoding
+from upframe.media.notes import Notes, no_notes
+from upframe.regular import irregular, refuse_irregular
+from upframe.remedies import Option, keep_readable, way
+
+AnimationFormat = Literal["gif", "png", "webp"]
+ANIMATION_FORMATS: dict[str, AnimationFormat] = {".gif": "gif", ".png": "png", ".apng": "png", ".webp": "webp"}
+"""What an animation is written as, by its suffix in lower case."""
+_PNG, _WEBP, _GIF = b"\x89PNG\r\n\x1a\n", b"WEBPVP8X", b"GIF8"
+_ANIMATED = 0x02  # the bit of WebP's header
+_TO_IMAGE = 8 + 16  # bytes of an ANMF chunk before the image in it
+_SEARCHED = 1 << 20
+_MOST_CHUNKS = 1000
+_TOO_SHORT, _INSTEAD = 10, 100  # milliseconds: what all browsers do with frames that are shown for no time
+
+
+def is_animation(path: Path) -> bool:
+    """Whether a file is a GIF, PNG or WebP of several frames, told by its headers; False where it cannot be read."""
+    if irregular(path):
+        return False
+    with suppress(OSError), path.open("rb") as file:
+        start = file.read(21)
+        if start.startswith(_GIF):
+            return _is_moving_gif(path)
+        if start[8:16] == _WEBP:
+            return bool(start[20] & _ANIMATED)
+        if start.startswith(_PNG):
+            file.seek(len(_PNG))
+            for _ in range(_MOST_CHUNKS):
+                head = file.read(8)
+                if len(head) < 8 or head[4:] in (b"IDAT", b"IEND"):
+                    return False
+                if head[4:] == b"acTL":
+                    return int.from_bytes(file.read(4), "big") > 1
+                file.seek(int.from_bytes(head[:4], "big") + 4, 1)
+    return False
+
+
+def _is_moving_gif(path: Path) -> bool:
+    try:
+        with PIL.Image.open(path, formats=["GIF"]) as image:
+            return bool(getattr(image, "is_animated", False))
+    except Exception:  # noqa: BLE001  # a damaged one raises anything, and the reader of images says what is wrong with it
+        return False
+
+
+@dataclass(frozen=True, slots=True)
+class AnimationInfo:
+    """What an animation is. plays: how often it is shown, 0 without end. alpha: whether any frame is transparent anywhere.
+
+    milliseconds: how long each frame is shown.
+    """
+
+    path: Path
+    format: AnimationFormat
+    width: int
+    height: int
+    milliseconds: tuple[int, ...]
+    plays: int
+    alpha: bool
+    lossless: bool
+
+
+class AnimationReader:
+    """An animation's frames, whole, however its file puts them together (offsets, blending, disposal).
+
+    Iterating gives 8-bit RGB images, all with alpha or all without, as often as is wanted; one is in memory at a time. Raises
+    InputError for a file that is damaged, unless ``allow_truncated`` and some of its frames can be read, or too large.
+    """
+
+    def __init__(
+        self, path: Path, *, max_pixels: int = MAX_PIXELS, allow_truncated: bool = False, on_note: Notes = no_notes
+    ) -> None:
+        refuse_irregular(path)
+        self._path, self._note = path, on_note
+        try:
+            self._image = PIL.Image.open(path, formats=["GIF", "PNG", "WEBP"])
+        except (OSError, SyntaxError, ValueError, PIL.Image.DecompressionBombError) as error:
+            raise InputError(f"{path}: is no animation that can be read ({error})") from error
+        try:
+            self._check_size(max_pixels)
+            self._first = int(bool(self._image.info.get("default_image")))
+            self.info = self._look_through(allow_truncated)
+        except BaseException:
+            self.close()
+            raise
+        self._tell()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
+        self.close()
+
+    def close(self) -> None:
+        self._image.close()
+
+    def __iter__(self) -> Iterator[Image]:
+        info = self.info
+        encoding = ImageEncoding(lossless=info.lossless, origin="palette" if info.format == "gif" else "samples")
+        for number in range(len(info.milliseconds)):
+            pixels = self._frame(number)
+            alpha = np.ascontiguousarray(pixels[..., 3:]) if info.alpha else None
+            yield Image(np.ascontiguousarray(pixels[..., :3]), alpha, format=info.format, encoding=encoding)
+
+    def _check_size(self, max_pixels: int) -> None:
+        width, height = self._image.size
+        if width * height > max_pixels:
+            raise InputError(
+                f"{self._path}: {width}x{height} is {width * height:,} pixels, more than the limit of {max_pixels:,}",
+                remedy=way("if you trust the file, raise the limit with ", Option("max_pixels", width * height)),
+            )
+
+    def _frame(self, number: int) -> np.ndarray[tuple[int, int, int], np.dtype[np.uint8]]:
+        self._image.seek(number + self._first)
+        return np.asarray(self._image.convert("RGBA"))
+
+    def _look_through(self, allow_truncated: bool) -> AnimationInfo:
+        """Decode every frame once: how long each lasts is not known before, nor whether all can be read."""
+        image = self._image
+        times: list[int] = []
+        alpha = False
+        try:
+            for number in range(getattr(image, "n_frames", 1) - self._first):
+                pixels = self._frame(number)
+                alpha = alpha or bool((pixels[..., 3] < 255).any())
+                times.append(round(image.info.get("duration", 0)))
+        except Exception as error:  # decoders stumble over damaged bytes in any way there is
+            if not times or not allow_truncated:
+                kept = keep_readable(f"the {len(times)} frames that can be read") if times else None
+                raise InputError(
+                    f"{self._path}: the animation is cut short or damaged after frame {len(times)}", remedy=kept
+                ) from error
+            self._note(f"the animation is cut short or damaged: {len(times)} frames could be read and were kept")
+        name: AnimationFormat = {"GIF": "gif", "PNG": "png", "WEBP": "webp"}[image.format or ""]  # type: ignore[assignment]
+        shown = tuple(_INSTEAD if time <= _TOO_SHORT else time for time in times)
+        return AnimationInfo(self._path, name, *image.size, shown, self._plays(name), alpha, self._is_lossless(name))
+
+    def _plays(self, name: AnimationFormat) -> int:
+        """GIF counts how often it is repeated, and says nothing where it is not; the others how often it is shown."""
+        loop = self._image.info.get("loop")
+        if name == "gif":
+            return 1 if loop is None else loop + 1 if loop else 0
+        return int(loop or 0)
+
+    def _is_lossless(self, name: AnimationFormat) -> bool:
+        """Of WebP, whether the first frame is."""
+        if name != "webp":
+            return True
+        with self._path.open("rb") as file:
+            start = file.read(_SEARCHED)
+        frame = start.find(b"ANMF")
+        return start[frame + _TO_IMAGE : frame + _TO_IMAGE + 4] == b"VP8L"
+
+    def _tell(self) -> None:
+        info = self._image.info
+        for key, what in (("icc_profile", "an ICC colour profile"), ("exif", "EXIF"), ("xmp", "XMP"), ("comment", "a comment")):
+            if info.get(key):
+                self._note(f"left out, as animations are written without it: {what}")
+        if self._first:
+            self._note("left out: the still image for programs that show no animation; they show the first frame")
