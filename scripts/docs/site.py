@@ -106,7 +106,7 @@ def _cell(parameter: Any) -> str:
 def _plain(text: str) -> str:
     """Without rich's marks; what looks like a tag is shown."""
     text = re.sub(r"\[/?(?:bold|dim|italic|/)?\]|\[/\]", "", text).replace("\\[", "[")
-    return text.replace("<", "&lt;")
+    return text.replace("<", "&lt;").replace("[", "\\[")  # which Markdown takes for the text of a link
 
 
 def _benchmarks() -> Iterator[str]:

@@ -192,7 +192,9 @@ def _settings(given: list[str]) -> dict[str, bool | int | str]:
 def fetch(
     name: Annotated[
         str,
-        typer.Argument(help="A name of `upframe models list --published`, or hf:OWNER/REPO[/FILE][@REVISION] of Hugging Face."),
+        typer.Argument(
+            help="A name of `upframe models list --published`, or, of Hugging Face, hf:OWNER/REPO\\[/FILE]\\[@REVISION]."
+        ),
     ],
     output: Output = None,
     own_name: Annotated[
