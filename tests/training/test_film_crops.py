@@ -107,6 +107,18 @@ def test_a_training_on_degraded_clips_runs_and_its_weights_say_so(clips: Path, t
     assert load(str(tmp_path / "run" / "rt4ksr-film.safetensors")).info.degradation == "film mild v1"
 
 
+def test_photographs_are_validated_one_by_one(trained: Trained, tmp_path: Path) -> None:
+    for name, size in (("train/a.png", (90, 80)), ("held_out/b.png", (70, 90)), ("held_out/c.png", (100, 64))):
+        noise(tmp_path / name, size)
+    of = f"photographs: [{tmp_path / 'train'}], store: {tmp_path / 'store'}"
+    data = f"data={{kind: film, material: photo, {of}, variants: 1, crop: 32}}"
+    validation = f"validation={{sources: [{tmp_path / 'held_out'}], every: 2, protocol: set-y, crop: 64}}"
+    run = "run={workers: 0, accelerator: cpu}"
+    changes = ["iterations=2", "batch=2", "losses.lpips=0", "model.start=null", data, validation, run]
+    trained(read_recipe("rt4ksr-photo", changes))
+    assert len(list((tmp_path / "run/samples").glob("00000002-*.png"))) == 2
+
+
 def test_frames_of_a_sample_fit_the_network(clips: Path) -> None:
     with pytest.raises(InputError, match=r"data.frames must be 1, as images are trained on"):
         recipe(clips, "data.frames=3")

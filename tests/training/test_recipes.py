@@ -21,6 +21,7 @@ SIZES = {"rt4ksr": 129_072, "frvsr": 2_589_093, "tecogan": 2_589_093, "ttvsr": 6
 NEEDS = {
     "rt4ksr": ["data.images=[x]"],
     "rt4ksr-film": ["data.clips=[x]", "losses.lpips_files=[x.pth]"],
+    "rt4ksr-photo": ["data.photographs=[x]", "losses.lpips_files=[x.pth]"],
     "frvsr-film": ["data.clips=[x]", "losses.lpips_files=[x.pth]"],
     "rtsrn": ["data.images=[x]"],
     "frvsr": ["data.clips=[x]"],
