@@ -49,7 +49,7 @@ def exported(tmp_path_factory: pytest.TempPathFactory) -> Exports:
         with (folder / f"{family}.lock").open("w") as lock:
             fcntl.flock(lock, fcntl.LOCK_EX)
             if not record.exists():
-                record.write_bytes(pickle.dumps(export_model(small(family), place / f"{family}.onnx", frames=3)))
+                record.write_bytes(pickle.dumps(export_model(small(family), place / f"{family}.onnx", frames=2)))
         result: Exported = pickle.loads(record.read_bytes())  # noqa: S301  # written by these tests
         return small(family), result
 

@@ -102,7 +102,7 @@ def _noise(*shape: int) -> np.ndarray[Any, Any]:
 
 def _images(folder: Path) -> Iterator[Sample]:
     colour = Image(_noise(12, 16, 3))
-    for suffix in ("png", "jpg", "webp", "tif", "bmp", "ppm"):
+    for suffix in ("png", "jpg", "webp", "tif", "bmp", "ppm", "tga", "jp2", "hdr", "pfm"):
         yield _one(folder, suffix, f"a.{suffix}", image, lambda path: write_image(path, colour))
     deep = Image(_noise(12, 16, 3).astype(np.uint16) * 257, alpha=_noise(12, 16, 1).astype(np.uint16) * 257)
     yield _one(folder, "png of 16 bits", "a.png", image, lambda path: write_image(path, deep))

@@ -12,7 +12,7 @@ from upframe.media.image.image import IMAGE_SUFFIXES
 from upframe.media.naming import PlannedOutput, is_folder_name, may_be_several, plan_outputs
 from upframe.media.numbered import frame_names
 
-LOSSLESS = IMAGE_SUFFIXES - {".jpg", ".jpeg", ".jpe", ".jfif", ".webp"}
+LOSSLESS = IMAGE_SUFFIXES - {".jpg", ".jpeg", ".jpe", ".jfif", ".webp", ".avif", ".heic", ".heif", ".jxl", ".jp2"}
 
 
 def plan(arguments: Sequence[str], output: str) -> tuple[FoundInputs, list[PlannedOutput]]:

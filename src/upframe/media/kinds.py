@@ -18,6 +18,8 @@ VIDEO_SUFFIXES = frozenset(f".{name}" for name in _VIDEO_NAMES.split())
 """Suffixes, in lower case and with the dot, that make a file in a folder a video. A GIF of one frame is an image."""
 _ALSO_OTHERS = frozenset({".ts", ".mts", ".ogg", ".dv"})  # programs in TypeScript and sound have them too
 
+_MAY_MOVE = frozenset({".avif", ".heic", ".heif", ".hif"})
+
 Kind = Literal["image", "animation", "video", "sequence"]
 """An animation is a GIF, PNG or WebP of several frames; a sequence is numbered images."""
 
@@ -49,10 +51,10 @@ def kind_by_suffix(path: Path) -> Kind | None:
     suffix = path.suffix.lower()
     if suffix in ANIMATION_FORMATS and is_animation(path):
         return "animation"
-    if suffix in IMAGE_SUFFIXES or suffix == ".gif":
-        return "image"
-    if suffix in READ_ONLY_SUFFIXES:
+    if suffix in _MAY_MOVE:
         return _kind_of_still(path)
+    if suffix in IMAGE_SUFFIXES | READ_ONLY_SUFFIXES or suffix == ".gif":
+        return "image"
     if suffix in VIDEO_SUFFIXES:
         return "image" if _is_image(path) else "video"
     return None
@@ -97,14 +99,14 @@ def _image_by_content(path: Path) -> Kind | None:
 
 
 def _kind_of_still(path: Path) -> Kind:
-    """Of an AVIF, HEIC or JPEG XL: those of several frames are videos."""
+    """Of an AVIF or HEIC: those of several frames are videos."""
     if irregular(path):
         return "image"  # whose reader refuses it
     try:
         known = format_of_content(path) or unread_format(path)
     except OSError:
         return "image"  # whose reader says what is wrong with it
-    return "image" if known or path.suffix.lower() == ".jxl" else "video"
+    return "image" if known else "video"
 
 
 def _is_image(path: Path) -> bool:

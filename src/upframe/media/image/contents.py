@@ -17,14 +17,20 @@ _SIGNATURES: tuple[tuple[bytes, ImageFormat], ...] = (
     (b"GIF8", "gif"),
     (b"\xff\x0a", "jxl"),
     (b"\0\0\0\x0cJXL \r\n\x87\n", "jxl"),
+    (b"\0\0\0\x0cjP  \r\n\x87\n", "jp2"),
+    (b"\xff\x4f\xff\x51", "jp2"),
+    (b"8BPS\0\1", "psd"),
+    (b"qoif", "qoi"),
+    (b"#?RADIANCE", "hdr"),
+    (b"#?RGBE", "hdr"),
+    (b"PF\n", "pfm"),
+    (b"Pf\n", "pfm"),
 )
 _HEIF_STILLS = frozenset({b"heic", b"heix", b"heim", b"heis", b"mif1", b"mif2"})
 """Brands of still HEIF files; those of sequences (msf1, hevc, hevx, avis) are videos."""
 _OTHERS: tuple[tuple[int, bytes, str], ...] = (
-    (0, b"\0\0\0\x0cjP  \r\n\x87\n", "JPEG 2000"),
-    (0, b"\xff\x4f\xff\x51", "JPEG 2000"),
     (0, b"II\xbc", "JPEG XR"),
-    (0, b"8BPS", "Photoshop (PSD)"),
+    (0, b"8BPS", "a large Photoshop file (PSB)"),
     (0, b"gimp xcf", "GIMP (XCF)"),
     (0, b"DDS ", "DirectDraw Surface (DDS)"),
     (0, b"\xabKTX ", "KTX"),
@@ -33,12 +39,7 @@ _OTHERS: tuple[tuple[int, bytes, str], ...] = (
     (0, b"SDPX", "DPX"),
     (0, b"XPDS", "DPX"),
     (0, b"\x80\x2a\x5f\xd7", "Cineon"),
-    (0, b"#?RADIANCE", "Radiance HDR"),
-    (0, b"#?RGBE", "Radiance HDR"),
-    (0, b"PF\n", "PFM"),
-    (0, b"Pf\n", "PFM"),
     (0, b"P7\n", "PAM"),
-    (0, b"qoif", "QOI"),
     (0, b"FLIF", "FLIF"),
     (0, b"BPG\xfb", "BPG"),
     (0, b"\0\0\1\0", "ICO"),
@@ -97,7 +98,21 @@ def format_of_content(path: Path) -> ImageFormat | None:
         return "bmp"
     if start[:1] == b"P" and start[1:2] in b"123456" and start[2:3].isspace():
         return "ppm"
+    if path.suffix.lower() == ".tga" and _is_targa(start):
+        return "tga"
     return _heif(start) if start[4:8] == b"ftyp" else None
+
+
+def _is_targa(start: bytes) -> bool:
+    """Whether a header is a Targa's: the format has no signature."""
+    return (
+        len(start) >= 18
+        and start[1] in (0, 1)
+        and start[2] in (1, 2, 3, 9, 10, 11)
+        and start[16] in (8, 15, 16, 24, 32)
+        and any(start[12:14])
+        and any(start[14:16])
+    )
 
 
 def _heif(start: bytes) -> ImageFormat | None:

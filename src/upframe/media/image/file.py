@@ -37,6 +37,12 @@ _READERS: Mapping[ImageFormat, tuple[str, str]] = {
     "avif": ("modern", "read_avif"),
     "heic": ("modern", "read_heic"),
     "jxl": ("modern", "read_jxl"),
+    "tga": ("others", "read_tga"),
+    "jp2": ("others", "read_jp2"),
+    "psd": ("others", "read_psd"),
+    "qoi": ("others", "read_qoi"),
+    "hdr": ("light", "read_hdr"),
+    "pfm": ("light", "read_pfm"),
 }
 _WRITERS: Mapping[ImageFormat, tuple[str, str]] = {
     "png": ("png", "write"),
@@ -46,6 +52,13 @@ _WRITERS: Mapping[ImageFormat, tuple[str, str]] = {
     "exr": ("exr", "write"),
     "bmp": ("simple", "write_bmp"),
     "ppm": ("simple", "write_netpbm"),
+    "avif": ("modern", "write_avif"),
+    "heic": ("modern", "write_heic"),
+    "jxl": ("modern", "write_jxl"),
+    "tga": ("others", "write_tga"),
+    "jp2": ("others", "write_jp2"),
+    "hdr": ("light", "write_hdr"),
+    "pfm": ("light", "write_pfm"),
 }
 
 

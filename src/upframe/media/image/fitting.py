@@ -45,7 +45,15 @@ _CAPACITY: Mapping[ImageFormat, _Capacity] = {
     "exr": _Capacity((16, 32), True, frozenset({"dpi", "exr_header"}), None),
     "bmp": _Capacity((8,), False, frozenset({"dpi"})),
     "ppm": _Capacity((8, 16), False, frozenset()),
+    "avif": _Capacity((8,), True, frozenset({"icc", "exif", "xmp"}), largest_side=65_536),
+    "heic": _Capacity((8, 16), True, frozenset({"icc", "exif", "xmp"}), largest_side=16_384),
+    "jxl": _Capacity((8,), True, frozenset({"icc", "exif", "xmp"})),
+    "tga": _Capacity((8,), True, frozenset(), largest_side=65_535),
+    "jp2": _Capacity((8,), True, frozenset()),
+    "hdr": _Capacity((32,), False, frozenset()),
+    "pfm": _Capacity((32,), False, frozenset()),
 }
+_OF_LIGHT: frozenset[ImageFormat] = frozenset({"exr", "hdr", "pfm"})
 _WORDS = {
     "icc": "colour profile",
     "exif": "EXIF",
@@ -76,11 +84,11 @@ def fit(image: Image, target: ImageFormat, depth: Depth | None, note: Notes) -> 
         raise OutputError(f"{target.upper()} holds {' or '.join(map(str, capacity.depths))} bits a sample, not {depth}")
     if image.alpha is not None and not capacity.alpha:
         image = _on_white(image, target, note)
-    fitted = _fit_exr(image, depth, note) if target == "exr" else _fit_samples(image, target, depth, note)
+    fitted = _fit_light(image, depth, note) if target in _OF_LIGHT else _fit_samples(image, target, depth, note)
     return replace(fitted, format=target, metadata=_fit_metadata(fitted, target, capacity, note))
 
 
-def _fit_exr(image: Image, depth: Depth | None, note: Notes) -> Image:
+def _fit_light(image: Image, depth: Depth | None, note: Notes) -> Image:
     """Linear float32. A half has 11 significant bits: enough for 8-bit images, not for 16-bit ones."""
     if image.format == "exr" and image.linear:
         half = image.encoding.half
@@ -88,6 +96,7 @@ def _fit_exr(image: Image, depth: Depth | None, note: Notes) -> Image:
         half = image.pixels.dtype == np.uint8
     encoding = replace(image.encoding, half=half if depth is None else depth == 16)
     if image.linear:
+        image = replace(image, pixels=to_float(image.pixels), alpha=None if image.alpha is None else to_float(image.alpha))
         return replace(_associated(image), encoding=encoding)
     note("display values were turned to linear light by the sRGB curve")
     pixels, alpha = to_float(image.pixels), None if image.alpha is None else to_float(image.alpha)

@@ -13,7 +13,9 @@ from numpy.typing import NDArray
 
 from upframe.errors import OutputError, ShapeError
 
-ImageFormat = Literal["png", "jpeg", "webp", "tiff", "exr", "bmp", "ppm", "gif", "avif", "heic", "jxl"]
+ImageFormat = Literal[
+    "png", "jpeg", "webp", "tiff", "exr", "bmp", "ppm", "gif", "avif", "heic", "jxl", "tga", "jp2", "psd", "qoi", "hdr", "pfm"
+]
 Subsampling = Literal["4:4:4", "4:2:2", "4:2:0"]
 Depth = Literal[8, 16, 32]
 Origin = Literal["samples", "bilevel", "palette", "cmyk"]
@@ -35,13 +37,21 @@ FORMAT_OF_SUFFIX: Mapping[str, ImageFormat] = {
     ".ppm": "ppm",
     ".pgm": "ppm",
     ".pnm": "ppm",
+    ".avif": "avif",
+    ".heic": "heic",
+    ".heif": "heic",
+    ".jxl": "jxl",
+    ".tga": "tga",
+    ".jp2": "jp2",
+    ".hdr": "hdr",
+    ".pfm": "pfm",
 }
 """What a file is written as, by its suffix in lower case. (A still GIF can be read, not written: it holds 256 colours.)"""
 
 IMAGE_SUFFIXES = frozenset(FORMAT_OF_SUFFIX)
 """Suffixes, in lower case and with the dot, of images that are read and written."""
 
-READ_ONLY_SUFFIXES = frozenset({".avif", ".heic", ".heif", ".hif", ".jxl"})
+READ_ONLY_SUFFIXES = frozenset({".hif", ".j2k", ".jpf", ".jpx", ".psd", ".qoi"})
 """Suffixes of images that are read alone; their results become PNG."""
 
 

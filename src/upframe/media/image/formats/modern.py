@@ -1,4 +1,4 @@
-"""AVIF, HEIC and JPEG XL: read through Pillow and its plug-ins, which are loaded when such a file is met; never written."""
+"""AVIF, HEIC and JPEG XL, through Pillow and its plug-ins, which are loaded when such a file is met."""
 
 from __future__ import annotations
 
@@ -7,13 +7,16 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from functools import partial
 from io import BytesIO
+from pathlib import Path
 from typing import Any
 
 import numpy as np
+import PIL.Image
+from PIL import features
 
 from upframe.errors import InputError, MissingExtra
 from upframe.media.image import exif
-from upframe.media.image.formats.exchange import Source, split_alpha
+from upframe.media.image.formats.exchange import Source, WriteOptions, split_alpha
 from upframe.media.image.image import Image, ImageEncoding, ImageFormat, ImageMetadata, Samples
 
 _EXIF_PREFIX = b"Exif\0\0"
@@ -156,3 +159,62 @@ def _jxl_size(source: Source, data: bytes) -> tuple[int, int]:
         return side(small), height
     up, down = ((1, 1), (12, 10), (4, 3), (3, 2), (16, 9), (5, 4), (2, 1))[ratio - 1]
     return height * up // down, height
+
+
+def write_avif(path: Path, image: Image, options: WriteOptions) -> None:
+    """Write 8 bits, 4:4:4; lossy. Raises MissingExtra where Pillow was built without AVIF."""
+    if not features.check("avif"):
+        raise MissingExtra("pillow>=11.3", _EXTRA, f"{path}: writing AVIF")
+    metadata = image.metadata
+    encoded = BytesIO()
+    PIL.Image.fromarray(_colour_and_alpha(image)).save(
+        encoded,
+        "AVIF",
+        quality=options.quality,
+        subsampling="4:4:4",
+        icc_profile=metadata.icc or b"",
+        exif=metadata.exif or b"",
+        xmp=metadata.xmp or b"",
+    )
+    path.write_bytes(encoded.getbuffer())
+
+
+def write_heic(path: Path, image: Image, options: WriteOptions) -> None:
+    """Write 8 bits, or 12 of 16; lossy, 4:4:4. Raises MissingExtra without pillow-heif."""
+    try:
+        import pillow_heif
+    except ImportError as error:
+        raise MissingExtra("pillow-heif", _EXTRA, f"{path}: writing HEIC") from error
+    samples, metadata = _colour_and_alpha(image), image.metadata
+    mode = ("RGBA" if samples.shape[2] == 4 else "RGB") + (";16" if samples.dtype == np.uint16 else "")
+    still = pillow_heif.from_bytes(mode, (image.width, image.height), samples.tobytes())
+    encoded = BytesIO()
+    still.save(
+        encoded,
+        quality=options.quality,
+        chroma=444,
+        icc_profile=metadata.icc,
+        exif=metadata.exif,
+        xmp=metadata.xmp,
+    )
+    path.write_bytes(encoded.getbuffer())
+
+
+def write_jxl(path: Path, image: Image, options: WriteOptions) -> None:
+    """Write 8 bits, lossy, or without loss at a quality of 100. Raises MissingExtra without pillow-jxl-plugin."""
+    try:
+        import pillow_jxl.JpegXLImagePlugin  # noqa: F401  # makes Pillow write it
+    except ImportError as error:
+        raise MissingExtra("pillow-jxl-plugin", _EXTRA, f"{path}: writing JPEG XL") from error
+    metadata = image.metadata
+    encoded = BytesIO()
+    settings: dict[str, Any] = {"lossless": True} if options.lossless else {"quality": options.quality}
+    given = {"icc_profile": metadata.icc, "exif": metadata.exif, "xmp": metadata.xmp}
+    settings |= {name: value for name, value in given.items() if value}
+    PIL.Image.fromarray(_colour_and_alpha(image)).save(encoded, "JXL", **settings)
+    path.write_bytes(encoded.getbuffer())
+
+
+def _colour_and_alpha(image: Image) -> Samples:
+    colour = np.broadcast_to(image.pixels, (image.height, image.width, 3))
+    return np.ascontiguousarray(colour if image.alpha is None else np.concatenate([colour, image.alpha], axis=2))
