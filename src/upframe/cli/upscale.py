@@ -18,7 +18,6 @@ from upframe.cli.options import (
     Cuts,
     Debug,
     Device,
-    Inputs,
     Overwrite,
     Precision,
     Quiet,
@@ -42,15 +41,23 @@ class UpscaleCommand(TyperCommand):
 
 
 def upscale(
-    inputs: Inputs,
+    inputs: Annotated[
+        list[str],
+        typer.Argument(
+            metavar="INPUT...",
+            help="Images, videos, folders (searched to the bottom), patterns such as 'shots/*.png', numbered frames such as "
+            "frames/%05d.png, or - for standard input.",
+            show_default=False,
+        ),
+    ],
     output: Annotated[
         str | None,
         typer.Option(
             "--output",
             "-o",
             metavar="OUT",
-            help="A file for one input, a folder for many (their structure is kept), or frames/%05d.png. "
-            "Without it results go beside their inputs as NAME-x2.",
+            help="A file for one input, a folder for many (their structure is kept), frames/%05d.png, or - for standard "
+            "output. Without it results go beside their inputs as NAME-x2.",
         ),
     ] = None,
     model: Annotated[
@@ -329,6 +336,7 @@ def upscale(
                 UpscaleOptions,
                 VideoOptions,
             )
+            from upframe.jobs.pipes import PIPE, is_piped, upscale_piped
             from upframe.jobs.preview import VideoExcerpt, parse_time
             from upframe.media.video.deinterlacing import Deinterlace
         from upframe.media.video.encoders import EncoderSettings
@@ -360,9 +368,14 @@ def upscale(
             FileOptions(frames, overwrite, skip_existing, allow_truncated, max_pixels),
             JobOptions(resume, devices, cluster, cluster_files, debug=debug),
         )
+        if as_json and output == PIPE:
+            raise typer.BadParameter("standard output is taken by the result", param_hint="--json")
         with reporter(as_json=as_json, quiet=quiet) as report:
             failures = 0
-            work = watch_folder(inputs[0], output, options) if watch else upscale_files(inputs, output, options)
+            if watch:
+                work = watch_folder(inputs[0], output, options)
+            else:
+                work = (upscale_piped if is_piped(inputs, output) else upscale_files)(inputs, output, options)
             with closing(work) as happenings:
                 for event in happenings:
                     report(event)
