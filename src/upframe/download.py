@@ -14,7 +14,6 @@ import os
 import re
 import shutil
 import stat
-import sys
 import time
 import urllib.error
 import urllib.parse
@@ -26,11 +25,9 @@ from http import HTTPStatus
 from pathlib import Path
 from typing import IO, Any, NoReturn
 
+from upframe import locks
 from upframe.errors import InputError, OutputError
 from upframe.regular import refuse_irregular
-
-if sys.platform != "win32":
-    import fcntl
 
 SIZE_LIMIT = 4 * 2**30  # bytes
 TIMEOUT = 30.0  # seconds without a single byte, after which a connection counts as broken
@@ -166,7 +163,7 @@ class _Download:
         """Take the file in as many attempts as are allowed, and give it its name."""
         for path in (self.partial, self.state):
             _check_ours(path)
-        with self._alone():
+        with self._alone() as state:
             try:
                 for attempt in range(ATTEMPTS):
                     if attempt:
@@ -175,7 +172,7 @@ class _Download:
                         return
             finally:
                 if not self.partial.exists():  # it has its name now, or there is nothing to go on from
-                    self.state.unlink(missing_ok=True)
+                    locks.remove_held(state, self.state)
 
     def _attempt(self, *, last: bool) -> bool:
         """Whether the file is whole; raises InputError where it is pointless to try again."""
@@ -288,15 +285,12 @@ class _Download:
         return self.partial.stat().st_size if same and self.partial.is_file() else 0
 
     @contextmanager
-    def _alone(self) -> Iterator[None]:
+    def _alone(self) -> Iterator[IO[bytes]]:
         """Keep other processes from writing the same partial file. Raises InputError when one is at it."""
         with open(self.state, "ab", opener=_ours) as file:
-            if sys.platform != "win32":
-                try:
-                    fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-                except BlockingIOError:
-                    raise InputError(f"{self.target}: is already being downloaded by another program") from None
-            yield
+            if not locks.taken(file):
+                raise InputError(f"{self.target}: is already being downloaded by another program")
+            yield file
 
 
 def _check_ours(path: Path) -> None:

@@ -1,7 +1,8 @@
-"""Pipes, devices and sockets: no reader waits for one, and no result replaces one."""
+"""Pipes, devices and sockets: no reader waits for one, no result replaces one, and nothing is given the name of one."""
 
 from __future__ import annotations
 
+import re
 import stat
 from pathlib import Path
 
@@ -13,6 +14,14 @@ _KINDS = (
     (stat.S_ISBLK, "a device"),
     (stat.S_ISSOCK, "a socket"),
 )
+
+
+_RESERVED = re.compile(r"(?i)(con|prn|aux|nul|com[0-9]|lpt[0-9])(\..*)?")
+
+
+def is_reserved(name: str) -> bool:
+    """Whether Windows keeps a name, with whatever ending, for a device."""
+    return _RESERVED.fullmatch(name) is not None
 
 
 def irregular(path: Path) -> str | None:

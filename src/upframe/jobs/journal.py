@@ -19,6 +19,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import IO, Any
 
+from upframe import locks
 from upframe.errors import InputError, OutputError
 from upframe.jobs.segments import Segment
 from upframe.models.header import sha256
@@ -270,15 +271,9 @@ def sync_folder(folder: Path) -> None:
 def _locked(folder: Path) -> IO[bytes]:
     """The folder's lock, held until the file is closed or this process ends."""
     file = (folder / "lock").open("ab")
-    try:
-        import fcntl
-    except ImportError:  # Windows: an open file is its own lock there, as nobody can remove it
-        return file
-    try:
-        fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except OSError as error:
+    if not locks.taken(file):
         file.close()
-        raise OutputError(f"{output_of(folder)}: is being made by another process; wait for it, or stop it") from error
+        raise OutputError(f"{output_of(folder)}: is being made by another process; wait for it, or stop it")
     return file
 
 

@@ -15,6 +15,7 @@ from upframe.regular import irregular
 from upframe.remedies import MAKE_ROOM, OVERWRITE, WRITE_ELSEWHERE, Option, either, way
 
 _DISK_FULL = {errno.ENOSPC, errno.EDQUOT}
+_IN_USE = (32, 33)  # of Windows, which replaces no file that is open
 
 
 @contextmanager
@@ -58,6 +59,8 @@ def output_error(target: Path, error: OSError, written: Path | None = None) -> O
         place = next((parent for parent in parents if parent.exists()), Path("/"))
         free = shutil.disk_usage(place).free
         return OutputError(f"{target}: the disk is full: {free / 1e6:,.0f} MB are free on it", remedy=MAKE_ROOM)
+    if getattr(error, "winerror", None) in _IN_USE:
+        return OutputError(f"{target}: is open in another program", remedy=either("close it there", WRITE_ELSEWHERE))
     if error.errno in (errno.EACCES, errno.EPERM, errno.EROFS):
         return OutputError(f"{target}: no permission to write there", remedy=WRITE_ELSEWHERE)
     return OutputError(f"{target}: cannot be written: {error.strerror or error}")

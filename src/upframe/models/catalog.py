@@ -31,6 +31,7 @@ from upframe.models.interpolation import Interpolation
 from upframe.models.network import Network, merged
 from upframe.models.published import PUBLISHED, Published, published_file, published_name
 from upframe.models.recognition import found_in, network_in
+from upframe.regular import is_reserved
 from upframe.remedies import Call, Option, way
 
 _ENDINGS = re.compile(r"(\.(pth|pt|pkl|ckpt|tar|bin|safetensors))+$", re.IGNORECASE)
@@ -172,12 +173,13 @@ def name_for(model: Model, name: str | None) -> str:
 
 def usable_name(chosen: str) -> str:
     """The name, where an imported model may have it; raises CheckpointError as :func:`name_for`."""
-    if not NAME.fullmatch(chosen):
+    if not NAME.fullmatch(chosen) or is_reserved(chosen):
         raise CheckpointError(
             f"{chosen}: not a name for a model",
             remedy=way("give one word of letters and digits as ", Option("name")),
         )
-    if chosen.partition("-x")[0] in INTERPOLATIONS or any(info.name == chosen for info in shipped()):
+    small = chosen.lower()  # some systems do not tell capitals from small letters in names of files
+    if small.partition("-x")[0] in INTERPOLATIONS or any(info.name == small for info in shipped()):
         raise CheckpointError(f"{chosen}: the name of a built-in model", remedy=way("give another ", Option("name")))
     return chosen
 

@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from upframe import locks
 from upframe.errors import InputError, MissingExtra, OutputError
 from upframe.remedies import Option, either, way
 from upframe.serve.gate import Gate, is_own
@@ -85,17 +86,11 @@ def _address(host: str, port: int) -> str:
 def hold(places: Places) -> Iterator[None]:
     """Keep other servers from the same queue. Raises OutputError where there is one."""
     with (places.state / "lock").open("ab") as file:
-        try:
-            import fcntl
-
-            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except ImportError:  # Windows
-            pass
-        except OSError as error:
+        if not locks.taken(file):
             raise OutputError(
                 "the page is open already, and two of them cannot have one queue",
                 remedy="use that one, or name another folder for the queue in UPFRAME_SERVE",
-            ) from error
+            )
         yield
 
 

@@ -13,11 +13,11 @@ from pathlib import Path
 
 from upframe.errors import InputError
 from upframe.folders import made_writable, user_folder
+from upframe.regular import is_reserved
 
 STATE = "UPFRAME_SERVE"
 """The variable of the environment that names another folder for the queue."""
 _LONGEST = 120  # bytes of a name that was sent, so that what is made of it fits, too
-_RESERVED = re.compile(r"(?i)(con|prn|aux|nul|com[0-9]|lpt[0-9])(\..*)?")  # which Windows keeps for devices
 
 
 @dataclass(frozen=True, slots=True)
@@ -115,7 +115,7 @@ def safe_name(name: str) -> str:
     last = re.split(r"[/\\]", name)[-1]
     kept = "".join("_" if unicodedata.category(each) in ("Cc", "Cf", "Cs", "Zl", "Zp") else each for each in last)
     kept = re.sub(r'[<>:"|?*\[\]%#]', "_", kept).strip().lstrip(".-").rstrip(". ") or "file"
-    if _RESERVED.fullmatch(kept):
+    if is_reserved(kept):
         kept = f"_{kept}"
     stem, suffix = os.path.splitext(kept)  # noqa: PTH122  # of a name, not a path
     while len(os.fsencode(stem + suffix)) > _LONGEST:

@@ -13,6 +13,7 @@ from functools import partial
 from pathlib import Path
 from typing import IO, Any
 
+from upframe import locks
 from upframe.errors import InputError, as_upframe_error
 from upframe.serve.queued import ACTIVE, OVER, JobQueue, QueuedJob
 from upframe.serve.telling import Listener, Told
@@ -176,18 +177,12 @@ class Runner:
         return {"state": "failed", "error": _last_words(self._queue.errors(name)) or f"ended with code {code}"}
 
     def _lock(self, name: str) -> IO[bytes] | None:
-        """The lock of a job; None where a command holds it. Windows has none that a child could hold."""
+        """The lock of a job; None where a command holds it. On Windows a child cannot hold one."""
         file = (self._queue.folder / f"{name}.lock").open("ab")
-        try:
-            import fcntl
-
-            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except ImportError:
-            pass
-        except OSError:
-            file.close()
-            return None
-        return file
+        if locks.taken(file):
+            return file
+        file.close()
+        return None
 
     def _is_held(self, name: str) -> bool:
         lock = self._lock(name)
@@ -208,7 +203,7 @@ def _send(job: QueuedJob, *names: str) -> None:
     for name in names:
         if (number := getattr(signal, name, None)) is None:
             continue
-        with suppress(ProcessLookupError, PermissionError):
+        with suppress(OSError):  # it has ended: Windows says so by an error of its own
             if hasattr(os, "killpg"):
                 os.killpg(job.pid, number)
             else:

@@ -10,6 +10,7 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from upframe.errors import OutputError
+from upframe.locks import remove_held, taken
 from upframe.media.atomic import output_error
 from upframe.remedies import WRITE_ELSEWHERE, either
 
@@ -38,8 +39,7 @@ def sole_training(folder: Path) -> Iterator[None]:
         yield
     finally:
         with suppress(OSError):
-            path.unlink()
-        os.close(file)
+            remove_held(file, path)
 
 
 def _locked(path: Path) -> int:
@@ -68,14 +68,8 @@ def _inode(path: Path) -> int | None:
 def _lock(file: int, path: Path) -> None:
     """Raises OutputError where it is held. On file systems without locks its text tells, as far as it goes."""
     try:
-        import fcntl
-    except ImportError:  # Windows
-        _refuse_living(path)
-        return
-    try:
-        fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except BlockingIOError:
-        raise _held(path) from None
+        if not taken(file):
+            raise _held(path)
     except OSError as error:
         if error.errno not in _UNSUPPORTED:
             raise
@@ -87,7 +81,7 @@ def _refuse_living(path: Path) -> None:
     holder, _, host = path.read_text(encoding="utf-8", errors="replace").strip().partition(" ")
     if not holder.isdecimal():
         return
-    if host == socket.gethostname():
+    if host == socket.gethostname() and os.name == "posix":  # on Windows the question would be Ctrl-C
         try:
             os.kill(int(holder), 0)
         except (OSError, OverflowError):
