@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import doctest
+import io
 import os
 import re
 import subprocess
@@ -11,6 +13,8 @@ from pathlib import Path
 from urllib.parse import unquote, urlsplit
 
 import pytest
+
+import upframe
 
 ROOT = Path(__file__).parent.parent
 NOT_OURS = {"404.html"}  # its links are from the root of a server
@@ -87,8 +91,6 @@ def test_every_command_has_its_part(site: Path) -> None:
 
 
 def test_every_public_name_has_its_part(site: Path) -> None:
-    import upframe
-
     text = (site / "api.html").read_text()
     assert not [name for name in upframe.__all__ if not name.startswith("__") and f".{name}" not in text]
 
@@ -99,6 +101,11 @@ def test_a_list_of_the_pages_is_there_for_programs(site: Path) -> None:
     assert all((site / link).exists() for link in links)
 
 
-def test_the_example_of_the_python_page_runs() -> None:
-    (example,) = re.findall(r"```python\n(.*?)```", (ROOT / "docs/api.md").read_text(), re.DOTALL)
-    exec(compile(example, "docs/api.md", "exec"), {})
+@pytest.mark.parametrize("name", [name for name in upframe.__all__ if not name.startswith("__")])
+def test_every_public_name_has_an_example_that_runs(name: str) -> None:
+    named = getattr(upframe, name)
+    examples = doctest.DocTestParser().get_doctest(named.__doc__, {}, name, None, None)
+    assert examples.examples, "its docstring has none"
+    said = io.StringIO()
+    doctest.DocTestRunner(optionflags=doctest.NORMALIZE_WHITESPACE).run(examples, out=said.write)
+    assert not said.getvalue(), said.getvalue()

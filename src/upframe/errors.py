@@ -12,10 +12,18 @@ from upframe.remedies import LESS_MEMORY, MAKE_ROOM, Remedy, Task, install, way
 
 
 class UpframeError(Exception):
-    """Base of all errors Upframe raises on purpose.
+    r"""Base of all errors Upframe raises on purpose.
 
     ``str(error)`` is the message alone, one line fit for a user's eyes: ``FILE: what is wrong``. ``remedy`` is what to do
     about it, None where nobody can say; a traceback shows it below the message, in the words of Python.
+
+        >>> import upframe
+        >>> try:
+        ...     upframe.load("stssnet-x2-lewis")
+        ... except upframe.UpframeError as error:
+        ...     print(f"{error}\n{error.remedy}")
+        stssnet-x2-lewis: is published and not on this machine yet
+        Bring it with upframe.models.catalog.fetch('stssnet-x2-lewis')
     """
 
     remedy: Remedy | None

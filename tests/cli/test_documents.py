@@ -9,6 +9,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 import typer.main
 from tests.cli.conftest import Command
@@ -35,6 +36,22 @@ NOT_RUN = {
     "check-frames": "tests/cli/test_check_frames.py checks rendered clips",
     "train": "tests/cli/test_train.py trains",
     "monitor": "tests/cli/test_monitor.py shows trainings",
+}
+
+
+PYTHON = re.compile(r"^```python\n(.*?)^```", re.DOTALL | re.MULTILINE)
+SPELT_OUT = {
+    "colour=..., depth=..., motion=...": "**buffers",
+    "colour=colour, depth=depth, motion=motion, ...": "**buffers",
+    '"stssnet.safetensors"': '"nsrr-x2"',
+    'place="Set5"': "place=place",
+}
+PYTHON_NOT_RUN = {
+    "docs/integration.md": "tests/export/test_hosts.py runs it with the file it names",
+    "docs/serve.md": "tests/serve/test_queue.py asks a running page",
+    "docs/training.md": "tests/training trains",
+    "docs/plugins.md": "VapourSynth runs it; tests/plugins",
+    "CONTRIBUTING.md": "tests/models/test_adding.py runs it",
 }
 
 
@@ -98,3 +115,20 @@ def test_the_commands_of_the_readme_run(small_files: Path, upframe: Command, sub
             assert outcome.code == 0 or bad_one, outcome.err
             ran += 1
     assert ran > 8
+
+
+WITH_PYTHON = [path for path in (*DOCUMENTS, ROOT / "CONTRIBUTING.md") if PYTHON.search(path.read_text())]
+
+
+@pytest.mark.parametrize("document", WITH_PYTHON, ids=lambda path: path.name)
+def test_the_python_of_a_document_runs(document: Path, tmp_path: Path) -> None:
+    image(tmp_path / "Set5/one.png", (64, 48))
+    colour, motion = np.zeros((24, 32, 3), np.float32), np.zeros((24, 32, 2), np.float32)
+    buffers = {"colour": colour, "depth": np.ones((24, 32), np.float32), "motion": motion}
+    given = {"buffers": buffers, "image": colour, "frames": [colour, colour], "place": str(tmp_path / "Set5")}
+    for text in PYTHON.findall(document.read_text()):
+        for short, spelt in SPELT_OUT.items():
+            text = text.replace(short, spelt)  # noqa: PLW2901  # the same text, made fit
+        code = compile(text, str(document), "exec", dont_inherit=True)
+        if document.relative_to(ROOT).as_posix() not in PYTHON_NOT_RUN:
+            exec(code, dict(given))

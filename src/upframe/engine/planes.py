@@ -21,7 +21,14 @@ Planes = Sequence[NDArray[Any]]
 
 @dataclass(frozen=True, slots=True)
 class PlaneKind:
-    """How planes stand for colours: their bits, how many luma samples have one of chroma (y, x), and what their colours are."""
+    """How planes stand for colours: their bits, how many luma samples have one of chroma (y, x), and what their colours are.
+
+    >>> import numpy as np, upframe
+    >>> kind = upframe.PlaneKind.read(upframe.ColourCodes(), size=(32, 48), depth=8, subsampling=(2, 2))
+    >>> planes = [np.full((32, 48), 128, np.uint8), *(np.full((16, 24), 128, np.uint8) for _ in "uv")]
+    >>> [plane.shape for plane in upframe.Upscaler("bicubic").upscale_planes(planes, kind)]
+    [(64, 96), (32, 48), (32, 48)]
+    """
 
     depth: int
     subsampling: tuple[int, int]

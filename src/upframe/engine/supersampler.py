@@ -42,6 +42,13 @@ class Supersampler:
     around it; ``on_note`` hears of it once. ``strict``: such a frame is refused instead, by an InputError.
 
     Raises CheckpointError and DeviceError, and InputError for a network of another kind.
+
+        >>> import numpy as np, upframe
+        >>> ss = upframe.Supersampler("nsrr-x2")
+        >>> colour, motion = np.zeros((32, 48, 3), np.float32), np.zeros((32, 48, 2), np.float32)
+        >>> frame = upframe.RenderedFrame(colour=colour, depth=np.ones((32, 48), np.float32), motion=motion, linear=False)
+        >>> ss.step(frame).shape
+        (64, 96, 3)
     """
 
     def __init__(

@@ -64,6 +64,14 @@ class Upscaler:
     what a user should know, such as smaller tiles for want of memory.
     Raises CheckpointError, DeviceError and MissingExtra, and InputError for a network that needs more than images, or that
     the backend does not run.
+
+        >>> import numpy as np, upframe
+        >>> up = upframe.Upscaler("bicubic", scale=2)
+        >>> up.upscale(np.zeros((24, 32, 3), np.uint8)).shape
+        (48, 64, 3)
+        >>> frames = (np.full((24, 32, 3), grey, np.uint8) for grey in (0, 128, 255))
+        >>> [frame.shape for frame in up.stream(frames)]
+        [(48, 64, 3), (48, 64, 3), (48, 64, 3)]
     """
 
     def __init__(  # noqa: PLR0913  # one keyword for each choice a user has

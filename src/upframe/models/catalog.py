@@ -43,6 +43,11 @@ class Model:
     """A network that is ready to run, in evaluation mode and merged form, with the card of the file it came from.
 
     ``found``: what was found in the file, a sentence each. ``published``: the name of the published checkpoint it is.
+
+        >>> import torch, upframe
+        >>> model = upframe.load("rt4ksr-x2")
+        >>> model(torch.zeros(1, 3, 24, 32)).shape
+        torch.Size([1, 3, 48, 64])
     """
 
     network: Network
@@ -60,6 +65,10 @@ def load(name_or_path: str | Path, *, scale: int | None = None, merge: bool = Tr
 
     ``scale`` is for ``bicubic`` and ``lanczos``, which have none of their own (2 where it is not given). ``merge=False``
     keeps a training form. Raises CheckpointError for a name or file that is not known, and for an unsafe file.
+
+        >>> import upframe
+        >>> upframe.load("frvsr-lite-x4").info.scale
+        4
     """
     name = str(name_or_path)
     if kernel := named_interpolation(name, scale):

@@ -42,6 +42,11 @@ class ModelInfo:
     theirs in the ``centre``, a network for BD expects them at the ``corner``. ``half``: the half precisions, the best first,
     in which results on CUDA stay within 0.05 dB, as ``scripts/gpu/check.py`` finds out; None where nobody has checked.
     ``sha256``: of the file, empty where there is none.
+
+        >>> import upframe
+        >>> info = upframe.load("rt4ksr-x3").info
+        >>> info.kind, info.scale, info.degradation, info.licence
+        ('image', 3, 'BI', 'Apache-2.0')
     """
 
     name: str

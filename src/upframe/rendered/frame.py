@@ -43,6 +43,12 @@ class RenderedFrame:
 
     Raises ShapeError for buffers whose sizes do not fit together, InputError for what is no buffer, no floating point, or a
     jitter or exposure outside its range. Values are not looked at: that would wait for the device.
+
+        >>> import numpy as np, upframe
+        >>> colour, motion = np.zeros((4, 6, 3), np.float32), np.zeros((4, 6, 2), np.float32)
+        >>> frame = upframe.RenderedFrame(colour=colour, depth=np.ones((4, 6), np.float32), motion=motion, jitter=(0.25, -0.25))
+        >>> frame.size
+        (4, 6)
     """
 
     colour: Buffer | None

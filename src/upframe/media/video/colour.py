@@ -61,7 +61,12 @@ _NAMES: dict[Matrix, str] = {
 
 @dataclass(frozen=True, slots=True)
 class ColourCodes:
-    """What a video states; 2 (0 for the range) where it states nothing."""
+    """What a video states, by the numbers of H.273; 2 (0 for the range) where it states nothing.
+
+    >>> import upframe
+    >>> upframe.ColourCodes(colorspace=1)  # BT.709
+    ColourCodes(colorspace=1, primaries=2, transfer=2, color_range=0)
+    """
 
     colorspace: int = UNSPECIFIED
     primaries: int = UNSPECIFIED
