@@ -15,37 +15,58 @@ from upframe.offline import go_offline
 
 if TYPE_CHECKING:
     from upframe.engine.planes import PlaneKind
+    from upframe.engine.size import Target
     from upframe.engine.supersampler import Supersampler
     from upframe.engine.upscaler import Upscaler
     from upframe.errors import UpframeError
+    from upframe.jobs.batch import upscale_files
+    from upframe.jobs.journal import is_unfinished
+    from upframe.jobs.options import JobOptions, RunOptions, UpscaleOptions
     from upframe.media.video.colour import ColourCodes
+    from upframe.models.cards import imported, shipped
     from upframe.models.catalog import Model, load
     from upframe.models.info import ModelInfo
     from upframe.rendered.frame import RenderedFrame
 
 __all__ = [
     "ColourCodes",
+    "JobOptions",
     "Model",
     "ModelInfo",
     "PlaneKind",
     "RenderedFrame",
+    "RunOptions",
     "Supersampler",
+    "Target",
     "UpframeError",
+    "UpscaleOptions",
     "Upscaler",
     "__version__",
+    "imported",
+    "is_unfinished",
     "load",
+    "shipped",
+    "upscale_files",
 ]
 
 _HOMES = {
     "ColourCodes": "upframe.media.video.colour",
+    "JobOptions": "upframe.jobs.options",
     "Model": "upframe.models.catalog",
     "ModelInfo": "upframe.models.info",
     "PlaneKind": "upframe.engine.planes",
     "RenderedFrame": "upframe.rendered.frame",
+    "RunOptions": "upframe.jobs.options",
     "Supersampler": "upframe.engine.supersampler",
+    "Target": "upframe.engine.size",
     "UpframeError": "upframe.errors",
+    "UpscaleOptions": "upframe.jobs.options",
     "Upscaler": "upframe.engine.upscaler",
+    "imported": "upframe.models.cards",
+    "is_unfinished": "upframe.jobs.journal",
     "load": "upframe.models.catalog",
+    "shipped": "upframe.models.cards",
+    "upscale_files": "upframe.jobs.batch",
 }
 
 go_offline()

@@ -26,6 +26,7 @@ from upframe.cli import (
     profile,
     render,
     serve,
+    supersample,
     train,
     upscale,
 )
@@ -84,6 +85,7 @@ app.command(name="degrade")(degrade.degrade)
 app.command(name="pack")(pack.pack)
 app.command(name="check-frames")(check_frames.check_frames)
 app.command(name="render")(render.render)
+app.command(name="supersample")(supersample.supersample)
 app.command(name="play")(play.play)
 app.command(name="serve")(serve.serve)
 app.command(name="doctor")(doctor.doctor)

@@ -18,7 +18,7 @@ from upframe.errors import InputError, UpframeError, as_upframe_error
 from upframe.jobs.animations import AnimationJob
 from upframe.jobs.cluster.connection import connected
 from upframe.jobs.images import ImageJob, SequenceJob
-from upframe.jobs.journal import Journal, job_folder
+from upframe.jobs.journal import is_unfinished
 from upframe.jobs.loaded import LoadedModels
 from upframe.jobs.options import UpscaleOptions
 from upframe.jobs.segmented import LONG, SegmentedVideoJob
@@ -172,7 +172,7 @@ def _is_segmented(item: Input, target: Path, options: UpscaleOptions) -> bool:
         return False
     if job.segmented is not None:
         return job.segmented
-    if job.resume is not None or job.devices or job.cluster or Journal(job_folder(target)).exists:
+    if job.resume is not None or job.devices or job.cluster or is_unfinished(target):
         return True
     try:
         with open_video(item.path) as container:
@@ -199,5 +199,5 @@ def _is_done(plan: PlannedOutput) -> bool:
     """Whether nothing is left to do of an input: its result is there, of numbered frames all of them."""
     target = plan.target
     if isinstance(target, Path):
-        return target.exists() and not Journal(job_folder(target)).exists
+        return target.exists() and not is_unfinished(target)
     return plan.item.names is not None and all(path.exists() for path in target.paths(plan.item.numbers))

@@ -72,6 +72,11 @@ def output_of(folder: Path) -> Path:
     return folder.with_name(folder.name.removeprefix(".").removesuffix(FOLDER_SUFFIX))
 
 
+def is_unfinished(output: Path) -> bool:
+    """Whether an earlier run has begun a result, in segments that another can go on with."""
+    return Journal(job_folder(output)).exists
+
+
 def is_job(folder: Path) -> bool:
     return folder.name.startswith(".") and folder.name.endswith(FOLDER_SUFFIX) and (folder / "journal").is_file()
 
