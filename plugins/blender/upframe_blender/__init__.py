@@ -43,7 +43,9 @@ class UpframeSupersample(bpy.types.Operator):  # type: ignore[misc, unused-ignor
             try:
                 self._begin(context, Path(folder))
                 for command in self._commands:
-                    Work(command, self._blender).wait()
+                    work = Work(command, self._blender)
+                    work.wait()
+                    self._tell(work)
                 self._end()
             except Refusal as refusal:
                 self.report({"ERROR"}, f"upframe: {refusal}")
@@ -76,6 +78,7 @@ class UpframeSupersample(bpy.types.Operator):  # type: ignore[misc, unused-ignor
                 stage = "rendered" if self._commands else "supersampled"
                 context.workspace.status_text_set(f"{self._work.done} of {self._work.frames} {stage}. Esc cancels")
             elif self._commands:
+                self._tell(self._work)
                 self._work = Work(self._commands.pop(0), self._blender)
             else:
                 self._end()
@@ -102,6 +105,10 @@ class UpframeSupersample(bpy.types.Operator):  # type: ignore[misc, unused-ignor
     def _end(self) -> None:
         bring_back(self._scene, self._plan)
         self.report({"INFO"}, f"upframe: {self._plan.frames} frames in {self._plan.out}")
+
+    def _tell(self, work: Work) -> None:
+        for note in work.notes:
+            self.report({"INFO"}, f"upframe: {note}")
 
     def _leave(self, context: Any) -> None:
         context.workspace.status_text_set(None)

@@ -8,7 +8,6 @@ import shutil
 import signal
 import subprocess
 import sys
-import tempfile
 from collections.abc import Sequence
 from pathlib import Path
 from threading import Thread
@@ -54,12 +53,12 @@ class Work:
         """``blender``: the program that renders. Raises Refusal where the command cannot be run."""
         self.done, self.frames = 0, 1
         self.notes: list[str] = []
-        self._errors = tempfile.TemporaryFile()  # noqa: SIM115  # as long as the process
+        self._words: list[str] = []
         try:
             self._process = subprocess.Popen(
                 command,
                 stdout=subprocess.PIPE,
-                stderr=self._errors,
+                stderr=subprocess.STDOUT,
                 env=os.environ | {"UPFRAME_BLENDER": blender},
                 start_new_session=os.name != "nt",
             )
@@ -70,16 +69,15 @@ class Work:
 
     def ended(self) -> bool:
         """Whether it has ended, without waiting for it. Raises Refusal with the command's own words where it failed."""
-        code = self._process.poll()
-        if code:
-            self._errors.seek(0)
-            lines = [line.decode(errors="replace").strip() for line in self._errors if line.strip()]
-            raise Refusal(" ".join(lines[-2:]).removeprefix("upframe: ") or f"upframe ended with exit code {code}")
-        return code is not None
+        if self._process.poll() is None:
+            return False
+        self._listener.join()
+        if code := self._process.returncode:
+            raise Refusal(" ".join(self._words[-2:]).removeprefix("upframe: ") or f"upframe ended with exit code {code}")
+        return True
 
     def wait(self) -> None:
         """Until it has ended. Raises Refusal."""
-        self._listener.join()
         self._process.wait()
         self.ended()
 
@@ -91,11 +89,15 @@ class Work:
             else:
                 os.killpg(self._process.pid, signal.SIGINT)
             self._process.wait()
+            self._listener.join()
 
     def _listen(self) -> None:
         assert self._process.stdout is not None
         with self._process.stdout as lines:
             for line in lines:
+                if not line.startswith(b"{"):
+                    self._words += [line.decode(errors="replace").strip()] if line.strip() else []
+                    continue
                 event = json.loads(line)
                 self.frames = event.get("frames") or self.frames
                 self.done = event.get("done") or self.done

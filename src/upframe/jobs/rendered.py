@@ -85,4 +85,4 @@ def _upscaled(upscaler: Upscaler, frame: RenderedFrame) -> NDArray[np.float32]:
     light = np.asarray(frame.colour, np.float32) * np.float32(frame.exposure)
     large, _ = upscaler.upscale_layers(light, None, linear=frame.linear)
     placed = centred(torch.from_numpy(large).permute(2, 0, 1)[None], upscaler.info.scale, frame.jitter)
-    return np.ascontiguousarray(placed[0].permute(1, 2, 0).clamp_min(0).numpy()) / np.float32(frame.exposure)
+    return placed[0].permute(1, 2, 0).clamp_min(0).div(frame.exposure).contiguous().numpy()
