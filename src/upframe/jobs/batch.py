@@ -45,6 +45,13 @@ def upscale_files(arguments: Sequence[str], output: str | None, options: Upscale
     An input that fails, or an argument that names nothing, is reported as Failed, and the next one follows; at the end Summary
     says what failed and what the folders held besides. What is wrong with the command as a whole (no such model or device, one
     name for several results) is raised as UpframeError before anything is written.
+
+        >>> import upframe
+        >>> options = upframe.UpscaleOptions(run=upframe.RunOptions(model="bicubic"))
+        >>> for event in upframe.upscale_files(["no-such.mkv", "nor-this.png"], "large/", options):
+        ...     print(event.as_dict()["event"])
+        failed
+        failed
     """
     if options.run.threads is not None:
         torch.set_num_threads(options.run.threads)

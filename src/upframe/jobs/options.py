@@ -20,7 +20,12 @@ from upframe.runtime.precision import Precision
 
 @dataclass(frozen=True, slots=True)
 class RunOptions:
-    """Which model runs, where and how. ``effort``: how slow a network for video may be, where no model is named; None: fast."""
+    """Which model runs, where and how. ``effort``: how slow a network for video may be, where no model is named; None: fast.
+
+    >>> import upframe
+    >>> upframe.RunOptions(model="rt4ksr-x2", device="cpu", tile=256).precision
+    'auto'
+    """
 
     model: str | None = None
     target: Target = field(default_factory=Target)
@@ -79,6 +84,9 @@ class JobOptions:
     whether a machine that sees the video at the same place reads it there (auto), or its packets are sent to all of them.
     ``segmented``: whether a video is made in segments at all; None leaves it to its length. ``debug``: a fault of Upframe
     itself is raised, and not reported as of the input.
+
+        >>> import upframe
+        >>> job = upframe.JobOptions(resume=True, devices="cuda:0,cuda:1")
     """
 
     resume: bool | None = None
@@ -91,7 +99,13 @@ class JobOptions:
 
 @dataclass(frozen=True, slots=True)
 class UpscaleOptions:
-    """All of it."""
+    """All of it.
+
+    >>> import upframe
+    >>> options = upframe.UpscaleOptions(run=upframe.RunOptions(model="bicubic", target=upframe.Target(scale=3)))
+    >>> options.run.target.scale, options.files.overwrite
+    (3, False)
+    """
 
     run: RunOptions = field(default_factory=RunOptions)
     image: ImageOptions = field(default_factory=ImageOptions)

@@ -47,12 +47,22 @@ def models_folder() -> Path:
 
 
 def shipped() -> list[ModelInfo]:
-    """All built-in models."""
+    """All built-in models.
+
+    >>> import upframe
+    >>> "rt4ksr-x2" in [info.name for info in upframe.shipped()]
+    True
+    """
     return [interpolation(kernel, 2) for kernel in INTERPOLATIONS] + _infos(weights_folder())
 
 
 def imported() -> list[ModelInfo]:
-    """The user's own models; files that are damaged or have no card are passed over."""
+    """The user's own models; files that are damaged or have no card are passed over.
+
+    >>> import upframe
+    >>> all(isinstance(info, upframe.ModelInfo) for info in upframe.imported())
+    True
+    """
     return [info for folder in _folders()[1:] for info in _infos(folder)]
 
 
