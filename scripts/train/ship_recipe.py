@@ -111,12 +111,12 @@ def ship(given: argparse.Namespace, commands: str) -> None:
     """Write the weights of the last run and their card; ``commands``: as the card shows them."""
     name, runs, blend, half, experimental = given.name, given.runs, given.blend, given.half, given.experimental
     recipe = read_recipe(str(runs[-1] / "recipe.yaml"))
-    model = load_file(next(runs[-1].glob("*.safetensors")))
+    model = load_file(runs[-1] / f"{recipe.name}.safetensors")
     summary = f"{KINDS[model.info.kind]}, x{model.info.scale}. {experimental}".strip()
     info = replace(model.info, name=name, licence="Apache-2.0", experimental=bool(experimental), summary=summary)
     state = model.network.state_dict()
     if blend:
-        before = load_file(next(runs[-2].glob("*.safetensors"))).network.state_dict()
+        before = load_file(runs[-2] / f"{recipe.name}.safetensors").network.state_dict()
         state = {key: torch.lerp(value, before[key], blend) for key, value in state.items()}
     state = {key: value.half() if half else value for key, value in state.items()}
     target = weights_folder() / f"{name}.safetensors"
@@ -165,12 +165,12 @@ def scores() -> None:
 
 
 def film_table(info: ModelInfo) -> str:
-    """Means over the held-out clips under each condition: bicubic, the clean weights, these."""
+    """Means over the held-out clips under each condition: bicubic, the weights for clean video, these."""
     columns = ("psnr_y", "ssim_y", "lpips", "vmaf", "vmaf_neg", "tof", "tlp")
     lines = ["| on | weights | " + " | ".join(columns) + " |", "|" + "---|" * (len(columns) + 2)]
     conditions = json.loads(FILM_RESULTS.read_text(encoding="utf-8"))["figures"]["conditions"]
     for condition, models in conditions.items():
-        for model in ("bicubic", info.name.replace("-film", ""), info.name):
+        for model in ("bicubic", f"rt4ksr-x{info.scale}", info.name):
             if model in models:
                 cells = " | ".join(f"{models[model]['mean'][column]:.3f}" for column in columns)
                 lines.append(f"| {condition} | {model} | {cells} |")
