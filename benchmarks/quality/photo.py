@@ -1,10 +1,10 @@
-"""Quality on photographs as people have them: images that no training has seen, made small and saved as JPEG, upscaled, compared.
+"""Quality on photographs as people have them: images that no training has seen, made small, saved as JPEG, upscaled, compared.
 
     UPFRAME_LPIPS=FILE python benchmarks/quality/photo.py IMAGE... [--models rt4ksr-x2,FILE] [--scale 2] [--crop 768]
 
-The middle of every photograph is reduced by area and saved at each quality, with noise before it or without; upscaled by bicubic
-interpolation, Lanczos and every model; and compared with what it was: Y-PSNR, SSIM and LPIPS (SqueezeNet). Means, and the
-photograph that gained least over bicubic.
+The middle of every photograph is reduced by area and saved at each quality, with noise before it or without; upscaled by
+bicubic interpolation, Lanczos and every model; and compared with what it was: Y-PSNR, SSIM and LPIPS (SqueezeNet). Means, and
+the photograph that gained least over bicubic.
 """
 
 from __future__ import annotations
