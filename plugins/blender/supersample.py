@@ -15,3 +15,5 @@ try:
     bpy.ops.upframe.supersample(**choices)
 except (RuntimeError, TypeError) as error:  # what an operator reports, and a model that is none of them
     sys.exit(str(error).strip())
+finally:
+    upframe_blender.unregister()  # bpy as a module does not end before
