@@ -45,12 +45,6 @@ def test_a_folder_is_made_smaller_with_its_structure_and_without_loss(upframe: C
     assert open_set(tmp_path, scale=2).low_source == "files", "as an evaluation looks for it"
 
 
-def test_the_published_files_of_set5_come_out(upframe: Command, tmp_path: Path, shared: Path) -> None:
-    assert upframe("degrade", shared / "reference/set5", "lr", "-k", "bi-8bit", "-s", 4, "-q").code == 0
-    for path in (shared / "reference/set5_lr_matlab/x4").glob("*.png"):
-        np.testing.assert_array_equal(get(tmp_path / "lr" / path.name), get(path))
-
-
 def test_json_is_one_object_a_line_and_nothing_else(upframe: Command, tmp_path: Path) -> None:
     put(tmp_path / "a.png", 16, 24)
     outcome = upframe("degrade", "a.png", "small.png", "--kind", "bd", "--scale", 4, "--json")

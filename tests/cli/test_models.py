@@ -110,11 +110,6 @@ def test_a_model_is_not_imported_under_a_built_in_name_or_as_another_format(weig
     assert ".safetensors" in run("import", weights, "-o", "again.pth").err
 
 
-def test_a_published_file_is_imported_with_its_name_and_card(shared: Path) -> None:
-    [card] = run("import", shared / "reference" / "stssnet" / "Lewis.pkl", "--json").events
-    assert (card["name"], card["licence"], card["degradation"]) == ("stssnet-x2-lewis", "MIT", "rendered")
-
-
 def test_the_published_checkpoints_are_listed() -> None:
     entries = run("list", "--published", "--json").events
     assert {"rt4ksr-x2-published", "ttvsr-x4-bi-reds", "stssnet-x2-arena"} <= {entry["name"] for entry in entries}
@@ -167,6 +162,11 @@ def test_a_published_checkpoint_is_fetched_resumed_verified_and_imported(site: S
     assert [path.name for path in folder.iterdir()] == ["offered.safetensors"]
     info = load("offered").info
     assert (info.licence, info.degradation) == ("MIT", "BI")
+
+
+def test_a_published_file_is_imported_with_its_name_and_card(site: Site, weights: Path) -> None:
+    [card] = run("import", weights, "--json").events
+    assert (card["name"], card["licence"], card["degradation"]) == ("offered", "MIT", "BI")
 
 
 def test_what_was_fetched_before_is_not_fetched_again(site: Site) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import math
+from itertools import product
 from pathlib import Path
 from typing import Any
 
@@ -74,10 +75,13 @@ def save_frvsr(path: Path) -> Path:
 # --- the published numbers
 
 
-@pytest.mark.parametrize("scale", [2, 3])
-@pytest.mark.parametrize("source", ["imresize", "matlab"])
-def test_published_rt4ksr_weights_give_their_official_numbers_on_set5(shared: Path, scale: int, source: str) -> None:
-    reference = shared / "reference"
+def test_published_rt4ksr_weights_give_their_official_numbers_on_set5(shared: Path, subtests: pytest.Subtests) -> None:
+    for scale, source in product((2, 3), ("imresize", "matlab")):
+        with subtests.test(scale=scale, source=source):
+            check_published(shared / "reference", scale, source)
+
+
+def check_published(reference: Path, scale: int, source: str) -> None:
     measured = json.loads((reference / "facts.json").read_text())["measured_official"][f"x{scale}"]
     low = reference / "set5_lr_matlab" / f"x{scale}" if source == "matlab" else None
     options: dict[str, Any] = {"scale": scale, "low": low}
