@@ -23,11 +23,13 @@ Planes = Sequence[NDArray[Any]]
 class PlaneKind:
     """How planes stand for colours: their bits, how many luma samples have one of chroma (y, x), and what their colours are.
 
-    >>> import numpy as np, upframe
-    >>> kind = upframe.PlaneKind.read(upframe.ColourCodes(), size=(32, 48), depth=8, subsampling=(2, 2))
-    >>> planes = [np.full((32, 48), 128, np.uint8), *(np.full((16, 24), 128, np.uint8) for _ in "uv")]
-    >>> [plane.shape for plane in upframe.Upscaler("bicubic").upscale_planes(planes, kind)]
-    [(64, 96), (32, 48), (32, 48)]
+    For example:
+
+        >>> import numpy as np, upframe
+        >>> kind = upframe.PlaneKind.read(upframe.ColourCodes(), size=(32, 48), depth=8, subsampling=(2, 2))
+        >>> planes = [np.full((32, 48), 128, np.uint8), *(np.full((16, 24), 128, np.uint8) for _ in "uv")]
+        >>> [plane.shape for plane in upframe.Upscaler("bicubic").upscale_planes(planes, kind)]
+        [(64, 96), (32, 48), (32, 48)]
     """
 
     depth: int

@@ -11,9 +11,11 @@ from upframe.errors import UpframeError
 class Target:
     """The size asked for: a factor, an exact (height, width), or, with neither, the model's own factor.
 
-    >>> import upframe
-    >>> upframe.Target(scale=1.5).of(720, 1280, model_scale=2)
-    (1080, 1920)
+    For example:
+
+        >>> import upframe
+        >>> upframe.Target(scale=1.5).of(720, 1280, model_scale=2)
+        (1080, 1920)
     """
 
     scale: float | None = None

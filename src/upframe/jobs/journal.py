@@ -75,10 +75,12 @@ def output_of(folder: Path) -> Path:
 def is_unfinished(output: Path) -> bool:
     """Whether an earlier run has begun a result, in segments that another can go on with.
 
-    >>> from pathlib import Path
-    >>> import upframe
-    >>> upframe.is_unfinished(Path("large.mkv"))
-    False
+    For example:
+
+        >>> from pathlib import Path
+        >>> import upframe
+        >>> upframe.is_unfinished(Path("large.mkv"))
+        False
     """
     return Journal(job_folder(output)).exists
 

@@ -22,9 +22,11 @@ from upframe.runtime.precision import Precision
 class RunOptions:
     """Which model runs, where and how. ``effort``: how slow a network for video may be, where no model is named; None: fast.
 
-    >>> import upframe
-    >>> upframe.RunOptions(model="rt4ksr-x2", device="cpu", tile=256).precision
-    'auto'
+    For example:
+
+        >>> import upframe
+        >>> upframe.RunOptions(model="rt4ksr-x2", device="cpu", tile=256).precision
+        'auto'
     """
 
     model: str | None = None
@@ -101,10 +103,12 @@ class JobOptions:
 class UpscaleOptions:
     """All of it.
 
-    >>> import upframe
-    >>> options = upframe.UpscaleOptions(run=upframe.RunOptions(model="bicubic", target=upframe.Target(scale=3)))
-    >>> options.run.target.scale, options.files.overwrite
-    (3, False)
+    For example:
+
+        >>> import upframe
+        >>> options = upframe.UpscaleOptions(run=upframe.RunOptions(model="bicubic", target=upframe.Target(scale=3)))
+        >>> options.run.target.scale, options.files.overwrite
+        (3, False)
     """
 
     run: RunOptions = field(default_factory=RunOptions)

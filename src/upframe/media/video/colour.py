@@ -63,9 +63,11 @@ _NAMES: dict[Matrix, str] = {
 class ColourCodes:
     """What a video states, by the numbers of H.273; 2 (0 for the range) where it states nothing.
 
-    >>> import upframe
-    >>> upframe.ColourCodes(colorspace=1)  # BT.709
-    ColourCodes(colorspace=1, primaries=2, transfer=2, color_range=0)
+    For example:
+
+        >>> import upframe
+        >>> upframe.ColourCodes(colorspace=1)  # BT.709
+        ColourCodes(colorspace=1, primaries=2, transfer=2, color_range=0)
     """
 
     colorspace: int = UNSPECIFIED
