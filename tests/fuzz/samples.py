@@ -25,6 +25,8 @@ from upframe.engine.cuts import choose_cuts
 from upframe.export import open_exported
 from upframe.export.exporting import export_model
 from upframe.media import Image, read_image, write_image
+from upframe.media.animation import AnimationReader, is_animation
+from upframe.media.video.deinterlacing import Deinterlace
 from upframe.media.video.reader import VideoReader
 from upframe.models import load
 from upframe.models.catalog import Model
@@ -50,6 +52,18 @@ class Sample:
 
 def image(path: Path) -> object:
     return read_image(path)
+
+
+def animation(path: Path) -> object:
+    if not is_animation(path):  # as a command asks first
+        return None
+    with AnimationReader(path) as reader:
+        return [type(frame) for frame in reader]
+
+
+def interlaced(path: Path) -> object:
+    with VideoReader(path, deinterlace=Deinterlace("field")) as reader:
+        return [type(item) for item in reader]
 
 
 def video(path: Path) -> object:
@@ -85,7 +99,7 @@ def model(path: Path) -> object:
 
 def samples(folder: Path) -> Iterator[Sample]:
     """All of them, each in a folder of its own."""
-    for make in (_images, _videos, _weights, _exports, _arrays, _texts):
+    for make in (_images, _animations, _videos, _weights, _exports, _arrays, _texts):
         yield from make(folder)
 
 
@@ -123,6 +137,16 @@ def _images(folder: Path) -> Iterator[Sample]:
         yield _one(folder, "exr", "a.exr", image, lambda path: write_image(path, light))
 
 
+def _animations(folder: Path) -> Iterator[Sample]:
+    frames = [PIL.Image.fromarray(_noise(12, 16, 3)), PIL.Image.fromarray(_noise(12, 16, 3)[::-1].copy())]
+    for suffix in ("gif", "png", "webp"):
+
+        def write(path: Path) -> None:
+            frames[0].save(path, save_all=True, append_images=frames[1:], duration=[50, 80], loop=0)
+
+        yield _one(folder, f"animated {suffix}", f"a.{suffix}", animation, write)
+
+
 def _videos(folder: Path) -> Iterator[Sample]:
     sounds = (Sound(rate=8000, channels=1),)
     kinds: dict[str, tuple[str, Video]] = {
@@ -142,6 +166,8 @@ def _videos(folder: Path) -> Iterator[Sample]:
     for kind, (name, made) in kinds.items():
         made.times = made.times[:5] if made.time_base == CLOCK else range(5)
         yield _one(folder, kind, name, video, made.make)
+    fields = Video("mpeg2video", size=(64, 64), times=range(5), time_base=Fraction(1, 25), options={"flags": "+ildct+ilme"})
+    yield _one(folder, "mpg of fields", "a.mpg", interlaced, fields.make)
 
 
 def _weights(folder: Path) -> Iterator[Sample]:

@@ -23,7 +23,7 @@ AnimationFormat = Literal["gif", "png", "webp"]
 ANIMATION_FORMATS: dict[str, AnimationFormat] = {".gif": "gif", ".png": "png", ".apng": "png", ".webp": "webp"}
 """What an animation is written as, by its suffix in lower case."""
 _PNG, _WEBP, _GIF = b"\x89PNG\r\n\x1a\n", b"WEBPVP8X", b"GIF8"
-_ANIMATED = 0x02  # the bit of WebP's header
+_FLAGS, _ANIMATED = 20, 0x02  # where WebP has them, and which
 _TO_IMAGE = 8 + 16  # bytes of an ANMF chunk before the image in it
 _SEARCHED = 1 << 20
 _MOST_CHUNKS = 1000
@@ -35,11 +35,11 @@ def is_animation(path: Path) -> bool:
     if irregular(path):
         return False
     with suppress(OSError), path.open("rb") as file:
-        start = file.read(21)
+        start = file.read(_FLAGS + 1)
         if start.startswith(_GIF):
             return _is_moving_gif(path)
-        if start[8:16] == _WEBP:
-            return bool(start[20] & _ANIMATED)
+        if start[8:16] == _WEBP and len(start) > _FLAGS:
+            return bool(start[_FLAGS] & _ANIMATED)
         if start.startswith(_PNG):
             file.seek(len(_PNG))
             for _ in range(_MOST_CHUNKS):
