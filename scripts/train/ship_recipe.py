@@ -27,7 +27,7 @@ from upframe.training.recipe import read_recipe
 
 RESULTS = [Path(__file__).resolve().parents[2] / "benchmarks/results" / name for name in ("quality.json", "quality_short.json")]
 SCORES = "<!-- scores -->"
-FILM_RESULTS = RESULTS[0].with_name("film_quality.json")
+FILM_RESULTS, PHOTO_RESULTS = (RESULTS[0].with_name(f"{name}_quality.json") for name in ("film", "photo"))
 TITLES = {
     "rt4ksr": "RT4KSR (Zamfir et al., CVPR Workshops 2023)",
     "frvsr": "FRVSR (Sajjadi et al., CVPR 2018, in the form of TecoGAN, ACM TOG 2020)",
@@ -112,7 +112,8 @@ def ship(given: argparse.Namespace, commands: str) -> None:
     name, runs, blend, half, experimental = given.name, given.runs, given.blend, given.half, given.experimental
     recipe = read_recipe(str(runs[-1] / "recipe.yaml"))
     model = load_file(runs[-1] / f"{recipe.name}.safetensors")
-    summary = f"{KINDS[model.info.kind]}, x{model.info.scale}. {experimental}".strip()
+    material = "Photographs" if model.info.degradation.startswith("photo") else KINDS[model.info.kind]
+    summary = f"{material}, x{model.info.scale}. {experimental}".strip()
     info = replace(model.info, name=name, licence="Apache-2.0", experimental=bool(experimental), summary=summary)
     state = model.network.state_dict()
     if blend:
@@ -160,15 +161,19 @@ def scores() -> None:
         if not mark:
             continue
         sha256 = load(info.name).info.sha256
-        of_film = info.degradation.startswith("film")
-        card.write_text(f"{kept}{SCORES}\n\n{film_table(info) if of_film else table(info, figures, sha256)}", encoding="utf-8")
+        if info.degradation.startswith("film"):
+            found = degraded_table(info, FILM_RESULTS, ("psnr_y", "ssim_y", "lpips", "vmaf", "vmaf_neg", "tof", "tlp"))
+        elif info.degradation.startswith("photo"):
+            found = degraded_table(info, PHOTO_RESULTS, ("psnr_y", "ssim_y", "lpips"))
+        else:
+            found = table(info, figures, sha256)
+        card.write_text(f"{kept}{SCORES}\n\n{found}", encoding="utf-8")
 
 
-def film_table(info: ModelInfo) -> str:
-    """Means over the held-out clips under each condition: bicubic, the weights for clean video, these."""
-    columns = ("psnr_y", "ssim_y", "lpips", "vmaf", "vmaf_neg", "tof", "tlp")
+def degraded_table(info: ModelInfo, results: Path, columns: tuple[str, ...]) -> str:
+    """Means over what was held out, under each condition: bicubic, the weights for clean material, these."""
     lines = ["| on | weights | " + " | ".join(columns) + " |", "|" + "---|" * (len(columns) + 2)]
-    conditions = json.loads(FILM_RESULTS.read_text(encoding="utf-8"))["figures"]["conditions"]
+    conditions = json.loads(results.read_text(encoding="utf-8"))["figures"]["conditions"]
     for condition, models in conditions.items():
         for model in ("bicubic", f"rt4ksr-x{info.scale}", info.name):
             if model in models:
