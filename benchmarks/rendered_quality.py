@@ -34,6 +34,7 @@ from upframe.ops.shift import centred
 from upframe.ops.transfer import encode_linear
 from upframe.rendered.clip import RenderedClip
 from upframe.rendered.history import STSSNetHistory
+from upframe.rendered.preparation import FramePreparation, planes
 
 SCALE = 2
 SHOWN = ("Arena", "Lewis", "SunTemple")  # in the image; Subway is between the first and the last
@@ -65,26 +66,24 @@ def shown(light: Any, exposure: float) -> Tensor:
 def open_shot(folder: Path, frames: int, *, smooth: bool = False) -> Shot:
     """The first frames of a clip. ``smooth``: their colour is the mean of the target's pixels, so without aliasing."""
     clip = RenderedClip(folder)
-    shot, history, previous = Shot(folder.name, [], [], [], [], []), STSSNetHistory(), None
+    shot, history = Shot(folder.name, [], [], [], [], []), STSSNetHistory()
+    prepare = FramePreparation(history)
     for number in range(min(frames, len(clip))):
         frame, target = clip[number], np.asarray(clip.target(number), np.float32)
         if smooth:
             height, width = frame.size
             mean = target.reshape(height, SCALE, width, SCALE, 3).mean(axis=(1, 3))
             frame = replace(frame, colour=mean, jitter=(0.0, 0.0))
-        if frame.cut:
-            history.clear()
-        motion, depth = (torch.from_numpy(np.array(buffer, np.float32)) for buffer in (frame.motion, frame.depth))
-        if previous is not None:
-            motion += torch.tensor([now - before for now, before in zip(frame.jitter, previous.jitter, strict=True)])
-        colour = None if without_colour(number, frame) else shown(frame.colour, frame.exposure)[None]
-        now = history.step(colour, depth[None, None], motion.permute(2, 0, 1)[None])
+        buffers = {"depth": planes(frame.depth), "motion": planes(frame.motion)}
+        if not without_colour(number, frame):
+            buffers["colour"] = planes(frame.colour)
+        ready = prepare(frame, buffers)
+        now = history.step(ready.get("colour"), ready["depth"], ready["motion"])
         shot.frames.append(frame)
         shot.targets.append(shown(target, frame.exposure).clamp(0, 1))
         shot.holes.append(1 - now.mask[0, 0])
         shot.filled.append(now.colour[0, :3])
         shot.warped.append(now.colour[0, 3:])
-        previous = frame
     return shot
 
 

@@ -35,6 +35,7 @@ def _frame(seed: int, *, shaded: bool = True) -> RenderedFrame:
         albedo=half(3),
         roughness=half(),
         metallic=half(),
+        reactive=half(),
         exposure=2.5,
         jitter=(-0.5, 0.25),
         cut=seed == 0,

@@ -21,6 +21,7 @@ SHAPES = {
     "albedo": (6, 8, 3),
     "roughness": (6, 8),
     "metallic": (6, 8),
+    "reactive": (6, 8),
 }
 
 

@@ -75,7 +75,7 @@ def play(
     samples: Annotated[
         int, typer.Option("--samples", min=1, help="Samples in each pixel of the reference.", rich_help_panel=IMAGES)
     ] = 16,
-    jitter: Jitter = False,
+    jitter: Jitter = True,
     overwrite: Overwrite = False,
     model: Annotated[
         str | None,
@@ -95,7 +95,7 @@ def play(
     quiet: Quiet = False,
     debug: Debug = False,
 ) -> None:
-    """Render a scene and supersample it at the same time: low resolution, bicubic, the network and a reference, side by side.
+    """Render a scene and supersample it at the same time: low resolution, bicubic, TAAU, the network and a reference.
 
     Below them: how long rendering, the network and the rest took. With STSSNet only every other frame is shaded.
     """

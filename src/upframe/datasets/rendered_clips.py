@@ -18,10 +18,10 @@ from upframe.datasets.images import check_numbers
 from upframe.datasets.layouts import SetOptions
 from upframe.datasets.published_folders import child, subfolders
 from upframe.errors import InputError
-from upframe.ops.transfer import encode_linear
 from upframe.rendered.clip import NAME, UNFINISHED, RenderedClip, frame_path, target_path
 from upframe.rendered.frame import Buffer, RenderedFrame
 from upframe.rendered.history import STSSNetHistory
+from upframe.rendered.preparation import FramePreparation, as_shown, planes
 
 AS_RENDERED = "as rendered"
 
@@ -79,8 +79,7 @@ class RenderedEvaluationClip(EvaluationClip):
 
     def shown(self, index: int, light: torch.Tensor) -> torch.Tensor:
         """What a network made of a frame, (3, h, w), as a display shows it."""
-        frame = self._frames.read(index)
-        return encode_linear(light * frame.exposure) if frame.linear else light
+        return as_shown(light, self._frames.read(index))
 
 
 def open_rendered(root: Path, wanted: SetOptions) -> EvaluationSet:
@@ -178,7 +177,7 @@ class _Holes:
     def __init__(self, frames: _Frames) -> None:
         self._frames, self._history = frames, STSSNetHistory()
         self._next, self._mask = 0, torch.empty(0)
-        self._jitter = (0.0, 0.0)
+        self._prepare = FramePreparation(self._history)
 
     def at(self, index: int) -> NDArray[np.float32]:
         if index < self._next - 1:
@@ -193,25 +192,14 @@ class _Holes:
     def _advance(self, index: int) -> None:
         frame = self._frames.interleaved(index)
         if self._frames.begins_shot(index):
-            self._history.clear()
-        depth, motion = _planes(frame.depth), _planes(frame.motion)
-        # From this frame's samples to those of the last, as the supersampler moves them.
-        moved = [now - before for now, before in zip(frame.jitter, self._jitter, strict=True)]
-        motion = motion + motion.new_tensor(moved).view(1, 2, 1, 1)
-        colour = None if frame.colour is None else _planes(frame.colour)
+            self._prepare.forget()
+        buffers = {name: planes(b) for name, b in frame.buffers().items() if name in ("colour", "depth", "motion")}
+        now = self._prepare(frame, buffers)
         try:
-            self._mask = self._history.step(colour, depth, motion).mask[0, 0]
+            self._mask = self._history.step(now.get("colour"), now["depth"], now["motion"]).mask[0, 0]
         except InputError as error:
             raise InputError(f"{self._frames.label(index)}: {error}") from error
-        self._jitter = frame.jitter
-
-
-def _planes(buffer: Buffer) -> torch.Tensor:
-    """(1, c, h, w) float32."""
-    tensor = torch.from_numpy(np.array(buffer, np.float32))
-    return tensor[None, None] if tensor.ndim == 2 else tensor.permute(2, 0, 1)[None]
 
 
 def _shown(light: Buffer, frame: RenderedFrame) -> Pixels:
-    pixels = np.array(light, np.float32)
-    return encode_linear(torch.from_numpy(pixels * np.float32(frame.exposure))).numpy() if frame.linear else pixels
+    return as_shown(torch.from_numpy(np.array(light, np.float32)), frame).numpy()

@@ -12,8 +12,8 @@ from torch import Tensor
 from torch.nn import functional as F
 
 from upframe.errors import InputError
+from upframe.rendered.preparation import BRIGHTEST
 
-BRIGHTEST = 65504.0  # the largest half float
 _FARTHEST = 4  # times the longest side: motion beyond it leads out of the image all the same
 
 

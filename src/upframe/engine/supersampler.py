@@ -4,20 +4,20 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from pathlib import Path
-from typing import NamedTuple
 
 import numpy as np
 import torch
 from torch import Tensor
 
-from upframe.engine.bad_samples import BRIGHTEST, BadSampleMonitor, repaired, upscaled_excess, usual_brightest
+from upframe.engine.bad_samples import BadSampleMonitor, repaired, upscaled_excess, usual_brightest
 from upframe.engine.fitting import fit
 from upframe.errors import DeviceError, InputError
 from upframe.models.catalog import Model, load
 from upframe.ops.shift import centred
-from upframe.ops.transfer import decode_linear, encode_linear
+from upframe.ops.transfer import decode_linear
 from upframe.remedies import Option, either, way
 from upframe.rendered.frame import Buffer, RenderedFrame
+from upframe.rendered.preparation import FramePreparation, planes
 from upframe.runtime.acceleration import accelerate
 from upframe.runtime.device import choose_device, memory_format, out_of_memory
 from upframe.runtime.precision import Precision, choose_dtype
@@ -36,7 +36,7 @@ class Supersampler:
     are missing from it, at the beginning and after a cut, are stood for by the oldest one there is, without motion. A frame
     of another size than the one before starts again, as one with ``cut`` does.
 
-    The networks do not know of jitter: what they make is where the frame was sampled. It is moved back to the pixels.
+    Published networks do not know of jitter: what they make is where the frame was sampled. It is moved back to the pixels.
 
     A sample that cannot be (not finite, a depth that is not above 0) is replaced, so that it changes no more than what is
     around it; ``on_note`` hears of it once. ``strict``: such a frame is refused instead, by an InputError.
@@ -69,17 +69,16 @@ class Supersampler:
         if network.kind != "rendered":
             raise InputError(f"{self.info.name}: upscales images, not rendered frames; it is for upframe.Upscaler")
         self._history = network.new_history(far=far)
+        self._prepare = FramePreparation(self._history, undoes_jitter=network.undoes_jitter)
         self.device = choose_device(device)
         self.dtype = choose_dtype(precision, self.device, self.info.half)
         self.network = network.to(self.device, self.dtype).to(memory_format=memory_format(self.device))
         accelerate(self.network, self.device, compiled=compile, graphs=graphs, on_note=on_note)
-        self._last: _Last | None = None
         self._watch = BadSampleMonitor(strict=strict, on_note=on_note)
 
     def reset(self) -> None:
         """Forget all frames: the next one is the first."""
-        self._history.clear()
-        self._last = None
+        self._prepare.forget()
 
     @torch.inference_mode()
     def step(self, frame: RenderedFrame) -> Buffer:
@@ -95,15 +94,14 @@ class Supersampler:
         """
         if not isinstance(frame, RenderedFrame):
             raise InputError(f"step takes an upframe.RenderedFrame, not {type(frame).__name__}")
-        begins = frame.cut or self._last is None or self._last.size != frame.size
-        self._check(frame, begins)
-        buffers = {name: self._upload(buffer) for name, buffer in frame.buffers().items() if name in self.info.inputs}
+        self._check(frame)
+        wanted = {*self.info.inputs, *self.network.optional}
+        buffers = {name: planes(buffer, self.device) for name, buffer in frame.buffers().items() if name in wanted}
         self._watch.see(buffers)
-        if begins:
-            self.reset()
-        result, brightest, excess = self._upscale(self._prepare(frame, buffers))
-        self._last = _Last(frame.size, frame.jitter, frame.exposure)
-        result = centred(result, self.info.scale, frame.jitter)
+        whole = {name: repaired(name, buffer) for name, buffer in buffers.items()}
+        result, brightest, excess = self._upscale(self._prepare(frame, whole))
+        if not self.network.undoes_jitter:
+            result = centred(result, self.info.scale, frame.jitter)
         if frame.linear:
             result = result.clamp_min(0).minimum(brightest)
         result = result + centred(excess, self.info.scale, frame.jitter).clamp_min(0)
@@ -112,35 +110,14 @@ class Supersampler:
         pixels = result[0].permute(1, 2, 0).contiguous()
         return pixels.cpu().numpy() if isinstance(frame.depth, np.ndarray) else pixels
 
-    def _check(self, frame: RenderedFrame, begins: bool) -> None:
+    def _check(self, frame: RenderedFrame) -> None:
         missing = frame.missing(self.info.inputs)
         fills_in = self.network.fills_in
-        if fills_in and not begins and "colour" in missing:
+        if fills_in and not self._prepare.is_first(frame) and "colour" in missing:
             missing.remove("colour")
         if missing:
             first = " in the first frame of a stream and of every shot" if fills_in and "colour" in missing else ""
             raise InputError(f"{self.info.name} needs {', '.join(missing)}{first}, which this rendered frame does not have")
-
-    def _prepare(self, frame: RenderedFrame, buffers: dict[str, Tensor]) -> dict[str, Tensor]:
-        """The buffers, (1, c, h, w) float32, without bad samples: motion between samples, colour as a display has it."""
-        tensors = {name: repaired(name, buffer) for name, buffer in buffers.items()}
-        if self._last is not None:
-            # Motion is that of the scene. From this frame's samples to those of the last, the jitter is added.
-            moved = [now - before for now, before in zip(frame.jitter, self._last.jitter, strict=True)]
-            if any(moved):
-                tensors["motion"] = tensors["motion"] + tensors["motion"].new_tensor(moved).view(1, 2, 1, 1)
-            if frame.linear and frame.exposure != self._last.exposure:
-                change = frame.exposure / self._last.exposure
-                self._history.recolour(lambda colour: encode_linear(decode_linear(colour) * change))
-        if frame.linear and "colour" in tensors:
-            tensors["colour"] = encode_linear((tensors["colour"] * frame.exposure).clamp(0, BRIGHTEST))
-        return tensors
-
-    def _upload(self, buffer: Buffer) -> Tensor:
-        if isinstance(buffer, np.ndarray):
-            buffer = torch.from_numpy(np.require(buffer, np.float32, ("C", "W")))
-        tensor = buffer.to(self.device, torch.float32)
-        return tensor[None, None] if tensor.ndim == 2 else tensor.permute(2, 0, 1)[None]
 
     def _upscale(self, frame: Mapping[str, Tensor]) -> tuple[Tensor, Tensor, Tensor]:
         """The next frame through the network: the result, not clamped; the brightest colour it saw, or 1; what is beyond."""
@@ -154,6 +131,8 @@ class Supersampler:
         result = self._run(arguments)
         if self.network.unit_range:
             result = result * brightest
+        self._history.remember(result)
+        result = result[:, :3]
         return result, brightest, upscaled_excess(inputs.newest, brightest, self.info.scale)
 
     def _run(self, arguments: Mapping[str, Tensor]) -> Tensor:
@@ -176,11 +155,3 @@ class Supersampler:
         """(..., c, h, w), its last row and column repeated to a size the network takes."""
         fitted = fit(image.reshape(-1, *image.shape[-3:]), self.info)
         return fitted.view(*image.shape[:-2], *fitted.shape[-2:])
-
-
-class _Last(NamedTuple):
-    """What is remembered of the frame before beside its buffers."""
-
-    size: tuple[int, int]
-    jitter: tuple[float, float]
-    exposure: float

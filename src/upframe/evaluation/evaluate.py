@@ -19,7 +19,7 @@ from upframe.errors import InputError
 from upframe.evaluation.clips import CutClip, ScoredClip, common_multiple
 from upframe.evaluation.images import LOOKED_AT, WINDOWS, BlockPlace, ImageCollector, ImagePlan
 from upframe.evaluation.journal import EvaluationJournal, JournalItem
-from upframe.evaluation.models import listed, load_models, usual_degradation, warn
+from upframe.evaluation.models import listed, load_models, usual_degradation, warn, with_temporal
 from upframe.evaluation.panels import PLAIN_FAMILY, ClipImages, Panel, crops_told, gather
 from upframe.evaluation.protocols import ScoringOptions, choose_protocol, default_protocol
 from upframe.evaluation.provenance import provenance
@@ -82,7 +82,7 @@ def evaluate(
     on_step: Callable[[EvaluationProgress], None] = lambda _: None,
     on_note: Callable[[str], None] = lambda _: None,
 ) -> tuple[Evaluation, tuple[Panel, ...]]:
-    """Run every model, and bicubic, over a set; score and time each frame.
+    """Run every model, and bicubic (and ``taau``, where one is for rendered clips), over a set; score and time each frame.
 
     Returns the scores and, where ``options.panels``, the images of a page. Memory holds a frame at a time, and what a model
     looks ahead. Raises UpframeError: for models of different scales, a set or weights that are not there, frames that do not
@@ -97,9 +97,10 @@ def evaluate(
 
     keep_freed_memory()
     models = load_models(options.models, options.scale)
-    infos = [model.info for model in models]
     device = choose_device(options.device)
-    dataset = _open(options, infos)
+    dataset = _open(options, [model.info for model in models])
+    models = with_temporal(models, dataset)
+    infos = [model.info for model in models]
     protocol, lpips = choose_protocol(options.scoring, default_protocol(dataset, infos), device, note)
     warn(models, dataset, note)
     sampling = sampling_in(dataset)

@@ -7,10 +7,10 @@ from dataclasses import replace
 
 from upframe.datasets.clips import EvaluationSet
 from upframe.datasets.degradation import DEGRADATIONS, Degradation
-from upframe.datasets.rendered_clips import AS_RENDERED
+from upframe.datasets.rendered_clips import AS_RENDERED, RenderedEvaluationClip
 from upframe.errors import InputError
 from upframe.evaluation.images import LOW, REFERENCE, RESULT
-from upframe.evaluation.panels import PLAIN_FAMILY
+from upframe.evaluation.panels import PLAIN_FAMILY, TEMPORAL_FAMILY
 from upframe.evaluation.sampling import made_by
 from upframe.models.catalog import Model, load
 from upframe.models.info import ModelInfo
@@ -36,6 +36,18 @@ def load_models(names: Iterable[str], scale: int | None) -> list[Model]:
     return [replace(model, info=replace(model.info, name=name)) for model, name in zip(models, _names(models), strict=True)]
 
 
+def with_temporal(models: Sequence[Model], dataset: EvaluationSet) -> list[Model]:
+    """The models, and ``taau``, which every engine has, at the end where rendered clips hold what it needs."""
+    clips = [clip for clip in dataset.clips if isinstance(clip, RenderedEvaluationClip)]
+    if not any(model.info.kind == "rendered" for model in models) or len(clips) < len(dataset.clips):
+        return list(models)
+    if any(model.info.family == TEMPORAL_FAMILY for model in models):
+        return list(models)
+    if not all(clips[0].has_low(index) for index in range(len(clips[0].frame_names))[:2]):
+        return list(models)  # every other frame was not shaded
+    return [*models, load(TEMPORAL_FAMILY, scale=models[0].info.scale)]
+
+
 def _names(models: Sequence[Model]) -> Iterator[str]:
     """Their names, with a number behind one that came before, or that something else has on the page."""
     seen = dict.fromkeys((REFERENCE, LOW, RESULT), 1)
@@ -46,8 +58,10 @@ def _names(models: Sequence[Model]) -> Iterator[str]:
 
 
 def listed(infos: Iterable[ModelInfo]) -> str:
-    """The names of those that are no mere bicubic: ``a``, ``a and b``, ``a, b and c``; bicubic where there is none."""
-    *first, last = [info.name for info in infos if info.family != PLAIN_FAMILY] or [PLAIN_FAMILY]
+    """The names of those that are not there for comparison: ``a``, ``a and b``, ``a, b and c``; bicubic where there is none."""
+    others = [info for info in infos if info.family != PLAIN_FAMILY]
+    networks = [info for info in others if info.family != TEMPORAL_FAMILY]
+    *first, last = [info.name for info in networks or others] or [PLAIN_FAMILY]
     return f"{', '.join(first)} and {last}" if first else last
 
 

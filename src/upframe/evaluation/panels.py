@@ -10,6 +10,7 @@ from upframe.evaluation.images import LOOKED_AT, LOW, REFERENCE, BlockPlace, Lay
 
 BLOCKS = 3  # worst, and as many best
 PLAIN_FAMILY = "bicubic"
+TEMPORAL_FAMILY = "taau"  # what networks for rendered frames are compared with beside it
 
 
 @dataclass(frozen=True, slots=True)

@@ -10,21 +10,20 @@ from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from importlib import resources
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any, Literal
 
 from upframe.errors import CheckpointError, InputError
 from upframe.folders import MODELS, is_readable, user_folder
 from upframe.models.header import read_header, sha256
 from upframe.models.info import ModelInfo, from_metadata
 
-if TYPE_CHECKING:
-    from upframe.ops.resize import Kernel
-
 NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._+-]*")  # of a model; whatever else is asked for is a path
 DEFAULT_FAMILY = "rt4ksr"
 SOURCE_KEY = "source"  # of the metadata of an imported file: the name and SHA-256 of what was imported
-INTERPOLATIONS: dict[Kernel, int] = {"bicubic": 2, "lanczos": 3}
-"""Built in without weights: how far each kernel reaches, in pixels of the input."""
+Formula = Literal["bicubic", "lanczos", "taau"]
+FORMULAS: tuple[Formula, ...] = ("bicubic", "lanczos", "taau")
+"""Built in without weights, for comparison, at every scale."""
+_REACH = {"bicubic": 2, "lanczos": 3}  # of a kernel, in pixels of the input
 _TYPES = {"F16": "float16", "BF16": "bfloat16", "F64": "float64"}  # worth a word where weights are stored as one of them
 
 
@@ -53,7 +52,7 @@ def shipped() -> list[ModelInfo]:
     >>> "rt4ksr-x2" in [info.name for info in upframe.shipped()]
     True
     """
-    return [interpolation(kernel, 2) for kernel in INTERPOLATIONS] + _infos(weights_folder())
+    return [formula(name, 2) for name in FORMULAS] + _infos(weights_folder())
 
 
 def imported() -> list[ModelInfo]:
@@ -107,34 +106,41 @@ def word(value: object) -> object:
     return ("no", "yes")[value] if isinstance(value, bool) else value
 
 
-def interpolation(kernel: Kernel, scale: int) -> ModelInfo:
-    """What there is to know of a kernel."""
-    return ModelInfo(
-        name=f"{kernel}-x{scale}",
-        family=kernel,
-        kind="image",
-        scale=scale,
-        radius=INTERPOLATIONS[kernel],
+def formula(family: Formula, scale: int) -> ModelInfo:
+    """What there is to know of a model without weights."""
+    plain = ModelInfo(
+        name=f"{family}-x{scale}", family=family, kind="image", scale=scale, degradation="none", licence="Apache-2.0"
+    )
+    if family == "taau":
+        return replace(
+            plain,
+            kind="rendered",
+            inputs=("colour", "depth", "motion"),
+            radius=None,  # motion reaches anywhere
+            past=1,
+            summary="Temporal anti-aliasing with upsampling, as engines have it, for comparison.",
+        )
+    return replace(
+        plain,
+        radius=_REACH[family],
         border=0,  # mirrors its edges itself
-        degradation="none",
-        licence="Apache-2.0",
-        summary=f"{kernel.capitalize()} interpolation, for comparison.",
+        summary=f"{family.capitalize()} interpolation, for comparison.",
     )
 
 
-def named_interpolation(name: str, scale: int | None = None) -> tuple[Kernel, int] | None:
-    """The kernel and the scale of ``bicubic``, ``lanczos-x3`` and the like; None for another name.
+def named_formula(name: str, scale: int | None = None) -> tuple[Formula, int] | None:
+    """Which it is, and the scale, of ``bicubic``, ``lanczos-x3`` and the like; None for another name.
 
     ``scale`` goes before the name's own, and 2 where there is neither. Raises CheckpointError for a scale that is none.
     """
-    for kernel in INTERPOLATIONS:
-        if name == kernel:
-            return kernel, scale or 2
-        if name.startswith(f"{kernel}-x"):
-            digits = name.removeprefix(f"{kernel}-x")
+    for family in FORMULAS:
+        if name == family:
+            return family, scale or 2
+        if name.startswith(f"{family}-x"):
+            digits = name.removeprefix(f"{family}-x")
             if not re.fullmatch("[1-9][0-9]?", digits):
-                raise CheckpointError(f"{name}: no model of this name is built in; {kernel}-x2 and the like are")
-            return kernel, scale or int(digits)
+                raise CheckpointError(f"{name}: no model of this name is built in; {family}-x2 and the like are")
+            return family, scale or int(digits)
     return None
 
 
@@ -149,10 +155,10 @@ def named_file(name: str) -> Path | None:
 def card_of(name: str) -> Card | None:
     """What is known of a model by its name; None for a name that is none, or whose file says nothing of itself.
 
-    Raises CheckpointError as :func:`named_interpolation`.
+    Raises CheckpointError as :func:`named_formula`.
     """
-    if kernel := named_interpolation(name):
-        return Card(interpolation(*kernel))
+    if found := named_formula(name):
+        return Card(formula(*found))
     path = named_file(name)
     card = None if path is None else _card(path)
     if path is None or card is None:

@@ -16,13 +16,13 @@ from upframe.download import Progress, download
 from upframe.errors import CheckpointError, InputError
 from upframe.folders import MODELS, made_writable
 from upframe.models.cards import (
-    INTERPOLATIONS,
+    FORMULAS,
     NAME,
     SOURCE_KEY,
     imported,
     models_folder,
     named_file,
-    named_interpolation,
+    named_formula,
     shipped,
 )
 from upframe.models.checkpoint import read_checkpoint
@@ -31,6 +31,7 @@ from upframe.models.interpolation import Interpolation
 from upframe.models.network import Network, merged
 from upframe.models.published import PUBLISHED, Published, published_file, published_name
 from upframe.models.recognition import found_in, network_in
+from upframe.models.taau import TAAU
 from upframe.regular import is_reserved
 from upframe.remedies import Call, Option, way
 
@@ -63,16 +64,17 @@ class Model:
 def load(name_or_path: str | Path, *, scale: int | None = None, merge: bool = True) -> Model:
     """A model ready to run, from a shipped or imported name or any published checkpoint file of a known network.
 
-    ``scale`` is for ``bicubic`` and ``lanczos``, which have none of their own (2 where it is not given). ``merge=False``
-    keeps a training form. Raises CheckpointError for a name or file that is not known, and for an unsafe file.
+    ``scale`` is for ``bicubic``, ``lanczos`` and ``taau``, which have none of their own (2 where it is not given).
+    ``merge=False`` keeps a training form. Raises CheckpointError for a name or file that is not known, and for an unsafe file.
 
         >>> import upframe
         >>> upframe.load("frvsr-lite-x4").info.scale
         4
     """
     name = str(name_or_path)
-    if kernel := named_interpolation(name, scale):
-        network = Interpolation(*kernel)
+    if formula := named_formula(name, scale):
+        family, scale = formula
+        network: Network = TAAU(scale) if family == "taau" else Interpolation(family, scale)
         return Model(network.eval(), network.info)
     return load_file(_path_of(name), merge=merge)
 
@@ -188,7 +190,7 @@ def usable_name(chosen: str) -> str:
             remedy=way("give one word of letters and digits as ", Option("name")),
         )
     small = chosen.lower()  # some systems do not tell capitals from small letters in names of files
-    if small.partition("-x")[0] in INTERPOLATIONS or any(info.name == small for info in shipped()):
+    if small.partition("-x")[0] in FORMULAS or any(info.name == small for info in shipped()):
         raise CheckpointError(f"{chosen}: the name of a built-in model", remedy=way("give another ", Option("name")))
     return chosen
 

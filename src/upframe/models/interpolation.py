@@ -7,7 +7,7 @@ from typing import Literal
 import torch
 from torch import Tensor, nn
 
-from upframe.models.cards import interpolation
+from upframe.models.cards import formula
 from upframe.ops.resize import Kernel, upscale
 
 
@@ -19,7 +19,7 @@ class Interpolation(nn.Module):
     def __init__(self, kernel: Kernel, scale: int) -> None:
         super().__init__()
         self.kernel, self.scale = kernel, scale
-        self.info = interpolation(kernel, scale)
+        self.info = formula(kernel, scale)
         self.configuration: dict[str, str] = {}
 
     def forward(self, x: Tensor) -> Tensor:

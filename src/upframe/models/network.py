@@ -14,7 +14,8 @@ compiling, recording                   ``graphs``
 exporting                              ``export_step``
 upscaling images                       calling it
 upscaling video                        ``stream``
-upscaling and training on rendered     ``new_history``, ``colours``, ``positions``, ``fills_in``, ``unit_range``
+upscaling and training on rendered     ``new_history``, ``optional``, ``colours``, ``positions``, ``fills_in``,
+                                       ``unit_range``, ``undoes_jitter``
 =====================================  =============================================================================
 """
 
@@ -93,15 +94,21 @@ class VideoNetwork(BaseNetwork, Protocol):
 
 
 class RenderedNetwork(BaseNetwork, Protocol):
-    """A rendered frame with its past, as its history makes it, -> (n, 3, scale*h, scale*w).
+    """A rendered frame with its past, as its history makes it, -> (n, 3 or more, scale*h, scale*w).
 
-    ``colours`` and ``positions``: those of its arguments that hold colours, which are at least 0 and may be brighter than 1,
-    and those that say where something is, which half precision would move by a part of a pixel. ``fills_in``: it makes
-    frames that have no colour of their own. ``unit_range``: its result is within [0, 1].
+    The first three channels are the image; the whole is given back to the history. ``optional``: buffers of a frame that it
+    takes where there are any, beside those of ``info.inputs``. ``colours`` and ``positions``: those of its arguments that hold
+    colours, which are at least 0 and may be brighter than 1, and those that say where something is, which half precision would
+    move by a part of a pixel. ``fills_in``: it makes
+    frames that have no colour of their own. ``unit_range``: its result is within [0, 1]. ``undoes_jitter``: it is given the
+    ``jitter``, (1, 2, 1, 1), beside a frame's buffers and motion without it, and its result is where the pixels are; of the
+    others it is where the samples are.
     """
 
     @property
     def kind(self) -> Literal["rendered"]: ...
+    @property
+    def optional(self) -> tuple[str, ...]: ...
     @property
     def colours(self) -> tuple[str, ...]: ...
     @property
@@ -110,6 +117,8 @@ class RenderedNetwork(BaseNetwork, Protocol):
     def fills_in(self) -> bool: ...
     @property
     def unit_range(self) -> bool: ...
+    @property
+    def undoes_jitter(self) -> bool: ...
 
     def new_history(self, *, far: float | None = None) -> History:
         """The past of one running image. ``far``: the depth, in scene units, that is the largest it tells apart, where it
@@ -144,6 +153,9 @@ class History(Protocol):
         """The next frame with its past. ``frame``: its buffers by the names of ``info.inputs``, (1, c, h, w) float32, colour
         as a display has it. Where the network ``fills_in``, colour may be missing, which raises InputError for a first frame.
         """
+
+    def remember(self, result: Tensor) -> None:
+        """What the network made of it, (1, 3 or more, scale*h, scale*w) float32."""
 
 
 @runtime_checkable

@@ -126,6 +126,8 @@ class NSRR(nn.Module):
     kind: Literal["rendered"] = "rendered"
     colours = ("colour",)
     positions = ("motion",)
+    optional = ()
+    undoes_jitter = False
     fills_in = False
     unit_range = True  # YCbCr of light beyond 1 has no meaning
 
@@ -250,6 +252,9 @@ class NSRRPast(NSRRHistory):
     def inputs(self, frame: Mapping[str, Tensor]) -> RenderedInputs:
         colour, depth, motion = self.step(frame["colour"], disparity(frame["depth"]), frame["motion"])
         return RenderedInputs({"colour": colour, "depth": depth, "motion": motion}, newest=colour[:, -1])
+
+    def remember(self, result: Tensor) -> None:
+        """Nothing: the past is made of frames, not of results."""
 
 
 class ExportedFrame(nn.Module):

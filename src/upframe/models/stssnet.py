@@ -148,6 +148,8 @@ class STSSNet(nn.Module):
     scale = 2
     colours = ("colour", "history")
     positions = ()
+    optional = ()
+    undoes_jitter = False
     fills_in = True
     unit_range = False
 
@@ -285,6 +287,9 @@ class STSSNetPast(STSSNetHistory):
         features = torch.cat([shown[name] for name in FEATURES], dim=1)
         arguments = {"colour": colour, "features": features, "mask": mask, "history": history}
         return RenderedInputs(arguments, newest=colour[:, :3])
+
+    def remember(self, result: Tensor) -> None:
+        """Nothing: the past is made of frames, not of results."""
 
 
 def recognises(state: Mapping[str, Tensor]) -> bool:

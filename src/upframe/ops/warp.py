@@ -15,7 +15,7 @@ Padding = Literal["zeros", "border"]
 
 
 def warp(
-    image: Tensor, flow: Tensor, *, padding: Padding, interpolation: Literal["bilinear", "nearest"] = "bilinear"
+    image: Tensor, flow: Tensor, *, padding: Padding, interpolation: Literal["bilinear", "nearest", "bicubic"] = "bilinear"
 ) -> Tensor:
     """Backward warp: ``out(p) = image(p + flow(p))``, in the dtype of ``image``.
 

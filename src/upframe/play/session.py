@@ -21,6 +21,7 @@ from torch import Tensor
 from upframe.engine.events import Event, Started
 from upframe.engine.supersampler import Supersampler
 from upframe.errors import InputError
+from upframe.models.catalog import load
 from upframe.play.canvas import (
     COMPOSE,
     FRAME,
@@ -40,6 +41,7 @@ from upframe.renderers.raster.rasteriser import TARGET_SAMPLES
 from upframe.renderers.scene import Scene
 
 JITTER_LENGTH = 16  # frames after which the jitter begins again
+TEMPORAL = "taau"  # what every engine has, beside a network
 STAGES = {"renderer": ("render", "reference"), "player": ("network", "compose", "show")}
 """The two processes, and what each does with a frame, one after the other."""
 
@@ -64,7 +66,7 @@ class PlaySettings:
     repeat: bool = False
     reference: bool = False
     samples: int = TARGET_SAMPLES
-    jitter: bool = False
+    jitter: bool = True
     colour_every: int = 1
 
     def __post_init__(self) -> None:
@@ -174,8 +176,8 @@ def play(
 
     ``make_scene``: called in the renderer's process, see :class:`upframe.renderers.raster.process.RasteriserProcess`.
     ``supersampler``: upscales the frames; its scale is the settings'. ``show`` is given each frame's image, of the low
-    resolution, bicubic, supersampled and reference side by side with graphs of the times, in the calling thread; without it
-    nothing is put together. Ends early when ``show`` returns False.
+    resolution, bicubic, TAAU, supersampled and reference side by side with graphs of the times, in the calling thread;
+    without it nothing is put together. Ends early when ``show`` returns False.
 
     Raises InputError for a supersampler of another scale, DeviceError without OpenGL, MissingExtra without moderngl.
     """
@@ -211,6 +213,15 @@ class _Player:
         self._view = View(settings.size, settings.scale)
         panels = [RENDER, *([NETWORK] if supersampler else []), REFERENCE if settings.reference else COMPOSE, FRAME]
         self._canvas = PlayCanvas(panels)
+        named = supersampler is not None and supersampler.info.family == TEMPORAL
+        self._temporal = (
+            None
+            if named or show is None
+            else Supersampler(
+                load(TEMPORAL, scale=settings.scale), device="auto" if supersampler is None else str(supersampler.device)
+            )
+        )
+        self._accumulated: NDArray[np.float32] | None = None
         self._colour: Tensor | None = None
 
     def step(self, rendered: _Rendered, clock: _Clock) -> bool:
@@ -250,6 +261,11 @@ class _Player:
             PaneImage(f"low resolution {width}x{height}{part}{again}", view.nearest(self._colour)),
             PaneImage(f"bicubic x{settings.scale}{again}", view.bicubic(self._colour)),
         ]
+        if self._temporal is not None:
+            if frame.colour is not None:
+                self._accumulated = np.asarray(self._temporal.step(frame))
+            assert self._accumulated is not None, "the first frame is shaded"
+            tiles.append(PaneImage(f"{TEMPORAL} x{settings.scale}{again}", view.large(self._accumulated, frame.exposure)))
         if upscaled is not None and self._supersampler is not None:
             made = "" if frame.colour is not None else ", from G-buffers and the past"
             tiles.append(

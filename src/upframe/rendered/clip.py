@@ -1,7 +1,7 @@
 """A rendered clip on disk: ``clip.json`` beside one OpenEXR file a frame, and the images a network should make of them.
 
     clip.json            version, sizes, frames a second, and for each frame camera, jitter, exposure and cut
-    frames/00000.exr     color.RGB  depth.Z  motion.XY  normal.XYZ  albedo.RGB  roughness.Y  metallic.Y
+    frames/00000.exr     color.RGB  depth.Z  motion.XY  normal.XYZ  albedo.RGB  roughness.Y  metallic.Y  reactive.Y
     target/00000.exr     RGB at display size, where there is one
 
 Half floats, depth and motion float32, losslessly compressed. A clip that is being written has ``clip.unfinished.json``
@@ -36,6 +36,7 @@ LAYERS = {
     "albedo": ("albedo.R", "albedo.G", "albedo.B"),
     "roughness": ("roughness.Y",),
     "metallic": ("metallic.Y",),
+    "reactive": ("reactive.Y",),
 }
 """The channels of each buffer in a frame's file."""
 FLOAT = {"depth", "motion"}  # the others are half
@@ -129,6 +130,7 @@ class RenderedClip(FrameSequence):
             albedo=buffers.get("albedo"),
             roughness=buffers.get("roughness"),
             metallic=buffers.get("metallic"),
+            reactive=buffers.get("reactive"),
             linear=self.info.colour == "linear",
             exposure=known.exposure,
             jitter=known.jitter,

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 Buffer: TypeAlias = "NDArray[Any] | Tensor"
 """(h, w) or (h, w, c) of float16, float32 or float64: a NumPy array, or a torch tensor on any device."""
 
-CHANNELS = {"colour": 3, "depth": 1, "motion": 2, "normal": 3, "albedo": 3, "roughness": 1, "metallic": 1}
+CHANNELS = {"colour": 3, "depth": 1, "motion": 2, "normal": 3, "albedo": 3, "roughness": 1, "metallic": 1, "reactive": 1}
 """Every buffer and its channels; a buffer with one channel is (h, w), the others are (h, w, channels)."""
 
 
@@ -37,6 +37,8 @@ class RenderedFrame:
     * ``normal`` (h, w, 3): of the surface, in world space, of length 1; background 0.
     * ``albedo`` (h, w, 3): base colour, linear reflectance in [0, 1]; background 0.
     * ``roughness``, ``metallic`` (h, w): in [0, 1].
+    * ``reactive`` (h, w) in [0, 1]: 1 where the past must not be trusted, as for particles, glass and screens, whose motion is
+      not in ``motion``.
     * ``jitter``: x, y of the sample less the centre of its pixel, in pixels, each in [-0.5, 0.5).
     * ``exposure``: what linear light is multiplied by before it is shown; not yet applied to ``colour``.
     * ``cut``: whether nothing of the frame before may be used: the first frame of a shot.
@@ -58,6 +60,7 @@ class RenderedFrame:
     albedo: Buffer | None = None
     roughness: Buffer | None = None
     metallic: Buffer | None = None
+    reactive: Buffer | None = None
     linear: bool = True
     exposure: float = 1.0
     jitter: tuple[float, float] = (0.0, 0.0)

@@ -54,7 +54,7 @@ def value_problems(frame: RenderedFrame) -> Iterator[Problem]:
         yield from _colour(buffers["colour"], frame.linear)
     if "normal" in buffers:
         yield from _normal(buffers["normal"])
-    for name in ("albedo", "roughness", "metallic"):
+    for name in ("albedo", "roughness", "metallic", "reactive"):
         if name in buffers:
             values = buffers[name]
             yield from _problem("range", f"{name} leaves [0, 1]", (values < -SLACK) | (values > 1 + SLACK))

@@ -33,10 +33,10 @@ from torch import Tensor
 
 from upframe.errors import InputError, ShapeError
 from upframe.media.atomic import atomic_output
-from upframe.ops.transfer import encode_linear
 from upframe.rendered.frame import Buffer, RenderedFrame
 from upframe.rendered.history import STSSNetHistory, normalised_depth
 from upframe.rendered.layouts.arrays import read_array
+from upframe.rendered.preparation import FramePreparation, as_shown, planes
 
 Depth = Literal["clip", "scale"]
 """Limited to [0, 1], or brought there by the frame's own smallest and largest value; the second is for the scene Lewis."""
@@ -172,24 +172,23 @@ def _stored_frames(
     frames: Iterable[tuple[RenderedFrame, Buffer]], first: int, far: float | None
 ) -> Iterator[tuple[int, NDArray[np.float16], NDArray[np.float16]]]:
     """Number, frame and target, as they are on disk."""
-    history, last = STSSNetHistory(), None
+    history = STSSNetHistory()
+    prepare = FramePreparation(history)
     for number, (frame, target) in enumerate(frames, first):
         _check(frame, target, number)
         shaded = number % 2 == 0
-        if frame.cut or (last is not None and last.size != frame.size):
-            history.clear()
-        motion, depth = _planes(frame.motion), _planes(frame.depth)
-        if last is not None:
-            change = [now - before for now, before in zip(frame.jitter, last.jitter, strict=True)]
-            motion = motion + motion.new_tensor(change).view(1, 2, 1, 1)
-        last = frame
+        wanted = ("colour", "depth", "motion") if shaded else ("depth", "motion")
+        now = prepare(frame, {name: planes(buffer) for name, buffer in frame.buffers().items() if name in wanted})
         if not shaded and not history.count:
             continue
-        colour = _shown(frame.colour, frame) if shaded and frame.colour is not None else None
-        inputs = history.step(colour, depth, motion)
+        inputs = history.step(now.get("colour"), now["depth"], now["motion"])
         past, masks = inputs.history[0, :, :3].flip(0), inputs.history[0, :, 3:].flip(0)  # newest first
         groups = [*torch.where(masks > 0, past, HOLE), inputs.colour[0, :3], inputs.colour[0, 3:], past[1], past[2]]
-        yield number, _laid_out(frame, groups, normalised_depth(depth, far)), _half(_shown(target, frame)[0].flip(0))
+        yield (
+            number,
+            _laid_out(frame, groups, normalised_depth(now["depth"], far)),
+            _half(as_shown(planes(target), frame)[0].flip(0)),
+        )
 
 
 def _check(frame: RenderedFrame, target: Buffer, number: int) -> None:
@@ -208,27 +207,15 @@ def _check(frame: RenderedFrame, target: Buffer, number: int) -> None:
 
 def _laid_out(frame: RenderedFrame, colours: list[Tensor], depth: Tensor) -> NDArray[np.float16]:
     """(h, w, 33); ``colours`` are the seven groups in their order, (3, h, w) each in RGB."""
-    motion = _planes(frame.motion)[0]
-    planes = [colour.flip(0) for colour in colours]
-    planes += [_materials(frame, "albedo").flip(0), _materials(frame, "metallic"), _materials(frame, "roughness"), depth[0]]
-    planes += [_materials(frame, "normal").flip(0), torch.zeros_like(motion[:1]), motion[1:], -motion[:1]]
-    return _half(torch.cat(planes))
+    motion = planes(frame.motion)[0]
+    layers = [colour.flip(0) for colour in colours]
+    layers += [_materials(frame, "albedo").flip(0), _materials(frame, "metallic"), _materials(frame, "roughness"), depth[0]]
+    layers += [_materials(frame, "normal").flip(0), torch.zeros_like(motion[:1]), motion[1:], -motion[:1]]
+    return _half(torch.cat(layers))
 
 
 def _materials(frame: RenderedFrame, name: str) -> Tensor:
-    return _planes(getattr(frame, name))[0]
-
-
-def _planes(buffer: Buffer) -> Tensor:
-    """On the CPU: (1, c, h, w) float32."""
-    tensor = torch.from_numpy(buffer.astype(np.float32)) if isinstance(buffer, np.ndarray) else buffer.detach().cpu().float()
-    return tensor[None, None] if tensor.ndim == 2 else tensor.permute(2, 0, 1)[None]
-
-
-def _shown(colour: Buffer, frame: RenderedFrame) -> Tensor:
-    """As a display shows it: (1, 3, h, w)."""
-    planes = _planes(colour)
-    return encode_linear(planes * frame.exposure) if frame.linear else planes
+    return planes(getattr(frame, name))[0]
 
 
 def _half(planes: Tensor) -> NDArray[Any]:

@@ -12,17 +12,14 @@ from itertools import accumulate
 from pathlib import Path
 from typing import Any, Protocol
 
-import numpy as np
-import torch
 from numpy.typing import NDArray
-from torch import Tensor
 
 from upframe.errors import InputError
 from upframe.models.network import RenderedNetwork
 from upframe.ops.shift import shift
-from upframe.ops.transfer import encode_linear
 from upframe.rendered.clip import RenderedClip
-from upframe.rendered.frame import Buffer, RenderedFrame
+from upframe.rendered.frame import RenderedFrame
+from upframe.rendered.preparation import FramePreparation, as_shown, planes
 from upframe.training.data.frames import numbers_in
 from upframe.training.data.layers import LayeredClip
 from upframe.training.data.rendered import TARGET, Planes
@@ -71,6 +68,7 @@ class RenderedClips:
         info = network.info
         self.scale = info.scale
         self._name, self._inputs, self._fills_in = type(network).__name__, info.inputs, network.fills_in
+        self._undoes_jitter = network.undoes_jitter
         self._past = info.past * (2 if network.fills_in else 1)  # so that enough shaded ones are among them
         self._empty = network.new_history(far=far)
         self._clips = open_rendered(scenes, self.scale)
@@ -85,9 +83,11 @@ class RenderedClips:
 
     def read(self, index: int) -> Mapping[str, Planes]:
         history, now = deepcopy(self._empty), None
-        for number, frame, tensors in self._shot(index):
+        prepare = FramePreparation(history, undoes_jitter=self._undoes_jitter)
+        for number, frame in self._shot(index):
             if missing := frame.missing(self._inputs):
                 raise InputError(f"{self.name(index)}: frame {number} has no {missing[0]}, which {self._name} needs")
+            tensors = prepare(frame, {name: planes(buffer) for name, buffer in frame.buffers().items()})
             if self._fills_in and number % 2 and now is not None:
                 del tensors["colour"]
             now = history.inputs(tensors)
@@ -98,39 +98,19 @@ class RenderedClips:
         clip = bisect_right(self._ends, index)
         return clip, index - (self._ends[clip] - len(self._clips[clip][1]))
 
-    def _shot(self, index: int) -> Iterator[tuple[int, RenderedFrame, dict[str, Tensor]]]:
-        """The frames up to this one, from the last cut at the earliest: number, frame, and its buffers as tensors."""
+    def _shot(self, index: int) -> Iterator[tuple[int, RenderedFrame]]:
+        """The frames up to this one, from the last cut at the earliest, each with its number."""
         number, last = self._place(index)
         clip = self._clips[number][1]
-        frames = [clip[i] for i in range(max(last - self._past, 0), last + 1)]
-        begin = max((i for i, frame in enumerate(frames) if frame.cut), default=0)
-        previous: RenderedFrame | None = None
-        for offset, frame in enumerate(frames[begin:], start=last - len(frames) + 1 + begin):
-            yield offset, frame, _tensors(frame, previous, frames[-1].exposure)
-            previous = frame
+        frames = [(i, clip[i]) for i in range(max(last - self._past, 0), last + 1)]
+        begin = max((place for place, (_, frame) in enumerate(frames) if frame.cut), default=0)
+        yield from frames[begin:]
 
     def _target(self, index: int) -> Planes:
         """The target where the frame was sampled: the networks do not know of jitter, and it is undone after them."""
         number, frame_number = self._place(index)
         clip = self._clips[number][1]
         frame = clip[frame_number]
-        target = torch.from_numpy(np.array(clip.target(frame_number), np.float32)).permute(2, 0, 1)
-        shown = encode_linear(target * frame.exposure) if frame.linear else target
-        moved: Planes = shift(shown[None], *(self.scale * offset for offset in frame.jitter))[0].numpy()
+        shown = as_shown(planes(clip.target(frame_number)), frame)
+        moved: Planes = shift(shown, *(self.scale * offset for offset in frame.jitter))[0].numpy()
         return moved
-
-
-def _tensors(frame: RenderedFrame, previous: RenderedFrame | None, exposure: float) -> dict[str, Tensor]:
-    """Buffers (1, c, h, w), colours as a display has them at the current ``exposure``; motion between samples."""
-    tensors = {name: _planes(buffer) for name, buffer in frame.buffers().items()}
-    if previous is not None:
-        moved = [now - before for now, before in zip(frame.jitter, previous.jitter, strict=True)]
-        tensors["motion"] = tensors["motion"] + torch.tensor(moved).view(1, 2, 1, 1)
-    if frame.linear and "colour" in tensors:
-        tensors["colour"] = encode_linear(tensors["colour"] * exposure)
-    return tensors
-
-
-def _planes(buffer: Buffer) -> Tensor:
-    tensor = torch.from_numpy(np.array(buffer, np.float32))
-    return tensor[None, None] if tensor.ndim == 2 else tensor.permute(2, 0, 1)[None]
