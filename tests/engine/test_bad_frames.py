@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
-from tests.engine.test_supersampler import Array, both, frame, make_nsrr, make_stssnet
+from tests.engine.test_supersampler import Array, both, frame, make_nsrr, make_stssnet, make_taau
 
 from upframe.engine.supersampler import Supersampler
 from upframe.errors import InputError
@@ -55,7 +55,11 @@ def test_bad_samples_stay_local(make: Any, kind: str) -> None:
         assert np.isfinite(result).all()
         np.testing.assert_allclose(result[FAR:], expected[FAR:], atol=1e-4, err_msg=f"frame {number}")
         np.testing.assert_allclose(result[:, FAR:], expected[:, FAR:], atol=1e-4, err_msg=f"frame {number}")
-    np.testing.assert_allclose(found[8], EXPECTED[make][8], atol=1e-4, err_msg="it is forgotten")
+    errors = [float(np.abs(found[number] - EXPECTED[make][number]).max()) for number in (2, 8)]
+    if make is make_taau:  # its past has no end, but fades
+        assert errors[1] < 0.6 * errors[0]
+    else:
+        assert errors[1] < 1e-4, "it is forgotten"
 
 
 @both
