@@ -13,7 +13,6 @@ from upframe.engine.cuts import choose_cuts
 from upframe.engine.events import Event
 from upframe.engine.images import upscale_images
 from upframe.engine.pipeline import overlap
-from upframe.errors import InputError
 from upframe.jobs.images import refuse_existing
 from upframe.jobs.loaded import LoadedModels
 from upframe.jobs.options import UpscaleOptions
@@ -93,5 +92,5 @@ class AnimationJob:
         start, end = 1000 * preview.start, 1000 * (preview.start + preview.length)
         wanted = [number for number, time in enumerate(begins) if start <= time < end]
         if not wanted:
-            raise InputError(f"{self._item.path}: ends before {float(preview.start):g} s: there is nothing to preview")
+            raise preview.too_late(self._item.path)
         return wanted[0], wanted[-1] + 1

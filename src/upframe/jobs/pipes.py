@@ -9,6 +9,7 @@ from __future__ import annotations
 import shutil
 import sys
 from collections.abc import Generator, Sequence
+from contextlib import nullcontext
 from dataclasses import fields, replace
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -42,20 +43,21 @@ def upscale_piped(arguments: Sequence[str], output: str | None, options: Upscale
     if len(arguments) != 1:
         raise InputError("a pipe is for one input", remedy="give files one by one, or a folder to write to")
     if output is None and options.files.frames is None:
-        raise OutputError(f"{_INPUT}: its result has no name", remedy=way("give one with ", Option("output", PIPE)))
+        raise OutputError(
+            f"{_name_of(arguments[0])}: its result has no name", remedy=way("give one with ", Option("output", PIPE))
+        )
     with TemporaryDirectory(prefix="upframe-") as folder:
         source = _kept(arguments[0], Path(folder))
-        target = output
+        target, names = output, {str(source): _name_of(arguments[0])}
         if output == PIPE:
             if sys.stdout.isatty():
                 raise OutputError(f"{_OUTPUT} is a terminal", remedy="pipe it into another program, or name a file")
             target = str(Path(folder, f"result{_suffix(source)}"))
+            names[target] = _OUTPUT
         failed = False
         for event in upscale_files([str(source)], target, options):
             failed = failed or isinstance(event, Failed)
-            yield _renamed(
-                event, {str(source): _name_of(arguments[0]), **({target: _OUTPUT} if output == PIPE and target else {})}
-            )
+            yield _renamed(event, names)
         if output == PIPE and target and not failed:
             _hand_on(Path(target), sys.stdout.buffer)
 
@@ -72,12 +74,8 @@ def _kept(argument: str, folder: Path) -> Path:
         return Path(argument)
     kept = folder / "input"
     try:
-        with kept.open("wb") as file:
-            if argument == PIPE:
-                shutil.copyfileobj(sys.stdin.buffer, file, _CHUNK)
-            else:
-                with Path(argument).open("rb") as pipe:
-                    shutil.copyfileobj(pipe, file, _CHUNK)
+        with kept.open("wb") as file, nullcontext(sys.stdin.buffer) if argument == PIPE else Path(argument).open("rb") as pipe:
+            shutil.copyfileobj(pipe, file, _CHUNK)
     except OSError as error:
         raise output_error(kept, error) from error
     return kept

@@ -6,6 +6,7 @@ import re
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from fractions import Fraction
+from pathlib import Path
 
 from upframe.errors import InputError
 from upframe.media.video.info import CopiedPacket, RawFrame
@@ -57,7 +58,11 @@ class VideoExcerpt:
             elif move is not None:
                 yield _moved(item, move)
         if not count:
-            raise InputError(f"{reader.path}: ends before {float(self.start):g} s: there is nothing to preview")
+            raise self.too_late(reader.path)
+
+    def too_late(self, path: Path) -> InputError:
+        """The error for something that ends before ``start``."""
+        return InputError(f"{path}: ends before {float(self.start):g} s: there is nothing to preview")
 
 
 def _moved(item: CopiedPacket, seconds: Fraction) -> CopiedPacket:

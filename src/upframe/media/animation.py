@@ -14,10 +14,11 @@ import PIL.Image
 
 from upframe.errors import InputError
 from upframe.media.image.file import MAX_PIXELS
+from upframe.media.image.formats.exchange import Source
 from upframe.media.image.image import Image, ImageEncoding
 from upframe.media.notes import Notes, no_notes
 from upframe.regular import irregular, refuse_irregular
-from upframe.remedies import Option, keep_readable, way
+from upframe.remedies import keep_readable
 
 AnimationFormat = Literal["gif", "png", "webp"]
 ANIMATION_FORMATS: dict[str, AnimationFormat] = {".gif": "gif", ".png": "png", ".apng": "png", ".webp": "webp"}
@@ -94,7 +95,7 @@ class AnimationReader:
         except (OSError, SyntaxError, ValueError, PIL.Image.DecompressionBombError) as error:
             raise InputError(f"{path}: is no animation that can be read ({error})") from error
         try:
-            self._check_size(max_pixels)
+            Source(path, max_pixels, allow_truncated, on_note).check_size(*self._image.size)
             self._first = int(bool(self._image.info.get("default_image")))
             self.info = self._look_through(allow_truncated)
         except BaseException:
@@ -118,14 +119,6 @@ class AnimationReader:
             pixels = self._frame(number)
             alpha = np.ascontiguousarray(pixels[..., 3:]) if info.alpha else None
             yield Image(np.ascontiguousarray(pixels[..., :3]), alpha, format=info.format, encoding=encoding)
-
-    def _check_size(self, max_pixels: int) -> None:
-        width, height = self._image.size
-        if width * height > max_pixels:
-            raise InputError(
-                f"{self._path}: {width}x{height} is {width * height:,} pixels, more than the limit of {max_pixels:,}",
-                remedy=way("if you trust the file, raise the limit with ", Option("max_pixels", width * height)),
-            )
 
     def _frame(self, number: int) -> np.ndarray[tuple[int, int, int], np.dtype[np.uint8]]:
         self._image.seek(number + self._first)

@@ -30,7 +30,8 @@ DeinterlaceFilter = Literal["bwdif", "w3fdif", "estdif"]
 Order = Literal["tff", "bff"]
 _LOOK = 150  # frames at the beginning, six seconds at the pace of television
 _FEW = 12  # frames with motion, too few to contradict the flags
-_TELECINE = 5, 4  # frames in, frames out
+_RATIO = {"field": Fraction(2), "telecine": Fraction(4, 5)}  # frames of the result to one of the video
+_FINER = {"field": 2, "telecine": 4}  # how much its times are, so that all are whole numbers
 _PLANAR = ("yuv4", "yuvj4", "yuva4", "gbrp", "gray")
 
 
@@ -109,12 +110,12 @@ class WholeFrames:
     """
 
     def __init__(self, settings: Deinterlace, info: VideoInfo, order: Order | None, tell: Callable[[], None]) -> None:
-        """order: of the fields, where the flags do not tell which frames are interlaced: then all are. tell: called once, when
-        the first frame is about to be changed.
+        """order: of the fields, where the flags do not tell which frames are interlaced: then all are. tell: called when frames
+        are about to be changed.
         """
         self._settings, self._order, self._given, self._tell = settings, order, info.time_base, tell
         self._rate = info.average_rate or Fraction(30000, 1001)
-        self.time_base = info.time_base / {"field": 2, "telecine": _TELECINE[1]}.get(settings.mode, 1)
+        self.time_base = info.time_base / _FINER.get(settings.mode, 1)
         self._graph: _Graph | None = None
         self._last: int | None = None
         self._step = 0
@@ -123,7 +124,7 @@ class WholeFrames:
 
     def describe(self, info: VideoInfo) -> VideoInfo:
         """The video of the results."""
-        ratio = {"field": Fraction(2), "telecine": Fraction(_TELECINE[1], _TELECINE[0])}.get(self._settings.mode, Fraction(1))
+        ratio = _RATIO.get(self._settings.mode, Fraction(1))
         return replace(
             info,
             interlaced=False,
@@ -143,7 +144,6 @@ class WholeFrames:
         if self._graph is None or not self._graph.fits(frame):
             rest = self.rest()
             self._tell()
-            self._tell = _nothing
             self._graph = _Graph(frame, self._filters(), self._given, self._rate)
         return rest + [self._timed(whole, self._graph.time_base) for whole in self._graph.put(frame)]
 
@@ -177,10 +177,6 @@ class WholeFrames:
             self._step = frame.pts - self._last if self._last is not None else 0
             self._last = frame.pts
         return frame
-
-
-def _nothing() -> None:
-    pass
 
 
 class _Graph:
@@ -221,9 +217,9 @@ class _Graph:
 
 
 def choose_deinterlacing(settings: Deinterlace, info: VideoInfo, max_pixels: int, note: Notes) -> WholeFrames | None:
-    """How the frames of a video become whole, told in one line; None where they are or are to stay as they are.
+    """How the frames of a video become whole; None where they are or are to stay as they are.
 
-    Raises InputError as reading does.
+    note: told it in one line, again for frames of another size. Raises InputError as reading does.
     """
     if settings.mode == "off":
         if info.interlaced:

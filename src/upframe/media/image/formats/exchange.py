@@ -7,8 +7,10 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
+import numpy as np
+
 from upframe.errors import InputError
-from upframe.media.image.image import Samples, Subsampling
+from upframe.media.image.image import Image, Samples, Subsampling
 from upframe.media.memory import require_memory
 from upframe.remedies import CONVERT_IMAGE, Option, Remedy, keep_readable, way
 
@@ -74,6 +76,12 @@ class WriteOptions:
     lossless: bool
     subsampling: Subsampling
     note: Callable[[str], None]
+
+
+def rgb_and_alpha(image: Image) -> Samples:
+    """Colour (h, w, 3), also of grey, with alpha as the fourth channel where there is one."""
+    colour = np.broadcast_to(image.pixels, (image.height, image.width, 3))
+    return np.ascontiguousarray(colour if image.alpha is None else np.concatenate([colour, image.alpha], axis=2))
 
 
 def split_alpha(samples: Samples) -> tuple[Samples, Samples | None]:

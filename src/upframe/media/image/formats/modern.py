@@ -16,7 +16,7 @@ from PIL import features
 
 from upframe.errors import InputError, MissingExtra
 from upframe.media.image import exif
-from upframe.media.image.formats.exchange import Source, WriteOptions, split_alpha
+from upframe.media.image.formats.exchange import Source, WriteOptions, rgb_and_alpha, split_alpha
 from upframe.media.image.image import Image, ImageEncoding, ImageFormat, ImageMetadata, Samples
 
 _EXIF_PREFIX = b"Exif\0\0"
@@ -167,7 +167,7 @@ def write_avif(path: Path, image: Image, options: WriteOptions) -> None:
         raise MissingExtra("pillow>=11.3", _EXTRA, f"{path}: writing AVIF")
     metadata = image.metadata
     encoded = BytesIO()
-    PIL.Image.fromarray(_colour_and_alpha(image)).save(
+    PIL.Image.fromarray(rgb_and_alpha(image)).save(
         encoded,
         "AVIF",
         quality=options.quality,
@@ -185,7 +185,7 @@ def write_heic(path: Path, image: Image, options: WriteOptions) -> None:
         import pillow_heif
     except ImportError as error:
         raise MissingExtra("pillow-heif", _EXTRA, f"{path}: writing HEIC") from error
-    samples, metadata = _colour_and_alpha(image), image.metadata
+    samples, metadata = rgb_and_alpha(image), image.metadata
     mode = ("RGBA" if samples.shape[2] == 4 else "RGB") + (";16" if samples.dtype == np.uint16 else "")
     still = pillow_heif.from_bytes(mode, (image.width, image.height), samples.tobytes())
     encoded = BytesIO()
@@ -211,10 +211,5 @@ def write_jxl(path: Path, image: Image, options: WriteOptions) -> None:
     settings: dict[str, Any] = {"lossless": True} if options.lossless else {"quality": options.quality}
     given = {"icc_profile": metadata.icc, "exif": metadata.exif, "xmp": metadata.xmp}
     settings |= {name: value for name, value in given.items() if value}
-    PIL.Image.fromarray(_colour_and_alpha(image)).save(encoded, "JXL", **settings)
+    PIL.Image.fromarray(rgb_and_alpha(image)).save(encoded, "JXL", **settings)
     path.write_bytes(encoded.getbuffer())
-
-
-def _colour_and_alpha(image: Image) -> Samples:
-    colour = np.broadcast_to(image.pixels, (image.height, image.width, 3))
-    return np.ascontiguousarray(colour if image.alpha is None else np.concatenate([colour, image.alpha], axis=2))

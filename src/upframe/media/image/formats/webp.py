@@ -12,7 +12,7 @@ import PIL.Image
 from PIL.WebPImagePlugin import WebPImageFile
 
 from upframe.errors import InputError
-from upframe.media.image.formats.exchange import Source, WriteOptions, split_alpha
+from upframe.media.image.formats.exchange import Source, WriteOptions, rgb_and_alpha, split_alpha
 from upframe.media.image.image import Image, ImageEncoding, ImageMetadata
 
 _EXIF_PREFIX = b"Exif\0\0"
@@ -73,11 +73,9 @@ def _size(source: Source, chunks: dict[bytes, bytes]) -> tuple[int, int]:
 
 def write(path: Path, image: Image, options: WriteOptions) -> None:
     """Write 8-bit RGB with or without alpha; grey becomes RGB, which is all that WebP has."""
-    colour = np.broadcast_to(image.pixels, (image.height, image.width, 3))
-    samples = colour if image.alpha is None else np.concatenate([colour, image.alpha], axis=2)
     metadata = image.metadata
     encoded = BytesIO()
-    PIL.Image.fromarray(np.ascontiguousarray(samples)).save(
+    PIL.Image.fromarray(rgb_and_alpha(image)).save(
         encoded,
         "WEBP",
         lossless=options.lossless,
