@@ -14,10 +14,10 @@ from PIL.PsdImagePlugin import PsdImageFile
 from PIL.QoiImagePlugin import QoiImageFile
 from PIL.TgaImagePlugin import TgaImageFile
 
-from upframe.media.image.formats.exchange import Source, WriteOptions, split_alpha
-from upframe.media.image.image import Image, ImageEncoding, ImageFormat, ImageMetadata, Origin, Samples
+from upframe.media.image.formats.by_pillow import opened_by_pillow, samples_of
+from upframe.media.image.formats.exchange import Source, WriteOptions
+from upframe.media.image.image import Image, ImageEncoding, ImageFormat, ImageMetadata
 
-_ORIGINS: dict[str, Origin] = {"1": "bilevel", "P": "palette", "CMYK": "cmyk"}
 _RATIO = 10
 """How many times smaller a JPEG 2000 of quality 95 is than its samples; 100 loses nothing."""
 
@@ -43,36 +43,13 @@ def read_qoi(source: Source) -> Image:
 
 
 def _read(source: Source, plugin: type[ImageFile], name: ImageFormat) -> Image:
-    try:
-        with source.path.open("rb") as file:
-            opened = plugin(file)
-            source.check_size(*opened.size)
-            layers = getattr(opened, "n_frames", 1) if name == "psd" else 0
-            opened.load()
-    except (OSError, SyntaxError, ValueError, EOFError, KeyError, PIL.Image.DecompressionBombError) as error:
-        raise source.damaged(error) from error
+    opened = opened_by_pillow(source, plugin)
+    layers = getattr(opened, "n_frames", 1)
     if layers > 1:
         source.note(f"{layers} layers are not kept: the image is what they show together")
-    info: dict[Any, Any] = opened.info
-    pixels, alpha = split_alpha(_samples(opened))
-    if opened.mode in _ORIGINS and opened.mode != "1":
-        source.note(f"{_ORIGINS[opened.mode]} image: read as {'RGB with alpha' if alpha is not None else 'RGB'}")
-    return Image(
-        pixels,
-        alpha,
-        format=name,
-        metadata=ImageMetadata(icc=None if opened.mode == "CMYK" else info.get("icc_profile") or None),
-        encoding=ImageEncoding(origin=_ORIGINS.get(opened.mode, "samples")),
-    )
-
-
-def _samples(opened: ImageFile) -> Samples:
-    """8 bits, or the 16 that Pillow has of grey alone."""
-    if opened.mode.startswith("I;16"):
-        return np.asarray(opened, dtype=np.uint16)
-    mode = {"1": "L", "P": "RGBA" if "transparency" in opened.info else "RGB", "CMYK": "RGB", "LAB": "RGB"}.get(opened.mode)
-    image: PIL.Image.Image = opened if mode is None else opened.convert(mode)
-    return np.asarray(image)
+    pixels, alpha, origin = samples_of(source, opened)
+    icc = None if origin == "cmyk" else opened.info.get("icc_profile") or None
+    return Image(pixels, alpha, format=name, metadata=ImageMetadata(icc=icc), encoding=ImageEncoding(origin=origin))
 
 
 def write_tga(path: Path, image: Image, options: WriteOptions) -> None:

@@ -10,10 +10,12 @@ import numpy as np
 import PIL.Image
 from PIL.BmpImagePlugin import BmpImageFile
 from PIL.GifImagePlugin import GifImageFile
+from PIL.ImageFile import ImageFile
 
 from upframe.errors import InputError
-from upframe.media.image.formats.exchange import Source, WriteOptions, split_alpha
-from upframe.media.image.image import Image, ImageEncoding, ImageMetadata, Origin
+from upframe.media.image.formats.by_pillow import opened_by_pillow, samples_of
+from upframe.media.image.formats.exchange import Source, WriteOptions
+from upframe.media.image.image import Image, ImageEncoding, ImageFormat, ImageMetadata
 from upframe.remedies import CONVERT_IMAGE
 
 _NETPBM_HEADER = re.compile(rb"P([56])" + rb"(?:\s+(?:#[^\n]*\n\s*)*)(\d+)" * 3 + rb"\s")
@@ -21,42 +23,24 @@ _NETPBM_HEADER = re.compile(rb"P([56])" + rb"(?:\s+(?:#[^\n]*\n\s*)*)(\d+)" * 3 
 
 def read_bmp(source: Source) -> Image:
     """Read a BMP. Raises InputError."""
-    return _read_with_pillow(source, BmpImageFile)
+    return _read(source, BmpImageFile, "bmp")
 
 
 def read_gif(source: Source) -> Image:
     """Read a still GIF; an animated one is refused. Raises InputError."""
-    return _read_with_pillow(source, GifImageFile)
+    return _read(source, GifImageFile, "gif")
 
 
-def _read_with_pillow(source: Source, plugin: type[BmpImageFile] | type[GifImageFile]) -> Image:
-    try:
-        with source.path.open("rb") as file:
-            image = plugin(file)
-            source.check_size(*image.size)
-            source.check_single(getattr(image, "n_frames", 1), "give the animation as a video")
-            image.load()
-    except (OSError, SyntaxError, ValueError, EOFError, PIL.Image.DecompressionBombError) as error:
-        raise source.damaged(error) from error
-    dpi = image.info.get("dpi")
-    comment = image.info.get("comment")
+def _read(source: Source, plugin: type[ImageFile], name: ImageFormat) -> Image:
+    opened = opened_by_pillow(source, plugin, several="give the animation as a video")
+    dpi = opened.info.get("dpi")
+    comment = opened.info.get("comment")
     metadata = ImageMetadata(
         dpi=(float(dpi[0]), float(dpi[1])) if dpi else None,
         text={"Comment": comment.decode("utf-8", "replace")} if comment else {},
     )
-    origins: dict[str, Origin] = {"1": "bilevel", "P": "palette"}
-    origin = origins.get(image.mode, "samples")
-    mode = {"1": "L", "P": "RGBA" if "transparency" in image.info else "RGB"}.get(image.mode, image.mode)
-    pixels, alpha = split_alpha(np.asarray(image.convert(mode)))
-    if origin == "palette":
-        source.note(f"palette image: read as {'RGB with alpha' if alpha is not None else 'RGB'}")
-    return Image(
-        pixels,
-        alpha,
-        format="bmp" if plugin is BmpImageFile else "gif",
-        metadata=metadata,
-        encoding=ImageEncoding(origin=origin),
-    )
+    pixels, alpha, origin = samples_of(source, opened)
+    return Image(pixels, alpha, format=name, metadata=metadata, encoding=ImageEncoding(origin=origin))
 
 
 def write_bmp(path: Path, image: Image, options: WriteOptions) -> None:
