@@ -98,8 +98,5 @@ def container_for(path: Path) -> VideoContainer:
 
 
 def result_suffix(source: Path) -> str:
-    """The suffix for the result of a video: its own where players expect H.264 under it, .mp4 for a GIF, else .mkv."""
-    suffix = source.suffix.lower()
-    if suffix in CONTAINER_OF_SUFFIX:
-        return source.suffix
-    return ".mp4" if suffix == ".gif" else ".mkv"
+    """The suffix for the result of a video: its own where players expect H.264 under it, else .mkv."""
+    return source.suffix if source.suffix.lower() in CONTAINER_OF_SUFFIX else ".mkv"

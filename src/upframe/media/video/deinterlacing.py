@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 from fractions import Fraction
+from functools import lru_cache
 from itertools import islice
 from pathlib import Path
 from typing import Literal
@@ -76,7 +77,13 @@ class FieldsSeen:
 
 
 def look_at_fields(path: Path, max_pixels: int) -> FieldsSeen:
-    """Decode the first seconds of a video and look for combs. Raises InputError."""
+    """Decode the first seconds of a video and look for combs; once, as a job opens it several times. Raises InputError."""
+    status = path.stat()
+    return _look(path, (status.st_size, status.st_mtime_ns), max_pixels)
+
+
+@lru_cache(maxsize=8)
+def _look(path: Path, _mark: tuple[int, int], max_pixels: int) -> FieldsSeen:
     counts = dict.fromkeys(("flagged", "tff", "bff", "progressive", "repeated"), 0)
     graph: _Graph | None = None
     for frame in islice(_decoded(path, max_pixels), _LOOK):
