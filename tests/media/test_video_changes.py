@@ -12,7 +12,6 @@ import numpy as np
 import PIL.Image
 import pytest
 from av.bitstream import BitStreamFilterContext
-from av.filter import Graph
 from av.video.frame import VideoFrame
 from av.video.stream import VideoStream
 from numpy.typing import NDArray
@@ -22,6 +21,7 @@ from upframe.engine.events import Failed, Note
 from upframe.engine.size import Target
 from upframe.jobs.batch import upscale_files
 from upframe.jobs.options import FileOptions, RunOptions, UpscaleOptions, VideoOptions
+from upframe.media.filters import FilterChain, shape_of
 from upframe.media.image.file import read_image
 from upframe.media.video.changes import FieldOrder, SequenceHeaders
 from upframe.media.video.deinterlacing import Deinterlace
@@ -224,11 +224,9 @@ def test_each_order_of_fields_is_known_from_the_frame() -> None:
 
 def with_fields(order: str) -> VideoFrame:
     """A frame that says so of its fields, in the words of FFmpeg's filter."""
-    graph = Graph()
-    source = graph.add_buffer(width=WIDTH, height=HEIGHT, format="yuv420p", time_base=Fraction(1, 25))
-    graph.link_nodes(source, graph.add("setfield", order), graph.add("buffersink")).configure()
-    graph.vpush(VideoFrame(WIDTH, HEIGHT, "yuv420p"))
-    return graph.vpull()
+    frame = VideoFrame(WIDTH, HEIGHT, "yuv420p")
+    [marked] = FilterChain(shape_of(frame), [f"setfield={order}"]).put(frame)
+    return marked
 
 
 def test_a_video_that_is_turned_in_the_middle_stays_upright(tmp_path: Path) -> None:

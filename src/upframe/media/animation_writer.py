@@ -6,19 +6,19 @@ import tempfile
 from collections.abc import Iterator, Sequence
 from contextlib import suppress
 from fractions import Fraction
-from itertools import accumulate, pairwise
+from itertools import accumulate, chain, pairwise
 from pathlib import Path
 from types import TracebackType
 from typing import IO, Self
 
 import av
 import numpy as np
-from av.filter import Graph
 from av.video.frame import VideoFrame
 from av.video.stream import VideoStream
 from numpy.typing import NDArray
 
 from upframe.media.animation import AnimationFormat
+from upframe.media.filters import FilterChain
 from upframe.media.image.image import Image
 
 _TICK = {"gif": Fraction(1, 100), "png": Fraction(1, 1000), "webp": Fraction(1, 1000)}
@@ -135,42 +135,14 @@ class AnimationWriter:
     def _in_palette(self, count: int) -> Iterator[VideoFrame]:
         """The frames in the colours of one palette."""
         height, width = self._size
-        base = f"video_size={width}x{height}:pix_fmt=rgba:time_base=1/1"
-        making = Graph()
-        reserve = int(self._alpha)
-        making.link_nodes(
-            making.add("buffer", base), making.add("palettegen", f"reserve_transparent={reserve}"), making.add("buffersink")
-        ).configure()
+        shape = width, height, "rgba"
+        making = FilterChain(shape, [f"palettegen=reserve_transparent={int(self._alpha)}"])
         for frame in self._frames_again(count):
-            making.vpush(frame)
-        making.vpush(None)
-        palette = making.vpull()
-        using = Graph()
-        images, colours = using.add("buffer", base), using.add("buffer", "video_size=16x16:pix_fmt=rgba:time_base=1/1")
-        chosen = using.add("paletteuse", f"dither=bayer:bayer_scale=3:alpha_threshold={_OPAQUE}")
-        sink = using.add("buffersink")
-        images.link_to(chosen, 0, 0)
-        colours.link_to(chosen, 0, 1)
-        chosen.link_to(sink)
-        using.configure()
-        palette.pts = 0
-        colours.push(palette)
-        colours.push(None)
-        for frame in self._frames_again(count):
-            images.push(frame)
-            yield from _pulled(sink)
-        images.push(None)
-        yield from _pulled(sink)
-
-
-def _pulled(sink: av.filter.FilterContext) -> Iterator[VideoFrame]:
-    while True:
-        try:
-            frame = sink.pull()
-        except (av.BlockingIOError, av.EOFError):
-            return
-        assert isinstance(frame, VideoFrame)
-        yield frame
+            making.put(frame)
+        [palette] = making.put(None)
+        using = FilterChain(shape, [f"paletteuse=dither=bayer:bayer_scale=3:alpha_threshold={_OPAQUE}"], beside=palette)
+        for image in chain(self._frames_again(count), [None]):
+            yield from using.put(image)
 
 
 def _rgba(image: Image) -> NDArray[np.uint8]:

@@ -2,15 +2,12 @@
 
 from __future__ import annotations
 
-from fractions import Fraction
-
-import av
-from av.filter import Graph
 from av.packet import Packet
 from av.stream import Stream
 from av.video.codeccontext import VideoCodecContext
-from av.video.format import VideoFormat
 from av.video.frame import VideoFrame
+
+from upframe.media.filters import FilterChain, FrameShape, shape_of
 
 _SEQUENCE, _EXTENSION, _START = b"\x00\x00\x01\xb3", b"\x00\x00\x01\xb5", b"\x00\x00\x01"
 _LAYERS = range(0x20, 0x30)
@@ -77,7 +74,7 @@ class FieldOrder:
     def __init__(self) -> None:
         self._first: str | None = None
         self._known: set[str] = set()
-        self._sieves: dict[tuple[int, int, str], Graph] = {}
+        self._sieves: dict[FrameShape, FilterChain] = {}
 
     def change(self, frame: VideoFrame) -> str | None:
         """What to tell of a frame that is the first of an order, but for the order the video begins with; else None."""
@@ -93,28 +90,10 @@ class FieldOrder:
     def _of(self, frame: VideoFrame) -> str:
         if not frame.interlaced_frame:
             return _PROGRESSIVE
-        key = frame.width, frame.height, frame.format.name
-        if key not in self._sieves:
-            self._sieves[key] = _sieve(*key)
-        self._sieves[key].vpush(frame)
-        try:
-            self._sieves[key].vpull()
-        except (av.BlockingIOError, av.EOFError):
-            return _BOTTOM
-        return _TOP
-
-
-def _sieve(width: int, height: int, pix_fmt: str) -> Graph:
-    """Filters that let frames through whose top field comes first."""
-    graph = Graph()
-    pixel_format = VideoFormat(pix_fmt, width, height)
-    source = graph.add_buffer(width=width, height=height, format=pixel_format, time_base=Fraction(1, 90000))
-    sieve = graph.add("select", "eq(interlace_type,TOPFIRST)")
-    sink = graph.add("buffersink")
-    source.link_to(sieve)
-    sieve.link_to(sink)
-    graph.configure()
-    return graph
+        shape = shape_of(frame)
+        if shape not in self._sieves:
+            self._sieves[shape] = FilterChain(shape, ["select=eq(interlace_type,TOPFIRST)"])
+        return _TOP if self._sieves[shape].put(frame) else _BOTTOM
 
 
 class Gaps:

@@ -15,9 +15,9 @@ from pathlib import Path
 from typing import Literal
 
 import av
-from av.filter import Graph
 from av.video.frame import VideoFrame
 
+from upframe.media.filters import FilterChain, shape_of
 from upframe.media.notes import Notes, no_notes
 from upframe.media.video.info import INTERLACED, VideoInfo
 from upframe.media.video.opening import drain, open_decoder
@@ -85,11 +85,11 @@ def look_at_fields(path: Path, max_pixels: int) -> FieldsSeen:
 @lru_cache(maxsize=8)
 def _look(path: Path, _mark: tuple[int, int], max_pixels: int) -> FieldsSeen:
     counts = dict.fromkeys(("flagged", "tff", "bff", "progressive", "repeated"), 0)
-    graph: _Graph | None = None
+    graph: FilterChain | None = None
     for frame in islice(_decoded(path, max_pixels), _LOOK):
         counts["flagged"] += frame.interlaced_frame
         if graph is None or not graph.fits(frame):
-            graph = _Graph(frame, ["idet"], None, None)
+            graph = _chain(frame, ["idet"], Fraction(1), None)
         for seen in graph.put(frame):
             found = seen.metadata.get("lavfi.idet.multiple.current_frame", "")
             counts[found] = counts.get(found, 0) + 1
@@ -123,7 +123,7 @@ class WholeFrames:
         self._settings, self._order, self._given, self._tell = settings, order, info.time_base, tell
         self._rate = info.average_rate or Fraction(30000, 1001)
         self.time_base = info.time_base / _FINER.get(settings.mode, 1)
-        self._graph: _Graph | None = None
+        self._graph: FilterChain | None = None
         self._last: int | None = None
         self._step = 0
         self._begin: Fraction | None = None  # seconds
@@ -151,7 +151,7 @@ class WholeFrames:
         if self._graph is None or not self._graph.fits(frame):
             rest = self.rest()
             self._tell()
-            self._graph = _Graph(frame, self._filters(), self._given, self._rate)
+            self._graph = _chain(frame, self._filters(), self._given, self._rate)
         return rest + [self._timed(whole, self._graph.time_base) for whole in self._graph.put(frame)]
 
     def rest(self) -> list[VideoFrame]:
@@ -186,41 +186,13 @@ class WholeFrames:
         return frame
 
 
-class _Graph:
-    """A chain of FFmpeg's filters for frames of one size and format, which the results have too."""
-
-    def __init__(self, frame: VideoFrame, filters: list[str], time_base: Fraction | None, rate: Fraction | None) -> None:
-        self._kind = frame.width, frame.height, frame.format.name
-        self.time_base = time_base or Fraction(1, 1)
-        graph = Graph()
-        steady = f":frame_rate={rate.numerator}/{rate.denominator}" if rate else ""
-        base = f"{self.time_base.numerator}/{self.time_base.denominator}"
-        source = f"video_size={frame.width}x{frame.height}:pix_fmt={frame.format.name}:time_base={base}{steady}"
-        links = [graph.add("buffer", source)]
-        if not frame.format.name.startswith(_PLANAR) or frame.format.name.endswith("be"):
-            links.append(graph.add("format", nearest_layout(frame.format.name).name))
-        for written in filters:
-            name, _, arguments = written.partition("=")
-            links.append(graph.add(name, arguments or None))
-        links.append(graph.add("buffersink"))
-        graph.link_nodes(*links).configure()
-        self._graph = graph
-
-    def fits(self, frame: VideoFrame) -> bool:
-        return self._kind == (frame.width, frame.height, frame.format.name)
-
-    def put(self, frame: VideoFrame | None) -> list[VideoFrame]:
-        """What comes out at a frame, or at the end; ``time_base`` is then that of the results."""
-        self._graph.vpush(frame)
-        results: list[VideoFrame] = []
-        while True:
-            try:
-                result = self._graph.vpull()
-            except (av.BlockingIOError, av.EOFError):
-                return results
-            self.time_base = result.time_base or self.time_base
-            format_name = self._kind[2]
-            results.append(result if result.format.name == format_name else result.reformat(format=format_name))
+def _chain(frame: VideoFrame, filters: list[str], time_base: Fraction, rate: Fraction | None) -> FilterChain:
+    """Filters for frames like one, whose results have its samples. Between the filters these are in planes, as all can read."""
+    own = frame.format.name
+    if own.startswith(_PLANAR) and not own.endswith("be"):
+        return FilterChain(shape_of(frame), filters, time_base=time_base, rate=rate)
+    filters = [f"format={nearest_layout(own).name}", *filters, f"format={own}"]
+    return FilterChain(shape_of(frame), filters, time_base=time_base, rate=rate)
 
 
 def choose_deinterlacing(settings: Deinterlace, info: VideoInfo, max_pixels: int, note: Notes) -> WholeFrames | None:

@@ -5,14 +5,13 @@ from __future__ import annotations
 from fractions import Fraction
 
 import av
-from av.filter import Graph
 from av.sidedata.sidedata import Type as SideDataType
 from av.video.codeccontext import VideoCodecContext
-from av.video.format import VideoFormat
 from av.video.frame import VideoFrame
 from av.video.stream import VideoStream
 
 from upframe.errors import InputError
+from upframe.media.filters import FilterChain, FrameShape, shape_of
 from upframe.media.notes import Notes
 from upframe.media.video.colour import ColourCodes
 from upframe.media.video.info import FrameKind, VideoInfo
@@ -35,7 +34,7 @@ class FrameKinds:
         self.first = self.last = info.kind
         self._info, self._note = info, on_note
         self._told: set[str] = set()
-        self._aspects = _Aspects(info.sample_aspect_ratio, decoder, info.time_base)
+        self._aspects = _Aspects(info.sample_aspect_ratio, decoder)
         states_colours = any(word in info.container for word in _WITH_COLOURS)
         self._codes = container_codes(stream) if states_colours else ColourCodes()
         self._known: dict[tuple[object, ...], FrameKind] = {}
@@ -91,11 +90,11 @@ class _Aspects:
     makes a row as wide as the shape says. A shape that the container states is that of all frames.
     """
 
-    def __init__(self, of_video: Fraction | None, decoder: VideoCodecContext, time_base: Fraction) -> None:
-        self._of_video, self._decoder, self._time_base = of_video, decoder, time_base
+    def __init__(self, of_video: Fraction | None, decoder: VideoCodecContext) -> None:
+        self._of_video, self._decoder = of_video, decoder
         self._own = decoder.sample_aspect_ratio or None
         self._seen = {self._own}
-        self._graphs: dict[tuple[int, int, str], Graph] = {}
+        self._meters: dict[FrameShape, FilterChain] = {}
 
     def of(self, frame: VideoFrame) -> Fraction | None:
         """The shape of a frame's pixels; None if it is not stated."""
@@ -110,23 +109,15 @@ class _Aspects:
         return exact if abs(exact - measured) * 1000 < exact else measured.limit_denominator(255)
 
     def _measured(self, frame: VideoFrame) -> Fraction:
-        key = frame.width, frame.height, frame.format.name
-        if key not in self._graphs:
-            self._graphs[key] = _shape_meter(*key, self._time_base)
-        self._graphs[key].vpush(frame)
-        return Fraction(self._graphs[key].vpull().width, _STEPS)
+        shape = shape_of(frame)
+        if shape not in self._meters:
+            self._meters[shape] = _shape_meter(shape)
+        [small] = self._meters[shape].put(frame)
+        return Fraction(small.width, _STEPS)
 
 
-def _shape_meter(width: int, height: int, pix_fmt: str, time_base: Fraction) -> Graph:
+def _shape_meter(shape: FrameShape) -> FilterChain:
     """Filters that turn a frame into a small one whose width is the shape of its pixels times ``_STEPS``."""
-    graph = Graph()
-    pixel_format = VideoFormat(pix_fmt, width, height)
-    source = graph.add_buffer(width=width, height=height, format=pixel_format, time_base=time_base)
-    corner = graph.add("crop", f"{min(width, 2)}:{min(height, 2)}:0:0")
-    meter = graph.add("scale", f"w='clip(round(sar*{_STEPS}),1,32768)':h=2:eval=frame:flags=neighbor")
-    sink = graph.add("buffersink")
-    source.link_to(corner)
-    corner.link_to(meter)
-    meter.link_to(sink)
-    graph.configure()
-    return graph
+    width, height, _ = shape
+    meter = f"scale=w='clip(round(sar*{_STEPS}),1,32768)':h=2:eval=frame:flags=neighbor"
+    return FilterChain(shape, [f"crop={min(width, 2)}:{min(height, 2)}:0:0", meter])

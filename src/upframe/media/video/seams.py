@@ -9,11 +9,10 @@ it stands where one breath has none. Measured: docs/jobs.md.
 from __future__ import annotations
 
 from dataclasses import dataclass
-from fractions import Fraction
 
-from av.filter import Graph
 from av.video.frame import VideoFrame
 
+from upframe.media.filters import FilterChain, shape_of
 from upframe.media.video.info import PixelLayout, RawFrame
 from upframe.media.video.planes import make_frame
 
@@ -39,15 +38,7 @@ def seam_care(codec: str) -> SeamCare:
 
 def coarser(image: VideoFrame, offset: float) -> VideoFrame:
     """The same image, marked to be encoded coarser by ``offset``. Encoders without adaptive quantisers ignore it."""
-    graph = Graph()
-    source = graph.add_buffer(width=image.width, height=image.height, format=image.format, time_base=Fraction(1, 1000))
-    mark, sink = graph.add("addroi", f"x=0:y=0:w=iw:h=ih:qoffset={offset}"), graph.add("buffersink")
-    source.link_to(mark)
-    mark.link_to(sink)
-    graph.configure()
-    graph.push(image)
-    marked = graph.pull()
-    assert isinstance(marked, VideoFrame)
+    [marked] = FilterChain(shape_of(image), [f"addroi=x=0:y=0:w=iw:h=ih:qoffset={offset}"]).put(image)
     return marked
 
 
