@@ -7,6 +7,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
+from tests.export.conftest import small
 
 from upframe import Upscaler
 from upframe.errors import CheckpointError, DeviceError, InputError
@@ -48,6 +49,34 @@ def test_an_image_is_the_same_on_the_processor(model: Model, file: Path, image: 
     np.testing.assert_allclose(upscaler.upscale(image), Upscaler(model, device="cpu").upscale(image), atol=CLOSE)
 
 
+@pytest.fixture(scope="module")
+def video_model() -> Model:
+    return small("frvsr")
+
+
+@pytest.fixture(scope="module")
+def video_file(video_model: Model, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return export_model(video_model, tmp_path_factory.mktemp("ncnn") / "video.param").path
+
+
+def assert_same_video(upscaler: Upscaler, model: Model, *, frames: int) -> None:
+    video = list(np.random.default_rng(0).random((frames, 18, 21, 3), dtype=np.float32))
+    ours, theirs = (up.stream(video, cuts="off") for up in (upscaler, Upscaler(model, device="cpu")))
+    for result, expected in zip(ours, theirs, strict=True):
+        np.testing.assert_allclose(result, expected, atol=CLOSE)
+
+
+def test_a_video_is_the_same_on_the_processor(video_model: Model, video_file: Path) -> None:
+    assert_same_video(Upscaler(video_file, device="cpu"), video_model, frames=9)
+
+
+@pytest.mark.long
+def test_a_video_is_the_same_on_a_card(video_model: Model, video_file: Path) -> None:
+    if not ncnn.get_gpu_count():
+        pytest.skip("no Vulkan device: Debian's mesa-vulkan-drivers is one in software")
+    assert_same_video(Upscaler(video_file, device="vulkan:0"), video_model, frames=3)
+
+
 @pytest.mark.long
 def test_an_image_is_the_same_on_a_card(
     model: Model, image: np.ndarray, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
@@ -63,8 +92,8 @@ def test_an_image_is_the_same_on_a_card(
 
 
 def test_what_ncnn_cannot_do_is_one_line(file: Path, tmp_path: Path) -> None:
-    with pytest.raises(InputError, match="networks for images alone"):
-        export_model(load("frvsr-lite-x2"), tmp_path / "video.param")
+    with pytest.raises(InputError, match="networks for images, and for video frame by frame"):
+        export_model(load("nsrr-x2"), tmp_path / "rendered.param")
     with pytest.raises(InputError, match="single precision"):
         export_model(load("rt4ksr-x2"), tmp_path / "half.param", float16=True)
     with pytest.raises(DeviceError, match="'vulkan:99' cannot be used by ncnn: there is"):

@@ -35,28 +35,17 @@ _AS_ONNX = either(way("export it with ", Option("to", "onnx")), way("compute it 
 _SOFTWARE = 3  # of its types of a device: a processor that plays a card
 _NO_MEMORY = -100  # what it returns where it cannot allocate
 _LAYERS = frozenset(
-    {
-        *(
-            "Input",
-            "Split",
-            "Reorg",
-            "PixelShuffle",
-            "Interp",
-            "Padding",
-            "Permute",
-            "Reshape",
-            "Squeeze",
-            "ExpandDims",
-            "Flatten",
-        ),
-        *("Concat", "Slice", "Crop", "Convolution", "ConvolutionDepthWise", "InnerProduct", "Pooling", "LayerNorm", "Scale"),
-        *("GELU", "ReLU", "Sigmoid", "HardSigmoid", "BinaryOp", "UnaryOp", "Eltwise", "MemoryData", "Noop"),
-    }
+    (
+        *("Input", "MemoryData", "Noop", "Split", "Concat", "Slice", "Crop", "Padding"),
+        *("Permute", "Reshape", "Squeeze", "ExpandDims", "Flatten", "Reorg", "PixelShuffle", "Interp", "GridSample"),
+        *("Convolution", "ConvolutionDepthWise", "Deconvolution", "InnerProduct", "Pooling", "LayerNorm", "Scale"),
+        *("GELU", "ReLU", "Sigmoid", "HardSigmoid", "TanH", "BinaryOp", "UnaryOp", "Eltwise", "CumulativeSum", "Reduction"),
+    )
 )
 
 
 def write_ncnn(step: ExportStep, metadata: Mapping[str, str], param: Path, weights: Path, size: tuple[int, int]) -> None:
-    """Write a step for images as ``param`` and ``weights``.
+    """Write a step for images or frames as ``param`` and ``weights``.
 
     Raises MissingExtra, and InputError for a network that ncnn has no layers for.
     """
@@ -64,8 +53,8 @@ def write_ncnn(step: ExportStep, metadata: Mapping[str, str], param: Path, weigh
         import pnnx
     except ImportError as error:
         raise MissingExtra("pnnx", "vulkan", "exporting to ncnn") from error
-    if step.contract.form != "image":
-        raise InputError("ncnn takes networks for images alone", remedy=_AS_ONNX)
+    if step.contract.form not in ("image", "recurrent"):
+        raise InputError("ncnn takes networks for images, and for video frame by frame", remedy=_AS_ONNX)
     with tempfile.TemporaryDirectory(prefix="upframe-") as folder, quiet(), torch.inference_mode():
         traced = torch.jit.trace(step.module, step.example(*size), check_trace=False)  # type: ignore[no-untyped-call]
         traced.save(f"{folder}/model.pt")

@@ -28,6 +28,7 @@ from upframe.ops.convolution import narrow_conv
 from upframe.ops.interpolate import Degradation, interpolate, interpolate_bilinear
 from upframe.ops.sampling import sampling_of
 from upframe.ops.shuffle import space_to_depth
+from upframe.ops.tracing import is_traced
 from upframe.ops.warp import warp
 
 CELL = 8  # pixels of the frame that are one pixel at the bottom of the flow network
@@ -44,6 +45,14 @@ def _conv(inputs: int, outputs: int) -> nn.Conv2d:
 def _conv_pair(inputs: int, outputs: int) -> list[nn.Module]:
     """Two 3x3 convolutions with leaky ReLU: (n, inputs, h, w) -> (n, outputs, h, w)."""
     return [_conv(inputs, outputs), nn.LeakyReLU(0.2, True), _conv(outputs, outputs), nn.LeakyReLU(0.2, True)]
+
+
+def _mirrored(flow: Tensor, height: int, width: int) -> Tensor:
+    """A flow (n, 2, at most 7 rows less, at most 7 columns less), mirrored beyond its end: (n, 2, h, w)."""
+    if is_traced():
+        return F.pad(flow, (0, CELL - 1, 0, CELL - 1), mode="reflect")[:, :, :height, :width]
+    rows, columns = (_reflected(flow.shape[axis], wanted, flow.device) for axis, wanted in ((-2, height), (-1, width)))
+    return flow[..., rows[:, None], columns]
 
 
 def _reflected(length: int, wanted: int, device: torch.device) -> Tensor:
@@ -209,9 +218,7 @@ class FRVSR(nn.Module):
             missing = (0, max(CELL - width, 0), 0, max(CELL - height, 0))
             current, previous = (F.pad(frame, missing, mode="replicate") for frame in (current, previous))
         flow: Tensor = self.fnet(current, previous)  # (n, 2, 8 * max(h // 8, 1), 8 * max(w // 8, 1))
-        return flow[
-            ..., _reflected(flow.shape[-2], height, flow.device)[:, None], _reflected(flow.shape[-1], width, flow.device)
-        ]
+        return _mirrored(flow, height, width)
 
     def upscale_flow(self, flow: Tensor) -> Tensor:
         """A flow in pixels of the frame (n, 2, h, w) -> in pixels of the output (n, 2, s*h, s*w)."""

@@ -13,6 +13,8 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
+from upframe.ops.tracing import is_traced
+
 Network = TypeVar("Network", bound=nn.Module)
 
 LANES = 16  # values in a register
@@ -23,8 +25,7 @@ def is_eager_inference() -> bool:
 
     Graphs, whether compiled, exported or traced, keep the plain forms: whoever reads them knows best.
     """
-    traced: bool = torch.jit.is_tracing()  # type: ignore[attr-defined, no-untyped-call]  # torch has no types here
-    return not (torch.is_grad_enabled() or torch.compiler.is_compiling() or traced)
+    return not (torch.is_grad_enabled() or torch.compiler.is_compiling() or is_traced())
 
 
 def is_channels_last_inference(x: Tensor) -> bool:

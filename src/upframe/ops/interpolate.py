@@ -12,6 +12,8 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
+from upframe.ops.tracing import is_traced
+
 Degradation = Literal["BD", "BI"]
 
 
@@ -47,7 +49,19 @@ def interpolate_bicubic(image: Tensor, scale: int) -> Tensor:
     left corner aligned), so that every scale-th sample is the input's own. Outside: the last row and column are repeated.
     Equal to the ``BicubicUpsampler`` of TecoGAN's PyTorch edition, to the last bit: columns first, taps in ascending order.
     """
+    if is_traced():
+        return _bicubic_by_convolution(image, scale)
     return _interpolate_axis(_interpolate_axis(image, scale, -2), scale, -1)
+
+
+def _bicubic_by_convolution(image: Tensor, scale: int) -> Tensor:
+    """The same as one convolution a channel, which gives all pixels of a cell."""
+    taps = image.new_tensor([cubic_taps(phase / scale) for phase in range(scale)])  # (s, 4)
+    kernels = (taps[:, None, :, None] * taps[None, :, None, :]).reshape(scale**2, 1, 4, 4)
+    channels = int(image.shape[1])
+    extended = F.pad(image, (1, 2, 1, 2), mode="replicate")
+    cells = F.conv2d(extended, kernels.repeat(channels, 1, 1, 1), groups=channels)  # (n, c * s**2, h, w)
+    return F.pixel_shuffle(cells, scale)
 
 
 def interpolate_bilinear(image: Tensor, scale: int) -> Tensor:
