@@ -12,9 +12,9 @@ from torch import Tensor
 
 from upframe.engine.arrays import Pixels, to_pixels, to_tensor
 from upframe.engine.associated import within_neighbours
-from upframe.engine.finite import beyond, with_excess
 from upframe.errors import InputError
 from upframe.ops.alpha import bleed
+from upframe.ops.outliers import beyond, upscaled_excess
 from upframe.ops.transfer import decode_linear, encode_linear
 
 Item = TypeVar("Item")
@@ -63,18 +63,18 @@ def from_layers(
     """Upscaled layers as arrays of the kinds of ``colour`` and ``alpha``, the arrays they were made from."""
     rgb = layers[0] if colour.shape[2] == 3 else layers[0].mean(dim=1, keepdim=True)
     if colour.dtype.kind == "f":
-        rgb = with_excess(rgb, _seen(colour, rgb.device, linear=linear)[1])
+        rgb = rgb + upscaled_excess(_seen(colour, rgb.device, linear=linear)[1], rgb.shape[-2:])
     upscaled = to_pixels(decode_linear(rgb) if linear else rgb, colour.dtype)
     if alpha is None:
         return upscaled, None
     return upscaled, within_neighbours(to_pixels(layers[1].mean(dim=1, keepdim=True), alpha.dtype), alpha)
 
 
-def _seen(colour: Pixels, device: torch.device, *, linear: bool) -> tuple[Tensor, Tensor | None]:
-    """What a network is shown of an image's colour, (1, 1 or 3, h, w), and what is beyond that, if anything does."""
+def _seen(colour: Pixels, device: torch.device, *, linear: bool) -> tuple[Tensor, Tensor]:
+    """What a network is shown of an image's colour, (1, 1 or 3, h, w), and what is beyond that."""
     rgb = to_tensor(colour, device)
     if colour.dtype.kind != "f":
-        return rgb, None
+        return rgb, torch.zeros_like(rgb)
     return beyond(encode_linear(rgb) if linear else rgb, *_NETWORKS_SEE)
 
 

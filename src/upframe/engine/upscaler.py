@@ -16,7 +16,7 @@ from upframe.engine.arrays import Pixels, as_array, as_given, to_pixels, to_tens
 from upframe.engine.associated import within_neighbours
 from upframe.engine.clips import ClipStream, upscale_in_order
 from upframe.engine.cuts import Cuts, choose_cuts, no_cuts
-from upframe.engine.finite import beyond, finite, usual_range, with_excess
+from upframe.engine.finite import finite
 from upframe.engine.layers import from_layers, join_channels, peek, split_channels, to_layers
 from upframe.engine.planes import PlaneKind, Planes
 from upframe.engine.size import Target
@@ -29,6 +29,7 @@ from upframe.models.interpolation import Interpolation
 from upframe.models.network import ImageNetwork, VideoNetwork
 from upframe.models.streams import Stream
 from upframe.ops.alpha import bleed
+from upframe.ops.outliers import beyond, upscaled_excess, usual_range
 from upframe.ops.resize import resize
 from upframe.ops.sampling import Sampling, sample_offset
 from upframe.ops.shift import centred, shift
@@ -183,7 +184,7 @@ class Upscaler:
         grey = layer.shape[1] == 1
         if linear:
             layer = encode_linear(layer)
-        low, high, excess = 0.0, 1.0, None
+        low, high, excess = layer.new_zeros(()), layer.new_ones(()), None
         if dtype.kind != "u":
             low, high = usual_range(layer)
             layer, excess = beyond(layer, low, high)
@@ -195,7 +196,9 @@ class Upscaler:
             piece = (piece.mean(dim=1, keepdim=True) if grey else piece) * (high - low) + low
             if linear:  # where the curve is a logarithm, a slight overshoot would be a new light, brighter than any there is
                 piece = piece.clamp(low, high)
-            piece = with_excess(piece, None if excess is None else excess[..., band, :])[..., cut, :]
+            if excess is not None:
+                piece = piece + upscaled_excess(excess[..., band, :], piece.shape[-2:])
+            piece = piece[..., cut, :]
             result[rows] = to_pixels(decode_linear(piece) if linear else piece, dtype)
         return result
 
