@@ -15,12 +15,12 @@ from tests.reference.unpack import Reference
 from torch import Tensor
 from torch.nn import functional as F
 
-from upframe.engine.bad_samples import usual_brightest
 from upframe.engine.supersampler import Supersampler
 from upframe.errors import DeviceError, InputError
 from upframe.models.catalog import Model
 from upframe.models.nsrr import NSRR, disparity
 from upframe.models.stssnet import STSSNet
+from upframe.ops.outliers import usual_brightest
 from upframe.ops.transfer import decode_linear, encode_linear
 from upframe.rendered import RenderedFrame
 from upframe.rendered.history import accumulate_motion, normalised_depth
@@ -223,9 +223,9 @@ def test_a_reset_is_a_new_beginning(make: Callable[[], Supersampler]) -> None:
 
 
 @both
-def test_a_frame_of_another_size_begins_anew(make: Callable[[], Supersampler]) -> None:
+def test_a_frame_of_other_proportions_is_a_beginning(make: Callable[[], Supersampler]) -> None:
     supersampler = make()
-    run(supersampler, [frame(0, size=(20, 24)), frame(1, size=(20, 24))])
+    run(supersampler, [frame(0, size=(45, 30)), frame(1, size=(45, 30))])
     np.testing.assert_array_equal(run(supersampler, [frame(2)]), run(make(), [frame(2)]))
 
 
@@ -348,7 +348,7 @@ def test_a_new_exposure_holds_for_the_past_too(make: Callable[[], Supersampler])
     adapted = [frame(0, linear=True, exposure=0.5), frame(1, linear=True, exposure=2.0)]
     constant = [frame(0, linear=True, exposure=2.0), frame(1, linear=True, exposure=2.0)]
     # TAAU remembers what it showed, which is limited by what was bright then.
-    np.testing.assert_allclose(run(make(), adapted), run(make(), constant), atol=2e-3 if make is make_taau else 1e-4)
+    np.testing.assert_allclose(run(make(), adapted), run(make(), constant), atol=4e-3 if make is make_taau else 1e-4)
 
 
 def test_the_jitter_of_two_frames_is_taken_into_account() -> None:

@@ -9,15 +9,17 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from upframe.engine.bad_samples import BadSampleMonitor, repaired, upscaled_excess, usual_brightest
 from upframe.engine.fitting import fit
 from upframe.errors import DeviceError, InputError
 from upframe.models.catalog import Model, load
+from upframe.ops.outliers import around_brightest, upscaled_excess, usual_brightest
 from upframe.ops.shift import centred
 from upframe.ops.transfer import decode_linear
 from upframe.remedies import Option, either, way
 from upframe.rendered.frame import Buffer, RenderedFrame
+from upframe.rendered.history import nearest
 from upframe.rendered.preparation import FramePreparation, planes
+from upframe.rendered.repair import BadSampleMonitor
 from upframe.runtime.acceleration import accelerate
 from upframe.runtime.device import choose_device, memory_format, out_of_memory
 from upframe.runtime.precision import Precision, choose_dtype
@@ -33,13 +35,14 @@ class Supersampler:
     and replayed (:mod:`upframe.runtime.acceleration`); ``on_note`` hears where that cannot be.
 
     The past stays on the device in buffers that are made with the first frame and written in place after it. Frames that
-    are missing from it, at the beginning and after a cut, are stood for by the oldest one there is, without motion. A frame
-    of another size than the one before starts again, as one with ``cut`` does.
+    are missing from it, at the beginning and after a cut, are stood for by the oldest one there is, without motion. The size
+    may change from frame to frame (dynamic resolution): the past is resampled. A frame of other proportions starts again, as
+    one with ``cut`` does. A frame that comes twice, as in a paused game, has not moved.
 
     Published networks do not know of jitter: what they make is where the frame was sampled. It is moved back to the pixels.
 
-    A sample that cannot be (not finite, a depth that is not above 0) is replaced, so that it changes no more than what is
-    around it; ``on_note`` hears of it once. ``strict``: such a frame is refused instead, by an InputError.
+    A sample that cannot be (not finite, a depth that is not above 0) is repaired from around it, so that it changes no more
+    than that; ``on_note`` hears of it once. ``strict``: such a frame is refused instead, by an InputError.
 
     Raises CheckpointError and DeviceError, and InputError for a network of another kind.
 
@@ -86,7 +89,7 @@ class Supersampler:
 
         Display-referred frames stay so and are not clamped. Of a ``linear`` frame the result is scene-linear light: for the
         network its colours are multiplied by the exposure and bent to a display's curve (:mod:`upframe.ops.transfer`);
-        what comes out is limited to [0, the brightest the network saw, or 1], bent back, and divided by the exposure.
+        what comes out is limited to [0, the brightest the network saw around it, or 1], bent back, and divided by the exposure.
 
         Raises InputError, and changes nothing, for what is not a rendered frame, for one that lacks a buffer the model
         needs, and where ``strict`` for one with a bad sample. STSSNet needs no colour, but for a first frame. Raises
@@ -97,9 +100,9 @@ class Supersampler:
         self._check(frame)
         wanted = {*self.info.inputs, *self.network.optional}
         buffers = {name: planes(buffer, self.device) for name, buffer in frame.buffers().items() if name in wanted}
-        self._watch.see(buffers)
-        whole = {name: repaired(name, buffer) for name, buffer in buffers.items()}
-        result, brightest, excess = self._upscale(self._prepare(frame, whole))
+        unread = {"motion"} if self._prepare.is_first(frame) else set()
+        self._watch.see({name: buffer for name, buffer in buffers.items() if name not in unread})
+        result, brightest, excess = self._upscale(self._prepare(frame, buffers))
         if not self.network.undoes_jitter:
             result = centred(result, self.info.scale, frame.jitter)
         if frame.linear:
@@ -108,7 +111,11 @@ class Supersampler:
         if frame.linear:
             result = decode_linear(result).div_(frame.exposure)
         pixels = result[0].permute(1, 2, 0).contiguous()
-        return pixels.cpu().numpy() if isinstance(frame.depth, np.ndarray) else pixels
+        if not isinstance(frame.depth, np.ndarray):
+            return pixels
+        array = pixels.cpu().numpy()
+        self._watch.look()  # all has been computed now
+        return array
 
     def _check(self, frame: RenderedFrame) -> None:
         missing = frame.missing(self.info.inputs)
@@ -120,20 +127,33 @@ class Supersampler:
             raise InputError(f"{self.info.name} needs {', '.join(missing)}{first}, which this rendered frame does not have")
 
     def _upscale(self, frame: Mapping[str, Tensor]) -> tuple[Tensor, Tensor, Tensor]:
-        """The next frame through the network: the result, not clamped; the brightest colour it saw, or 1; what is beyond."""
+        """The next frame through the network: the result, not clamped; the brightest it may be; what is beyond that."""
         inputs = self._history.inputs(frame)
-        colours = [inputs.arguments[name] for name in self.network.colours]
-        brightest = torch.stack([usual_brightest(colour.flatten(0, -4)) for colour in colours]).amax()
         arguments = dict(inputs.arguments)
-        for name in self.network.colours:
-            limited = arguments[name].minimum(brightest)
-            arguments[name] = limited / brightest if self.network.unit_range else limited
+        limits = self._limits(arguments)
+        for name, limit in limits.items():
+            limited = arguments[name].minimum(limit)
+            arguments[name] = limited / limit if self.network.unit_range else limited
         result = self._run(arguments)
+        size = result.shape[-2:]
+        brightest = torch.stack([nearest(limit, size) for limit in limits.values()]).amax(dim=0)
         if self.network.unit_range:
             result = result * brightest
         self._history.remember(result)
-        result = result[:, :3]
-        return result, brightest, upscaled_excess(inputs.newest, brightest, self.info.scale)
+        newest = inputs.newest
+        excess = (newest - nearest(brightest, newest.shape[-2:])).clamp_min(0)
+        return result[:, :3], brightest, upscaled_excess(excess, size)
+
+    def _limits(self, arguments: Mapping[str, Tensor]) -> dict[str, Tensor]:
+        """The brightest that each colour is shown with, (1, 1, h, w): of what is around, so that a bad sample stays local.
+
+        A network that must be given [0, 1] sees all of a frame by one, (1, 1, 1, 1): small lights must not darken the rest.
+        """
+        colours = {name: arguments[name] for name in self.network.colours}
+        if not self.network.unit_range:
+            return {name: around_brightest(colour) for name, colour in colours.items()}
+        brightest = torch.stack([usual_brightest(colour.flatten(0, -4)) for colour in colours.values()]).amax()
+        return dict.fromkeys(colours, brightest.view(1, 1, 1, 1))
 
     def _run(self, arguments: Mapping[str, Tensor]) -> Tensor:
         """The network on its device, for tensors of any size: float32 in and out, whatever it computes in."""

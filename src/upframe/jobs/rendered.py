@@ -50,6 +50,7 @@ def supersample_clip(
     if not overwrite:
         refuse_filled(out)
     notes: list[str] = []
+    told: set[str] = set()
     step, scale, device = _step(model, device, precision, notes.append)
     (width, height), count = clip.info.render_size, len(clip)
     name = str(folder)
@@ -61,7 +62,9 @@ def supersample_clip(
         out.mkdir(parents=True, exist_ok=True)
         path = out / f"{first + number:05d}.{suffix}"
         write_image(path, image, depth=16, overwrite=overwrite, on_note=notes.append)
-        yield from (events.Note(name, note) for note in dict.fromkeys(notes) if number == 0)
+        yield from (events.Note(name, f"frame {number}: {note}") for note in dict.fromkeys(notes) if note not in told)
+        told |= set(notes)
+        notes.clear()
         yield meter.tick()
     yield meter.finished(str(out))
 

@@ -149,6 +149,9 @@ class History(Protocol):
     def recolour(self, change: Callable[[Tensor], Tensor]) -> None:
         """Replace the remembered colours, (k, 3, h, w), for instance by what they are at another exposure."""
 
+    def resize(self, size: tuple[int, int]) -> None:
+        """Bring what is remembered to another size (height, width) of frames, as of dynamic resolution."""
+
     def inputs(self, frame: Mapping[str, Tensor]) -> RenderedInputs:
         """The next frame with its past. ``frame``: its buffers by the names of ``info.inputs``, (1, c, h, w) float32, colour
         as a display has it. Where the network ``fills_in``, colour may be missing, which raises InputError for a first frame.

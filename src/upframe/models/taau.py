@@ -27,6 +27,7 @@ from upframe.models.cards import formula
 from upframe.models.network import RenderedInputs
 from upframe.ops.transfer import decode_linear, encode_linear
 from upframe.ops.warp import warp
+from upframe.rendered.history import nearest, resampled
 
 RADIUS = 0.42  # deviation of a sample's weight around a pixel of the display, in such pixels
 REMEMBERED = 12.0  # frames: so much of the past counts at most
@@ -178,6 +179,12 @@ class TAAUPast:
         """Replace the remembered colours, for instance by what they are at another exposure."""
         if self._kept is not None:
             self._kept[:, :3] = change(self._kept[:, :3])
+
+    def resize(self, size: tuple[int, int]) -> None:
+        """Bring what is remembered to another size (height, width) of frames."""
+        if self._kept is not None and not self._begins:
+            self._kept = resampled(self._kept, (size[0] * self._scale, size[1] * self._scale))
+            self._depths = nearest(self._depths, size)
 
     def inputs(self, frame: Mapping[str, Tensor]) -> RenderedInputs:
         """The next frame with what is left of those before."""

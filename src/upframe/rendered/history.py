@@ -173,15 +173,39 @@ def normalised_depth(depth: Tensor, far: float | None = None) -> Tensor:
     """Depth in [0, 1] as STSSNet takes it: (n, 1, h, w) -> (n, 1, h, w), background 1.
 
     Published in two kinds. ``far=None``: stretched from the nearest to the farthest surface of the frame, as for the scene
-    Lewis. ``far``: in units of this many scene units, clipped at 1, as for the other scenes. On our own scenes the published
-    networks differ by less than 0.4 dB between the two, either way (docs/rendered-frames.md); stretching needs no unit.
+    Lewis; here of those that fill 2x2 pixels, so that no bad sample decides. ``far``: in units of this many scene units,
+    clipped at 1, as for the other scenes. On our own scenes the published networks differ by less than 0.4 dB between the
+    two, either way (docs/rendered-frames.md); stretching needs no unit.
     """
     if far is not None:
         return (depth / far).clamp(0, 1)
-    finite = depth.isfinite()
-    near = depth.masked_fill(~finite, torch.inf).amin(dim=(1, 2, 3), keepdim=True)
-    farthest = depth.masked_fill(~finite, -torch.inf).amax(dim=(1, 2, 3), keepdim=True)
+    background = ~depth.isfinite()
+    from_front, from_back = depth.masked_fill(background, torch.inf), depth.masked_fill(background, -torch.inf)
+    window = (min(2, depth.shape[-2]), min(2, depth.shape[-1]))
+    near, farthest = _least(F.max_pool2d(from_front, window, 1)), -_least(F.max_pool2d(-from_back, window, 1))
+    near = near.where(near.isfinite(), _least(from_front))  # thin things alone
+    farthest = farthest.where(farthest.isfinite(), -_least(-from_back))
     return ((depth - near) / (farthest - near + 1e-6)).nan_to_num(1.0).clamp(0, 1)  # NaN: a frame of background alone
+
+
+def _least(image: Tensor) -> Tensor:
+    return image.amin(dim=(1, 2, 3), keepdim=True)
+
+
+def resampled(image: Tensor, size: Sequence[int]) -> Tensor:
+    """Colours (n, c, h, w) at another size (height, width): by linear interpolation, widened where it is smaller."""
+    return F.interpolate(image, size=list(size), mode="bilinear", antialias=True)
+
+
+def nearest(image: Tensor, size: Sequence[int]) -> Tensor:
+    """Depth, masks and the like, (n, c, h, w), at another size (height, width): nothing is mixed."""
+    return F.interpolate(image, size=list(size), mode="nearest-exact")
+
+
+def resized_motion(motion: Tensor, size: tuple[int, int]) -> Tensor:
+    """Motion (n, 2, h, w) at another size (height, width), in pixels of that."""
+    height, width = motion.shape[-2:]
+    return nearest(motion, size) * motion.new_tensor((size[1] / width, size[0] / height)).view(1, 2, 1, 1)
 
 
 class NSRRHistory:
@@ -204,6 +228,12 @@ class NSRRHistory:
         if self._frames is not None and self.count:
             colour = self._frames[0]
             colour[: self.count] = change(colour[: self.count])
+
+    def resize(self, size: tuple[int, int]) -> None:
+        """Bring what is remembered to another size (height, width) of frames."""
+        if self._frames is not None and self.count:
+            colour, depth, motion = self._frames
+            self._frames = resampled(colour, size), nearest(depth, size), resized_motion(motion, size)
 
     def step(self, colour: Tensor, depth: Tensor, motion: Tensor) -> tuple[Tensor, Tensor, Tensor]:
         """The current frame -> colour (1, t, 3, h, w), depth (1, t, 1, h, w), displacement (1, t, 2, h, w), oldest first.
@@ -264,6 +294,13 @@ class STSSNetHistory:
         """Replace the remembered colours, (k, 3, h, w), for instance by what they are at another exposure."""
         if self._colour is not None and self.count:
             self._colour[: self.count, :3] = change(self._colour[: self.count, :3])
+
+    def resize(self, size: tuple[int, int]) -> None:
+        """Bring what is remembered to another size (height, width) of frames."""
+        if self._colour is not None and self.count:
+            self._colour = resampled(self._colour, size)
+            self._path = torch.cat((resized_motion(self._path[:, :2], size), nearest(self._path[:, 2:], size)), dim=1)
+            self._depth = nearest(self._depth, size)
 
     def step(self, colour: Tensor | None, depth: Tensor, motion: Tensor) -> STSSNetInputs:
         """The current frame -> what the network takes of it.
