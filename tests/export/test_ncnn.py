@@ -11,6 +11,7 @@ from tests.export.conftest import small
 
 from upframe import Upscaler
 from upframe.errors import CheckpointError, DeviceError, InputError
+from upframe.export.check import HALF_LIMIT
 from upframe.export.exporting import export_model
 from upframe.models.catalog import Model, load
 from upframe.models.rt4ksr import RT4KSR
@@ -89,6 +90,26 @@ def test_an_image_is_the_same_on_a_card(
     assert upscaler.info == model.info, "and not what its file in the cache is called"
     np.testing.assert_allclose(upscaler.upscale(image), Upscaler(model, device="cpu").upscale(image), atol=CLOSE)
     assert sorted(path.suffix for path in tmp_path.rglob("exports/*")) == [".bin", ".param"]
+
+
+@pytest.mark.long
+def test_half_precision_on_a_card_loses_little(model: Model, file: Path, image: np.ndarray) -> None:
+    if not ncnn.get_gpu_count():
+        pytest.skip("no Vulkan device: Debian's mesa-vulkan-drivers is one in software")
+    upscaler = Upscaler(file, device="vulkan:0", precision="fp16")
+    assert upscaler.dtype == torch.float16
+    difference = upscaler.upscale(image) - Upscaler(model, device="cpu").upscale(image)
+    assert 0 < np.sqrt(np.square(difference).mean()) < HALF_LIMIT
+
+
+def test_half_precision_is_refused_where_it_costs_more_than_it_saves(file: Path, video_file: Path) -> None:
+    with pytest.raises(DeviceError, match="in half precision on graphics cards alone"):
+        Upscaler(file, device="cpu", precision="fp16")
+    with pytest.raises(DeviceError, match="as precisely as it was exported"):
+        Upscaler(file, device="cpu", precision="bf16")
+    if ncnn.get_gpu_count():
+        with pytest.raises(DeviceError, match="the positions of its warp"):
+            Upscaler(video_file, device="vulkan:0", precision="fp16")
 
 
 def test_what_ncnn_cannot_do_is_one_line(file: Path, tmp_path: Path) -> None:

@@ -34,7 +34,8 @@ Precision = Annotated[
     Literal["auto", "fp32", "fp16", "bf16"],
     typer.Option(
         "--precision",
-        help="auto is fp32, on CUDA the half precision a model's card calls as good; bf16 is also for CPUs that have it.",
+        help="auto is fp32, on CUDA the half precision a model's card calls as good; bf16 is also for CPUs that have it, "
+        "fp16 for networks for images in ncnn on a card.",
         rich_help_panel=RUNNING,
     ),
 ]

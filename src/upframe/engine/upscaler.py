@@ -90,7 +90,7 @@ class Upscaler:
         graphs: bool = False,
         on_note: Callable[[str], None] = _nothing,
     ) -> None:
-        exported = _exported(model, backend, device, provider)
+        exported = _exported(model, backend, device, provider, precision)
         loaded = exported or (model if isinstance(model, Model) else load(model))
         self.info, self._on_note = loaded.info, on_note
         self.target = Target(scale=scale)
@@ -102,14 +102,14 @@ class Upscaler:
         if in_ncnn and device == "auto" and not self.card:
             on_note("ncnn finds no graphics card with Vulkan here: it computes on the processor")
         self.device = choose_device("cpu" if in_ncnn or (exported is not None and device == "auto") else device)
-        self.dtype = choose_dtype(precision, self.device, self.info.half)
+        if exported is None:
+            self.dtype = choose_dtype(precision, self.device, self.info.half)
+        else:
+            self.dtype = torch.float16 if precision == "fp16" else torch.float32
         self.network: ImageNetwork | VideoNetwork | ExportedImage | ExportedRecurrent
         if isinstance(loaded, ExportedFile):
-            if self.device.type != "cpu" or precision not in ("auto", "fp32"):
-                raise DeviceError(
-                    f"{self.info.name}: exported networks compute here on the CPU, as precisely as they were exported",
-                    remedy=leave_out("device", "precision"),
-                )
+            if self.device.type != "cpu":
+                raise DeviceError(f"{self.info.name}: exported networks compute here on the CPU", remedy=leave_out("device"))
             if compile or graphs:
                 raise DeviceError(
                     f"{self.info.name}: exported networks are compiled already", remedy=leave_out("compile", "graphs")
@@ -271,14 +271,16 @@ class Upscaler:
         yield from upscale_in_order(pairs, clip, layers, result)
 
 
-def _exported(model: str | Path | Model, backend: Backend | None, device: str, provider: str | None) -> ExportedFile | None:
+def _exported(
+    model: str | Path | Model, backend: Backend | None, device: str, provider: str | None, precision: Precision
+) -> ExportedFile | None:
     """The file that runs in place of torch, where one is named or a backend is that needs one."""
     if is_exported(model):
-        return open_exported(model, backend, device, provider)
+        return open_exported(model, backend, device, provider, precision)
     if backend is None or backend == "torch":
         if provider is not None:
             raise InputError("torch has no providers", remedy=way("set ", Option("backend", "onnxruntime")))
         return None
     from upframe.export.cache import exported_for
 
-    return exported_for(model if isinstance(model, Model) else load(model), backend, device, provider)
+    return exported_for(model if isinstance(model, Model) else load(model), backend, device, provider, precision)

@@ -23,14 +23,18 @@ from upframe.media.atomic import atomic_output
 from upframe.models.catalog import Model
 from upframe.models.contract import ExportStep, describe
 from upframe.remedies import leave_out
+from upframe.runtime.precision import Precision
 
 _PACKAGES = ("upframe", "torch")
 
 
-def exported_for(model: Model, backend: Backend, device: str = "auto", provider: str | None = None) -> ExportedFile:
+def exported_for(
+    model: Model, backend: Backend, device: str = "auto", provider: str | None = None, precision: Precision = "auto"
+) -> ExportedFile:
     """The model in a backend that is not torch, by way of a file in the cache: of ncnn for that, else of ONNX.
 
-    Raises MissingExtra, OutputError, and InputError for networks that do not take single images or frames.
+    ``device``, ``provider`` and ``precision`` as of :func:`open_exported`. Raises MissingExtra, DeviceError, OutputError, and
+    InputError for networks that do not take single images or frames.
     """
     if model.info.degradation == "none":
         raise InputError(f"{model.info.name}: is not a network", remedy=leave_out("backend"))
@@ -38,13 +42,13 @@ def exported_for(model: Model, backend: Backend, device: str = "auto", provider:
     if step.contract.form not in ("image", "recurrent"):
         raise InputError(f"{model.info.name}: runs only in torch", remedy=leave_out("backend"))
     if backend == "ncnn":
-        return replace(open_exported(_in_ncnn(model, step), backend, device, provider), info=model.info)
+        return replace(open_exported(_in_ncnn(model, step), backend, device, provider, precision), info=model.info)
     path = cache_folder("exports") / f"{_key(step, 'onnx', 'onnxscript')}.onnx"
     if not path.exists():
         metadata = describe(model.info, model.network.configuration, step.contract)
         with atomic_output(path, overwrite=True) as temporary:
             write_onnx(step, metadata, temporary, fitting(step.contract, *TRACED))
-    return replace(open_exported(path, backend, device, provider), info=model.info)
+    return replace(open_exported(path, backend, device, provider, precision), info=model.info)
 
 
 def _in_ncnn(model: Model, step: ExportStep) -> Path:

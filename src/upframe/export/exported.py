@@ -10,14 +10,15 @@ from typing import Literal, TypeGuard
 import torch
 from torch import Tensor
 
-from upframe.errors import CheckpointError, InputError
+from upframe.errors import CheckpointError, DeviceError, InputError
 from upframe.export.ncnn_file import choose_card, ncnn_runner
 from upframe.export.runners import Backend, Run, onnxruntime_runner, openvino_runner, torch_runner
 from upframe.models.contract import Contract, described, next_inputs
 from upframe.models.info import ModelInfo
 from upframe.models.streams import RecurrentStream, Stream
 from upframe.regular import refuse_irregular
-from upframe.remedies import Option, way
+from upframe.remedies import Option, leave_out, way
+from upframe.runtime.precision import Precision
 
 Open = Callable[[Path], tuple[Run, dict[str, str]]]
 _READERS: dict[str, dict[Backend, Open]] = {  # the first of each is the one it was made for
@@ -68,13 +69,17 @@ class ExportedFile:
 
 
 def open_exported(
-    path: str | Path, backend: Backend | None = None, device: str = "auto", provider: str | None = None
+    path: str | Path,
+    backend: Backend | None = None,
+    device: str = "auto",
+    provider: str | None = None,
+    precision: Precision = "auto",
 ) -> ExportedFile:
     """Open an exported file, in the backend it was made for unless another one is named.
 
-    ``device``: for ncnn, as :func:`choose_card` has it; ``provider``: for ONNX Runtime, as its runner has it. Raises
-    MissingExtra, DeviceError, InputError for a provider of what has none, and CheckpointError for a file that cannot be read,
-    is not of Upframe's making, or does not run in the backend.
+    ``device``: for ncnn, as :func:`choose_card` has it; ``provider``: for ONNX Runtime, as its runner has it. ``precision``:
+    that of the file, or in ncnn on a card ``fp16``. Raises MissingExtra, DeviceError, InputError for a provider of what has
+    none, and CheckpointError for a file that cannot be read, is not of Upframe's making, or does not run in the backend.
     """
     path = Path(path)
     readers = _READERS[path.suffix.lower()]
@@ -86,11 +91,16 @@ def open_exported(
         raise CheckpointError(f"{path}: no such file")
     if provider is not None and chosen != "onnxruntime":
         raise InputError(f"{path}: {chosen} has no providers", remedy=way("compute it with ", Option("backend", "onnxruntime")))
+    half = precision == "fp16" and chosen == "ncnn"
+    if precision not in ("auto", "fp32") and not half:
+        raise DeviceError(f"{chosen} computes a network as precisely as it was exported", remedy=leave_out("precision"))
     card = choose_card(device) if chosen == "ncnn" else None
-    if provider is not None:
+    if chosen == "ncnn":
+        run, metadata = ncnn_runner(path, card, half=half)
+    elif provider is not None:
         run, metadata = onnxruntime_runner(path, provider)
     else:
-        run, metadata = readers[chosen](path) if card is None else ncnn_runner(path, card)
+        run, metadata = readers[chosen](path)
     info, contract = described(path, metadata)
     if contract.size is not None:
         info = replace(info, border=0)  # no frame of another size is taken

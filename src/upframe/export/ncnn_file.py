@@ -25,7 +25,7 @@ from upframe.export.onnx_file import fitting, quiet
 from upframe.export.runners import Run
 from upframe.models.contract import Contract, ExportStep, described
 from upframe.regular import refuse_irregular
-from upframe.remedies import Option, either, way
+from upframe.remedies import Option, either, leave_out, way
 
 _MARK = "upframe_metadata "
 _MAGIC = "7767517"
@@ -90,10 +90,11 @@ def _kinds(text: str) -> list[str]:
     return [line.split()[0] for line in lines[2 : 2 + count] if line.strip()]
 
 
-def ncnn_runner(path: Path, card: Card | None = None) -> tuple[Run, dict[str, str]]:
+def ncnn_runner(path: Path, card: Card | None = None, *, half: bool = False) -> tuple[Run, dict[str, str]]:
     """A ``.param`` with its ``.bin`` in ncnn, on a card or on the processor; and the metadata.
 
-    Raises MissingExtra, and CheckpointError for files that cannot be read or have layers of another kind.
+    ``half``: in half precision, where the card has it. Raises MissingExtra, CheckpointError for files that cannot be read or
+    have layers of another kind, and DeviceError for half precision on the processor and of a network that warps.
     """
     try:
         import ncnn
@@ -112,15 +113,17 @@ def ncnn_runner(path: Path, card: Card | None = None) -> tuple[Run, dict[str, st
     if not weights.is_file():
         raise CheckpointError(f"{path}: {weights.name}, which holds its numbers, is not beside it")
     metadata = _metadata(text)
-    outputs = described(path, metadata)[1].outputs
-    net = _opened(ncnn, path, weights, card)
+    contract = described(path, metadata)[1]
+    if half:
+        _refuse_half(card, warps=contract.form == "recurrent")
+    net = _opened(ncnn, path, weights, card, half=half)
 
     def run(tensors: Mapping[str, Tensor]) -> dict[str, Tensor]:
         extractor = net.create_extractor()
         for index, tensor in enumerate(tensors.values()):
             extractor.input(f"in{index}", ncnn.Mat(tensor.contiguous().numpy(), batch_index=0).clone())
         results = {}
-        for index, spec in enumerate(outputs):
+        for index, spec in enumerate(contract.outputs):
             code, result = extractor.extract(f"out{index}")
             if code:
                 raise MemoryError("ncnn") if code == _NO_MEMORY else CheckpointError(f"{path}: ncnn cannot run it")
@@ -128,6 +131,16 @@ def ncnn_runner(path: Path, card: Card | None = None) -> tuple[Run, dict[str, st
         return results
 
     return run, metadata
+
+
+def _refuse_half(card: Card | None, *, warps: bool) -> None:
+    if card is None:
+        reason = "ncnn computes in half precision on graphics cards alone"
+    elif warps:
+        reason = "half precision cannot hold the positions of its warp"
+    else:
+        return
+    raise DeviceError(reason, remedy=leave_out("precision"))
 
 
 @dataclass(frozen=True, slots=True)
@@ -185,12 +198,13 @@ def _silence() -> Iterator[None]:
         os.close(nothing)
 
 
-def _opened(ncnn: Any, path: Path, weights: Path, card: Card | None) -> Any:
+def _opened(ncnn: Any, path: Path, weights: Path, card: Card | None, *, half: bool) -> Any:
     net = ncnn.Net()
     net.opt.num_threads = torch.get_num_threads()
     net.opt.use_vulkan_compute = card is not None
-    for option in ("use_fp16_packed", "use_fp16_storage", "use_fp16_arithmetic", "use_bf16_storage"):
-        setattr(net.opt, option, False)  # as precisely as it was exported
+    for option in ("use_fp16_packed", "use_fp16_storage", "use_fp16_arithmetic"):
+        setattr(net.opt, option, half)
+    net.opt.use_bf16_storage = False
     if card is not None:
         net.set_vulkan_device(card.index)
     with _silence():
