@@ -30,6 +30,7 @@ from upframe import Upscaler
 from upframe.media.video.deinterlacing import Deinterlace, DeinterlaceFilter
 from upframe.media.video.info import RawFrame
 from upframe.media.video.planes import make_frame
+from upframe.media.video.preparation import Preparation
 from upframe.media.video.reader import VideoReader
 from upframe.training.data.frames import Clip, open_clips
 
@@ -72,7 +73,7 @@ def write_interlaced(frames: list[Pixels], path: Path) -> None:
 
 
 def read_whole(path: Path, settings: Deinterlace) -> Iterator[Pixels]:
-    with VideoReader(path, deinterlace=settings) as reader:
+    with VideoReader(path, preparation=Preparation(settings)) as reader:
         for item in reader:
             if isinstance(item, RawFrame):
                 yield make_frame(item.planes, reader.info.layout).to_ndarray(format="rgb24")

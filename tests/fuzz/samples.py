@@ -27,6 +27,7 @@ from upframe.export.exporting import export_model
 from upframe.media import Image, read_image, write_image
 from upframe.media.animation import AnimationReader, is_animation
 from upframe.media.video.deinterlacing import Deinterlace
+from upframe.media.video.preparation import Preparation
 from upframe.media.video.reader import VideoReader
 from upframe.models import load
 from upframe.models.catalog import Model
@@ -62,7 +63,7 @@ def animation(path: Path) -> object:
 
 
 def interlaced(path: Path) -> object:
-    with VideoReader(path, deinterlace=Deinterlace("field")) as reader:
+    with VideoReader(path, preparation=Preparation(Deinterlace("field"))) as reader:
         return [type(item) for item in reader]
 
 

@@ -18,6 +18,7 @@ from upframe.jobs.segmented import SegmentedVideoJob
 from upframe.media.files import Input
 from upframe.media.video.deinterlacing import Deinterlace, DeinterlaceFilter, look_at_fields
 from upframe.media.video.info import RawFrame
+from upframe.media.video.preparation import Preparation
 from upframe.media.video.reader import VideoReader
 
 HEIGHT, WIDTH = 96, 128
@@ -67,7 +68,7 @@ def tape(path: Path, images: Callable[[int], Sequence[NDArray[np.uint8]]], *, fl
 
 def read(path: Path, mode: str, kind: DeinterlaceFilter = "bwdif") -> tuple[list[RawFrame], list[str], VideoReader]:
     notes: list[str] = []
-    with VideoReader(path, on_note=notes.append, deinterlace=Deinterlace(mode, kind)) as reader:  # type: ignore[arg-type]
+    with VideoReader(path, on_note=notes.append, preparation=Preparation(Deinterlace(mode, kind))) as reader:  # type: ignore[arg-type]
         frames = [item for item in reader if isinstance(item, RawFrame)]
     return frames, [note for note in notes if "tagged" not in note], reader
 
@@ -142,7 +143,7 @@ def test_a_video_in_which_fields_begin_later_is_deinterlaced_from_there(tmp_path
     joined = tmp_path / "joined.m2v"
     joined.write_bytes(first.read_bytes() + second.read_bytes())
     notes: list[str] = []
-    with VideoReader(joined, on_note=notes.append, clock="even", deinterlace=Deinterlace()) as reader:
+    with VideoReader(joined, on_note=notes.append, clock="even", preparation=Preparation()) as reader:
         frames = [item for item in reader if isinstance(item, RawFrame)]
     assert len(frames) == 60
     assert [note for note in notes if "deinterlaced" in note] == ["some frames are interlaced: they are deinterlaced first"]

@@ -24,9 +24,9 @@ from upframe.jobs.options import FileOptions, RunOptions, UpscaleOptions, VideoO
 from upframe.media.filters import FilterChain, shape_of
 from upframe.media.image.file import read_image
 from upframe.media.video.changes import FieldOrder, SequenceHeaders
-from upframe.media.video.deinterlacing import Deinterlace
 from upframe.media.video.encoders import EncoderSettings
 from upframe.media.video.info import RawFrame
+from upframe.media.video.preparation import AS_DECODED
 from upframe.media.video.reader import VideoReader
 
 _LOSSLESS = EncoderSettings(codec="ffv1", threads=1)
@@ -203,7 +203,7 @@ def test_a_field_order_that_changes_is_told_with_its_place(tmp_path: Path) -> No
     fields = part()
     fields.options = {"x264-params": "bff=1", "bf": "0"}
     source = joined(tmp_path / "video.ts", part(), fields, part())
-    notes = upscaled(source, tmp_path / "large.mkv", deinterlace=Deinterlace("off"))
+    notes = upscaled(source, tmp_path / "large.mkv", preparation=AS_DECODED)
     (note,) = [note for note in notes if "field order" in note]
     change = "the field order changes from progressive to bottom field first after 0.2 s (frame 5)"
     assert note == f"{change}: such frames are upscaled as they are"

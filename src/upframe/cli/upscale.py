@@ -24,10 +24,21 @@ from upframe.cli.options import (
     Sampled,
     Threads,
 )
+from upframe.cli.video_options import (
+    VIDEO,
+    Borders,
+    Clean,
+    ClockChoice,
+    CropChoice,
+    DeinterlaceChoice,
+    Deinterlacer,
+    GrainChoice,
+    SizeChange,
+)
 
 AudioChoice = Literal["auto", "copy", "aac", "opus", "pcm"]
 _TIME = re.compile(r"[0-9:.]+")
-VIDEO, IMAGES = "Video output", "Image output"
+IMAGES = "Image output"
 
 
 class UpscaleCommand(TyperCommand):
@@ -230,36 +241,14 @@ def upscale(
             rich_help_panel=VIDEO,
         ),
     ] = "auto",
-    clock: Annotated[
-        Literal["join", "keep", "even"],
-        typer.Option(
-            "--clock",
-            help="Where a video's clock jumps, as in joined recordings: join its parts, or keep the times as they are; or show "
-            "all frames evenly, at the average rate.",
-            rich_help_panel=VIDEO,
-        ),
-    ] = "join",
-    size_change: Annotated[
-        Literal["fit", "stop"],
-        typer.Option(
-            "--size-change",
-            help="Where a video's images change size or shape: fit them into the first ones, or end the video there.",
-            rich_help_panel=VIDEO,
-        ),
-    ] = "fit",
-    deinterlace: Annotated[
-        Literal["auto", "off", "frame", "field", "telecine"],
-        typer.Option(
-            "--deinterlace",
-            help="Interlaced video: auto makes whole frames of those whose flags say so, if combs are seen; frame of "
-            "all; field makes one of every field, at twice the rate; telecine takes repeated fields out, 24 frames of 30.",
-            rich_help_panel=VIDEO,
-        ),
-    ] = "auto",
-    deinterlacer: Annotated[
-        Literal["bwdif", "w3fdif", "estdif"],
-        typer.Option("--deinterlacer", help="FFmpeg's filter that does it.", rich_help_panel=VIDEO),
-    ] = "bwdif",
+    clock: ClockChoice = "join",
+    size_change: SizeChange = "fit",
+    deinterlace: DeinterlaceChoice = "auto",
+    deinterlacer: Deinterlacer = "bwdif",
+    crop: CropChoice = None,
+    borders: Borders = "drop",
+    clean: Clean = False,
+    grain: GrainChoice = None,
     frames: Annotated[
         Path | None,
         typer.Option(
@@ -315,6 +304,8 @@ def upscale(
     if frames is not None and output is not None:
         raise typer.BadParameter("give either --frames or --output", param_hint="--frames")
 
+    if borders == "keep" and crop is None:
+        raise typer.BadParameter("only with --crop", param_hint="--borders")
     if cluster is not None and devices is not None:
         raise typer.BadParameter("give either --cluster or --devices", param_hint="--cluster")
     if watch and cluster is not None:
@@ -326,6 +317,7 @@ def upscale(
     with one_line(debug=debug):
         with loading():
             from upframe.cli.report import reporter
+            from upframe.engine.grain import parse_grain
             from upframe.engine.size import parse_target
             from upframe.jobs.batch import upscale_files, watch_folder
             from upframe.jobs.options import (
@@ -338,7 +330,9 @@ def upscale(
             )
             from upframe.jobs.pipes import PIPE, is_piped, upscale_piped
             from upframe.jobs.preview import VideoExcerpt, parse_time
+            from upframe.media.video.cropping import parse_crop
             from upframe.media.video.deinterlacing import Deinterlace
+            from upframe.media.video.preparation import Preparation
         from upframe.media.video.encoders import EncoderSettings
 
         options = UpscaleOptions(
@@ -362,7 +356,8 @@ def upscale(
                 EncoderSettings(codec, crf, preset, pix_fmt, audio),
                 clock,
                 size_change,
-                Deinterlace(deinterlace, deinterlacer),
+                Preparation(Deinterlace(deinterlace, deinterlacer), clean, None if crop is None else parse_crop(crop, borders)),
+                parse_grain(grain),
                 None if preview is None else VideoExcerpt(parse_time(preview)),
             ),
             FileOptions(frames, overwrite, skip_existing, allow_truncated, max_pixels),

@@ -14,12 +14,13 @@ from torch.nn import functional as F
 
 from upframe.engine.clips import upscale_in_order
 from upframe.engine.cuts import Cuts
+from upframe.engine.grain import Grain, GrainLayer
 from upframe.engine.size import Target
 from upframe.engine.timeline import Timeline
 from upframe.engine.upscaler import Upscaler
 from upframe.media.video.colour import ColourTags
 from upframe.media.video.info import CopiedPacket, FrameKind, PixelLayout, RawFrame
-from upframe.media.video.turning import QuarterTurn
+from upframe.media.video.turning import Margins, QuarterTurn
 from upframe.ops.colorimetry import Colorimetry, conversion
 from upframe.ops.colour import planes_to_rgb, rgb_to_planes
 from upframe.runtime.transfers import behind, transfers
@@ -31,25 +32,49 @@ Item = RawFrame | CopiedPacket
 class VideoCanvas:
     """What all frames of a video are fitted into: the size (height, width) of the result, and the kind of its first frame.
 
-    upright: frames are turned as a player would; else only those that are to be turned otherwise than the first.
+    upright: frames are turned as a player would; else only those that are to be turned otherwise than the first. margins: what
+    stays black of the canvas, left, right, above and below, in pixels of the source as it is stored.
     """
 
     size: tuple[int, int]
     first: FrameKind
     upright: bool = False
+    margins: Margins = (0, 0, 0, 0)
+
+    @property
+    def edges(self) -> Margins:
+        """The margins as they are on the canvas."""
+        if not any(self.margins):
+            return self.margins
+        turn = self.turn(self.first)
+        left, right, top, bottom = turn.margins(self.margins)
+        rows, columns = turn.size(self.first.height, self.first.width)
+        down, across = self.size[0] / (rows + top + bottom), self.size[1] / (columns + left + right)
+        return (
+            round(left * across / 2) * 2,
+            round(right * across / 2) * 2,
+            round(top * down / 2) * 2,
+            round(bottom * down / 2) * 2,
+        )
+
+    @property
+    def inside(self) -> tuple[int, int]:
+        """(height, width) of the canvas without its margins."""
+        left, right, top, bottom = self.edges
+        return self.size[0] - top - bottom, self.size[1] - left - right
 
     def turn(self, kind: FrameKind) -> QuarterTurn:
         """How a frame is turned."""
         return kind.turn if self.upright else self.first.turn.undone().after(kind.turn)
 
     def box(self, kind: FrameKind) -> tuple[int, int]:
-        """(height, width) of what a frame becomes: all of the canvas, or less of it in one direction if its shape differs."""
-        height, width = self.size
+        """(height, width) of what a frame becomes: all inside the margins, or less in one direction if its shape differs."""
+        height, width = inside = self.inside
         ratio = self._shape(kind) / self._shape(self.first)
         if ratio == 1:
-            return self.size
+            return inside
         box = (_even(height / ratio), width) if ratio > 1 else (height, _even(width * ratio))
-        return self.size if abs(box[0] - height) < 2 and abs(box[1] - width) < 2 else box
+        return inside if abs(box[0] - height) < 2 and abs(box[1] - width) < 2 else box
 
     def _shape(self, kind: FrameKind) -> Fraction:
         """Width over height, as shown, turned as it is on the canvas."""
@@ -62,7 +87,8 @@ class FrameUpscaler:
     """Upscales decoded frames; the result is in ``result``'s layout, in its colours.
 
     Transparency, where the result has it, is upscaled as a grey image of full range. Frames whose ``kind`` differs from that
-    of the first are converted to it, and with a ``canvas`` turned and fitted into it, on black.
+    of the first are converted to it, and with a ``canvas`` turned and fitted into it, on black. ``grain``, which a canvas goes
+    with, is put over the results.
     """
 
     def __init__(
@@ -73,11 +99,16 @@ class FrameUpscaler:
         result: tuple[PixelLayout, ColourTags],
         timeline: Timeline | None = None,
         canvas: VideoCanvas | None = None,
+        grain: Grain | None = None,
     ) -> None:
         self.upscaler, self.target, self._timeline = upscaler, target, timeline
         self._source, self._result, self._canvas = source, result, canvas
         self._to_planes = plane_conversion(*result)
         self._transfers = transfers(upscaler.device)
+        self._grain: GrainLayer | None = None
+        if grain is not None and canvas is not None:
+            scale = canvas.inside[0] / canvas.turn(canvas.first).size(canvas.first.height, canvas.first.width)[0]
+            self._grain = GrainLayer(grain, *result, canvas.size, scale)
 
     def __call__(self, items: Iterable[Item], cuts: Cuts) -> Iterator[Item]:
         """The same items in the same order, the frames larger: same time, same duration."""
@@ -110,22 +141,27 @@ class FrameUpscaler:
         if len(layers) > 1:
             planes += rgb_to_planes(layers[1], **_opacity(self._result[0].depth))
         arrivals = [self._transfers.down(plane) for plane in planes]
-        return lambda: replace(item, planes=tuple(arrived() for arrived in arrivals), kind=None)
+        return lambda: self._grained(replace(item, planes=tuple(arrived() for arrived in arrivals), kind=None))
+
+    def _grained(self, frame: RawFrame) -> RawFrame:
+        return frame if self._grain is None else self._grain(frame)
 
 
 class _Shape:
     """Where frames of a kind lie in the result."""
 
     def __init__(self, canvas: VideoCanvas | None, kind: FrameKind | None, target: Target) -> None:
-        self._turn, self._margins, self.target = QuarterTurn(), (0, 0, 0, 0), target
+        self._turn, self.target = QuarterTurn(), target
+        self._margins: tuple[int, ...] = (0, 0, 0, 0)
         if canvas is None or kind is None:
             return
         self._turn = canvas.turn(kind)
-        (height, width), (rows, columns) = canvas.size, canvas.box(kind)
-        if kind.shape != canvas.first.shape:
+        (height, width), (rows, columns) = canvas.inside, canvas.box(kind)
+        if kind.shape != canvas.first.shape or any(canvas.margins):
             self.target = Target(size=(rows, columns))
         top, left = (height - rows) // 4 * 2, (width - columns) // 4 * 2  # even, as chroma is
-        self._margins = left, width - columns - left, top, height - rows - top
+        beside = left, width - columns - left, top, height - rows - top
+        self._margins = tuple(sum(pair) for pair in zip(beside, canvas.edges, strict=True))
 
     def turned(self, layer: Tensor) -> Tensor:
         """(1, 3, h, w) as it is in the result."""

@@ -145,7 +145,11 @@ class PartMaker:
             trial = part_writer(task, self._described, Path(folder, "trial"), Segment(0, 0, 1))
             trial.abort()
         kinds = (info.layout, info.colour), (trial.layout, trial.colour)
-        return FrameUpscaler(upscaler, task.run.target, *kinds, canvas=VideoCanvas(task.size, info.kind))
+        grain = task.video.grain
+        assert grain != "keep", "the plan says how much"
+        return FrameUpscaler(
+            upscaler, task.run.target, *kinds, canvas=VideoCanvas(task.size, info.kind, margins=info.margins), grain=grain
+        )
 
     def _open_reader(self, threads: int | None = None) -> VideoReader:
         files = replace(self._task.files, allow_truncated=True)

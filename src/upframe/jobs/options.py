@@ -7,13 +7,14 @@ from pathlib import Path
 from typing import Literal
 
 from upframe.engine.choice import Effort
+from upframe.engine.grain import Grain
 from upframe.engine.size import Target
 from upframe.engine.timeline import Timeline
 from upframe.export import Backend
 from upframe.jobs.preview import VideoExcerpt
 from upframe.media.video.clock import ClockMode
-from upframe.media.video.deinterlacing import Deinterlace
 from upframe.media.video.encoders import EncoderSettings
+from upframe.media.video.preparation import Preparation
 from upframe.ops.sampling import Sampling
 from upframe.runtime.precision import Precision
 
@@ -55,12 +56,15 @@ class ImageOptions:
 
 @dataclass(frozen=True, slots=True)
 class VideoOptions:
-    """How videos are read and written. ``preview``: only a few seconds of each. ``timeline``: where the stages are timed."""
+    """How videos are read and written. ``grain``: put over the result; "keep": as much as upscaling takes away.
+    ``preview``: only a few seconds of each. ``timeline``: where the stages are timed.
+    """
 
     encoder: EncoderSettings = field(default_factory=EncoderSettings)
     clock: ClockMode = "join"
     size_change: Literal["fit", "stop"] = "fit"
-    deinterlace: Deinterlace = field(default_factory=Deinterlace)
+    preparation: Preparation = field(default_factory=Preparation)
+    grain: Grain | Literal["keep"] | None = None
     preview: VideoExcerpt | None = None
     timeline: Timeline | None = None
 

@@ -16,11 +16,13 @@ import torch
 from upframe.engine import events
 from upframe.engine.cuts import choose_cuts
 from upframe.engine.events import Event
+from upframe.engine.grain import Grain
 from upframe.engine.pipeline import in_background
 from upframe.engine.upscaler import Upscaler
 from upframe.errors import InputError, OutputError
 from upframe.jobs.cluster.job import cluster_device, common_precision, make_on_cluster
 from upframe.jobs.fingerprint import Fingerprint, changes, input_mark, versions
+from upframe.jobs.grain import resolve_grain
 from upframe.jobs.images import refuse_existing
 from upframe.jobs.journal import Journal, Part, job_folder
 from upframe.jobs.loaded import LoadedModels
@@ -33,10 +35,10 @@ from upframe.jobs.workers import WorkerPool, choose_workers
 from upframe.media.atomic import atomic_output, output_error
 from upframe.media.files import Input
 from upframe.media.notes import no_notes
-from upframe.media.video.deinterlacing import AS_THEY_ARE
 from upframe.media.video.frame_index import IndexingReader
 from upframe.media.video.info import VideoInfo
 from upframe.media.video.parts import JoiningWriter
+from upframe.media.video.preparation import AS_DECODED
 from upframe.media.video.reader import VideoReader
 from upframe.models.header import sha256
 from upframe.remedies import Option, either, leave_out, way
@@ -69,9 +71,9 @@ class SegmentedVideoJob:
     """One video to a video, with a journal beside the result while it is being made."""
 
     def __init__(self, item: Input, target: Path, models: LoadedModels, options: UpscaleOptions) -> None:
-        self._deinterlace = options.video.deinterlace
+        self._asked = options.video.preparation
         if options.job.cluster is not None:  # whose machines decode a few packets each, and know frames again by their samples
-            options = replace(options, video=replace(options.video, deinterlace=AS_THEY_ARE))
+            options = replace(options, video=replace(options.video, preparation=AS_DECODED))
         self._item, self._target, self._models, self._options = item, target, models, options
         self._journal = Journal(job_folder(target))
         self._tail = 0  # frames after a segment that its encoder is shown
@@ -86,7 +88,7 @@ class SegmentedVideoJob:
         kind = VideoReader if options.job.cluster is None else IndexingReader
         with in_background(lambda: open_reader(item.path, options.video, options.files, models.note, kind=kind)) as reader:
             info = reader.info
-            self._refuse_fields_on_cluster(info)
+            self._refuse_on_cluster(info)
             suit_to_video(models, info, options)
             upscaler = models.upscaler(info.height, info.width)
             task = self._task(reader, upscaler)
@@ -94,7 +96,7 @@ class SegmentedVideoJob:
                 models.note(f"is made in one go: {obstacle}")
                 yield from VideoJob(item, target, models, options).run()
                 return
-            yield models.started(item, target, (info.height, info.width), info.frames)
+            yield models.started(item, target, info.full_size, info.frames)
             yield from models.notes_on(item)
             try:
                 yield from self._run(reader, task, upscaler)
@@ -106,9 +108,17 @@ class SegmentedVideoJob:
             finally:
                 self._journal.close()
 
-    def _refuse_fields_on_cluster(self, info: VideoInfo) -> None:
-        mode = self._deinterlace.mode
-        if self._options.job.cluster is None or mode == "off" or (mode == "auto" and not info.interlaced):
+    def _refuse_on_cluster(self, info: VideoInfo) -> None:
+        if self._options.job.cluster is None:
+            return
+        if self._asked.clean or self._asked.crop is not None:
+            done, option = ("cleaned", "clean") if self._asked.clean else ("cropped", "crop")
+            raise InputError(
+                f"{self._item.path}: is to be {done}, which a cluster's machines cannot do",
+                remedy=either(leave_out("cluster"), leave_out(option)),
+            )
+        mode = self._asked.deinterlace.mode
+        if mode == "off" or (mode == "auto" and not info.interlaced):
             return
         raise InputError(
             f"{self._item.path}: is to be deinterlaced, which a cluster's machines cannot do",
@@ -181,7 +191,7 @@ class SegmentedVideoJob:
         encoder = replace(encoder, threads=encoder.threads or threads)
         return VideoTask(
             self._target.name,
-            options.run.target.of(info.height, info.width, upscaler.info.scale),
+            options.run.target.of(*info.full_size, upscaler.info.scale),
             replace(options.run, model=options.run.model or upscaler.info.name),
             replace(options.video, encoder=encoder, timeline=None),
             FileOptions(max_pixels=options.files.max_pixels, allow_truncated=options.files.allow_truncated),
@@ -192,7 +202,8 @@ class SegmentedVideoJob:
     def _as_planned(self, task: VideoTask, plan: dict[str, Any]) -> VideoTask:
         """With the numbers of threads that the plan was made with, on whatever machine it goes on."""
         encoder = replace(task.video.encoder, threads=int(plan["encoder_threads"]))
-        return replace(task, threads=int(plan["threads"]), video=replace(task.video, encoder=encoder))
+        grain = Grain(tuple(plan["grain"]["strengths"]), plan["grain"]["fineness"]) if "grain" in plan else None
+        return replace(task, threads=int(plan["threads"]), video=replace(task.video, encoder=encoder, grain=grain))
 
     def _try_writing(self, reader: VideoReader, task: VideoTask) -> str:
         """Find out now what cannot be written, and not when all parts are made; why the parts cannot be put together, if so."""
@@ -208,7 +219,10 @@ class SegmentedVideoJob:
     def _fingerprint(self, task: VideoTask, upscaler: Upscaler) -> Fingerprint:
         run = asdict(replace(task.run, model=None, device="", threads=None, tile="auto"))
         encoder = asdict(replace(task.video.encoder, threads=None))
-        video = {"clock": task.video.clock, "size_change": task.video.size_change, **asdict(task.video.deinterlace)}
+        preparation = task.video.preparation
+        video = {"clock": task.video.clock, "size_change": task.video.size_change, **asdict(preparation.deinterlace)}
+        restoring = {"clean": preparation.clean, "crop": preparation.crop, "grain": task.video.grain}
+        video |= {name: value for name, value in restoring.items() if value}
         files = {"allow_truncated": task.files.allow_truncated}
         settings = {key: value for key, value in (run | encoder | video | files).items() if key != "model"}
         return {
@@ -266,7 +280,14 @@ class SegmentedVideoJob:
             cuts = self._options.run.cuts
             listed = cuts not in ("auto", "off")
             found = survey(reader, choose_cuts(cuts), task.reach, tail=self._tail, listed=listed)
-            facts = {"others": found.others, "threads": task.threads, "encoder_threads": task.video.encoder.threads}
+            facts: dict[str, Any] = {
+                "others": found.others,
+                "threads": task.threads,
+                "encoder_threads": task.video.encoder.threads,
+            }
+            grain = resolve_grain(task.video.grain, reader.info, upscaler, task.run.target, self._models.note)
+            if grain is not None:
+                facts["grain"] = asdict(grain)
             self._journal.add_plan(found.segments, **facts)
 
     def _refuse_missing(self) -> None:

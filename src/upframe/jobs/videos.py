@@ -13,6 +13,7 @@ from upframe.engine.events import Event
 from upframe.engine.pipeline import in_background, overlap
 from upframe.engine.upscaler import Upscaler
 from upframe.engine.videos import FrameUpscaler, VideoCanvas
+from upframe.jobs.grain import resolve_grain
 from upframe.jobs.images import ImageFiles, refuse_existing
 from upframe.jobs.loaded import LoadedModels
 from upframe.jobs.options import FileOptions, UpscaleOptions, VideoOptions
@@ -47,7 +48,7 @@ def open_reader(
         max_pixels=files.max_pixels or MAX_PIXELS,
         clock=video.clock,
         changes="stop" if video.size_change == "stop" else "follow",
-        deinterlace=video.deinterlace,
+        preparation=video.preparation,
     )
 
 
@@ -73,12 +74,12 @@ class VideoJob:
             suit_to_video(models, info, options)
             upscaler = models.upscaler(info.height, info.width)
             upright = isinstance(target, FrameNames)
-            shown = info.kind.turn.size(info.height, info.width) if upright else (info.height, info.width)
+            shown = info.kind.turn.size(*info.full_size) if upright else info.full_size
             yield models.started(item, target, shown, None if options.video.preview else info.frames)
             frames = None if options.video.preview else info.frames
             meter = events.Meter(str(item.path), frames)
             size = options.run.target.of(*shown, upscaler.info.scale)
-            for _ in self._upscaled(reader, upscaler, VideoCanvas(size, info.kind, upright=upright)):
+            for _ in self._upscaled(reader, upscaler, VideoCanvas(size, info.kind, upright, info.margins)):
                 yield from models.notes_on(item)
                 yield meter.tick()
             yield from models.notes_on(item)
@@ -87,9 +88,10 @@ class VideoJob:
     def _upscaled(self, reader: VideoReader, upscaler: Upscaler, canvas: VideoCanvas) -> Iterator[RawFrame]:
         """The frames, each once it is written."""
         info, options, timeline = reader.info, self._options, self._options.video.timeline
+        grain = resolve_grain(options.video.grain, info, upscaler, options.run.target, self._models.note)
         with self._sink(reader, canvas.size) as writer:
             kinds = (info.layout, info.colour), (writer.layout, writer.colour)
-            upscale = FrameUpscaler(upscaler, options.run.target, *kinds, timeline, canvas)
+            upscale = FrameUpscaler(upscaler, options.run.target, *kinds, timeline, canvas, grain)
             cuts = choose_cuts(options.run.cuts)
 
             def stage(items: Iterable[RawFrame | CopiedPacket]) -> Iterator[RawFrame | CopiedPacket]:

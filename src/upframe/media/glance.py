@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
@@ -18,11 +17,11 @@ from upframe.errors import InputError
 from upframe.media.notes import no_notes
 from upframe.media.quantisers import EXPORT, frame_step, written_step
 from upframe.media.video.opening import open_decoder
+from upframe.media.video.places import frames_here, go_to
 from upframe.media.video.probe import choose_video, open_video
 
 PLACES = (0.0, 0.35, 0.7)  # of the length
 FRAMES = 6  # at each place: a key frame and some that are predicted
-PACKETS = 200  # that are read for them at most
 SIDE = 768  # pixels: of larger frames the middle is looked at
 Luma = NDArray[np.uint8]
 
@@ -59,11 +58,11 @@ def _of_stream(container: InputContainer, stream: VideoStream, max_pixels: int) 
     luma: list[tuple[Luma, ...]] = []
     steps: list[float | None] = []
     for place in PLACES:
-        if place and not _sought(container, place):
+        if place and not go_to(container, place):
             break
         decoder.flush_buffers()
         found = []
-        for frame, packet in _frames(container, stream, decoder):
+        for frame, packet in frames_here(container, stream, decoder, FRAMES):
             head = head if luma else head + packet
             found.append(_middle(frame))
             steps.append(frame_step(frame))
@@ -74,30 +73,6 @@ def _of_stream(container: InputContainer, stream: VideoStream, max_pixels: int) 
     known = [step for step in steps if step is not None]
     step = float(np.mean(known)) if known else written_step(head)
     return Glance(stream.codec_context.name, tuple(luma), step, "stream" if known else "encoder", _bits(container, stream))
-
-
-def _sought(container: InputContainer, place: float) -> bool:
-    """Whether the container can be read from there on."""
-    if not container.duration:
-        return False
-    try:
-        container.seek(int((container.start_time or 0) + place * container.duration))
-    except (av.FFmpegError, OSError):
-        return False
-    return True
-
-
-def _frames(container: InputContainer, stream: VideoStream, decoder: Any) -> Iterator[tuple[VideoFrame, bytes]]:
-    """The first frames from here on, each with the bytes of the packet it came after."""
-    count = 0
-    for number, packet in enumerate(container.demux(stream)):
-        for frame in decoder.decode(packet if packet.size else None):
-            yield frame, bytes(packet)
-            count += 1
-            if count == FRAMES:
-                return
-        if number == PACKETS or not packet.size:
-            return
 
 
 def _middle(frame: VideoFrame) -> Luma:

@@ -17,11 +17,11 @@ from typing import Literal
 import av
 from av.video.frame import VideoFrame
 
-from upframe.media.filters import FilterChain, shape_of
+from upframe.media.filters import FilterChain
 from upframe.media.notes import Notes, no_notes
+from upframe.media.video.filtering import planar_chain
 from upframe.media.video.info import INTERLACED, VideoInfo
 from upframe.media.video.opening import drain, open_decoder
-from upframe.media.video.planes import nearest_layout
 from upframe.media.video.probe import choose_video, open_video
 
 DeinterlaceMode = Literal["auto", "off", "frame", "field", "telecine"]
@@ -33,7 +33,6 @@ _LOOK = 150  # frames at the beginning, six seconds at the pace of television
 _FEW = 12  # frames with motion, too few to contradict the flags
 _RATIO = {"field": Fraction(2), "telecine": Fraction(4, 5)}  # frames of the result to one of the video
 _FINER = {"field": 2, "telecine": 4}  # how much its times are, so that all are whole numbers
-_PLANAR = ("yuv4", "yuvj4", "yuva4", "gbrp", "gray")
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,7 +88,7 @@ def _look(path: Path, _mark: tuple[int, int], max_pixels: int) -> FieldsSeen:
     for frame in islice(_decoded(path, max_pixels), _LOOK):
         counts["flagged"] += frame.interlaced_frame
         if graph is None or not graph.fits(frame):
-            graph = _chain(frame, ["idet"], Fraction(1), None)
+            graph = planar_chain(frame, ["idet"], Fraction(1))
         for seen in graph.put(frame):
             found = seen.metadata.get("lavfi.idet.multiple.current_frame", "")
             counts[found] = counts.get(found, 0) + 1
@@ -151,7 +150,7 @@ class WholeFrames:
         if self._graph is None or not self._graph.fits(frame):
             rest = self.rest()
             self._tell()
-            self._graph = _chain(frame, self._filters(), self._given, self._rate)
+            self._graph = planar_chain(frame, self._filters(), self._given, self._rate)
         return rest + [self._timed(whole, self._graph.time_base) for whole in self._graph.put(frame)]
 
     def rest(self) -> list[VideoFrame]:
@@ -184,15 +183,6 @@ class WholeFrames:
             self._step = frame.pts - self._last if self._last is not None else 0
             self._last = frame.pts
         return frame
-
-
-def _chain(frame: VideoFrame, filters: list[str], time_base: Fraction, rate: Fraction | None) -> FilterChain:
-    """Filters for frames like one, whose results have its samples. Between the filters these are in planes, as all can read."""
-    own = frame.format.name
-    if own.startswith(_PLANAR) and not own.endswith("be"):
-        return FilterChain(shape_of(frame), filters, time_base=time_base, rate=rate)
-    filters = [f"format={nearest_layout(own).name}", *filters, f"format={own}"]
-    return FilterChain(shape_of(frame), filters, time_base=time_base, rate=rate)
 
 
 def choose_deinterlacing(settings: Deinterlace, info: VideoInfo, max_pixels: int, note: Notes) -> WholeFrames | None:

@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 
 from upframe.errors import InputError
 from upframe.media.video.colour import ColourTags, unsupported_matrix
-from upframe.media.video.turning import QuarterTurn, turn_of
+from upframe.media.video.turning import Margins, QuarterTurn, turn_of
 from upframe.remedies import keep_readable
 
 if TYPE_CHECKING:
@@ -160,7 +160,8 @@ class VideoInfo:
     as decoded; ``layout`` is the nearest one in planes. time_base: seconds a unit of frame times. frames: None if unknown;
     an estimate unless ``frames_exact``. duration, start_time: seconds, of the images; None if unknown. sample_aspect_ratio:
     width over height of a pixel, None if not stated. display_matrix: the nine numbers of a rotation or flip that a player
-    applies (16.16 and 2.30 fixed point), None for none; rotation: the same, in degrees anticlockwise.
+    applies (16.16 and 2.30 fixed point), None for none; rotation: the same, in degrees anticlockwise. margins: columns left and
+    right, rows above and below, that were cut off and are to be black in the result.
     """
 
     path: Path
@@ -184,6 +185,13 @@ class VideoInfo:
     hdr: HdrMetadata | None
     video_index: int
     streams: tuple[StreamInfo, ...]
+    margins: Margins = (0, 0, 0, 0)
+
+    @property
+    def full_size(self) -> tuple[int, int]:
+        """(height, width) with the margins."""
+        left, right, top, bottom = self.margins
+        return self.height + top + bottom, self.width + left + right
 
     @property
     def kind(self) -> FrameKind:
@@ -206,10 +214,11 @@ class VideoInfo:
         """
         own = self.sample_aspect_ratio
         height, width = size
-        stretched = abs(width * self.height - height * self.width) > max(self.width, self.height)
+        rows, columns = self.full_size
+        stretched = abs(width * rows - height * columns) > max(columns, rows)
         if own is None or own == 1 or not stretched:
             return own
-        return (own * Fraction(self.width * height, self.height * width)).limit_denominator(_LARGEST_ASPECT)
+        return (own * Fraction(columns * height, rows * width)).limit_denominator(_LARGEST_ASPECT)
 
     def remarks(self) -> Iterator[str]:
         """What a user should know before it is upscaled: colours and samples that are not what they might be."""

@@ -20,7 +20,6 @@ from upframe.errors import InputError
 from upframe.media.notes import Notes, no_notes
 from upframe.media.video.changes import FieldOrder, Gaps, SequenceHeaders
 from upframe.media.video.clock import Clock, ClockMode
-from upframe.media.video.deinterlacing import AS_THEY_ARE, Deinterlace, choose_deinterlacing
 from upframe.media.video.endings import NOTHING_LOST, find_cut, find_joined
 from upframe.media.video.frame_times import FrameTimes
 from upframe.media.video.info import CopiedPacket, FrameKind, Plane, RawFrame, VideoDamaged, VideoInfo
@@ -28,6 +27,7 @@ from upframe.media.video.kinds import FrameKinds
 from upframe.media.video.length import shortfall
 from upframe.media.video.opening import drain, open_decoder
 from upframe.media.video.planes import read_planes
+from upframe.media.video.preparation import AS_DECODED, FramePreparation, Preparation
 from upframe.media.video.probe import (
     MAX_PIXELS,
     NOT_KEPT,
@@ -71,8 +71,8 @@ class VideoReader:
     iterating VideoDamaged (``allow_truncated``: a note, and a normal end): before the first frame if the file is visibly cut
     short, else after the last one that could be read; and InputError, unless ``changes`` allows it, if the size or the samples
     of the images change. changes: "follow" gives each frame as it is, its ``kind`` telling what it is; "stop" ends the video,
-    with a note, where size or shape change. deinterlace: what becomes of interlaced frames; ``info`` and all frames are then
-    those of the result. By default they are given as they are.
+    with a note, where size or shape change. preparation: what is done to frames before they are given out; ``info`` and all
+    frames are those of the result. By default they are as they were decoded.
     """
 
     def __init__(
@@ -85,7 +85,7 @@ class VideoReader:
         threads: int | None = None,
         clock: ClockMode = "join",
         changes: Changes = "refuse",
-        deinterlace: Deinterlace = AS_THEY_ARE,
+        preparation: Preparation = AS_DECODED,
     ) -> None:
         self.path, self._changes, self._clock_mode = Path(path), changes, clock
         self.frames_read = 0
@@ -111,9 +111,9 @@ class VideoReader:
             self._length = shortfall(self.path, self.container, self.stream)
             self._headers = SequenceHeaders(self.stream.codec_context)
             self._decoder = open_decoder(self.stream, threads, max_pixels)
-            info = self._open_at_first_frame()
-            self._whole = choose_deinterlacing(deinterlace, info, max_pixels, self._note_once)
-            self.info = info if self._whole is None else self._whole.describe(info)
+            decoded = self._open_at_first_frame()
+            self._prepared = FramePreparation(preparation, decoded, max_pixels, self._note_once)
+            self.info = self._prepared.info
             self._kinds = FrameKinds(self.info, self.stream, self._decoder, on_note if changes == "follow" else no_notes)
         except InputError as error:
             cut = find_cut(self.path, self.container.format.name)
@@ -125,7 +125,7 @@ class VideoReader:
             self.close()
             raise
         joined = find_joined(self.path, name)
-        for remark in (*([str(joined)] if joined else ()), *self.info.remarks()):
+        for remark in (*([str(joined)] if joined else ()), *decoded.remarks()):
             self._note_once(remark)
 
     def __iter__(self) -> Iterator[RawFrame | CopiedPacket]:
@@ -240,7 +240,7 @@ class VideoReader:
     def _timed(self) -> Generator[RawFrame | CopiedPacket, None, None]:
         """The items to give out: a frame leaves when the next has come, and so with the time it is shown for."""
         held: _Held | None = None
-        items = self._whole_items()
+        items = self._prepared_items()
         self._refuse_if_cut()
         more = 0  # frames after the first damage, which could be kept
         for item in items:
@@ -297,15 +297,11 @@ class VideoReader:
             yield self._waiting.popleft()
         yield from self._decoded
 
-    def _whole_items(self) -> Iterator[VideoFrame | CopiedPacket]:
-        """Deinterlaced, where that is chosen."""
-        whole = self._whole
-        if whole is None:
-            yield from self._all_items()
-            return
+    def _prepared_items(self) -> Iterator[VideoFrame | CopiedPacket]:
+        """With frames prepared."""
         for item in self._all_items():
-            yield from [item] if isinstance(item, CopiedPacket) else whole.put(item)
-        yield from whole.rest()
+            yield from [item] if isinstance(item, CopiedPacket) else self._prepared.put(item)
+        yield from self._prepared.rest()
 
     def _kind(self, frame: VideoFrame) -> FrameKind:
         """What a frame is. Raises InputError for one that is not like the first, where that is refused."""

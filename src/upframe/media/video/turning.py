@@ -5,6 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from fractions import Fraction
 
+Margins = tuple[int, int, int, int]
+"""Columns left and right of an image, rows above and below."""
 _UNIT = 1 << 16
 _EXACT = 0.01
 """How far from a quarter turn a matrix may be to count as one."""
@@ -57,6 +59,15 @@ class QuarterTurn:
     def size(self, height: int, width: int) -> tuple[int, int]:
         """(height, width) of a turned image."""
         return (width, height) if self.swaps else (height, width)
+
+    def margins(self, margins: Margins) -> Margins:
+        """Those of a turned image."""
+        left, right, top, bottom = margins
+        if self.swaps:
+            left, right, top, bottom = top, bottom, left, right
+        if self.reverses_columns:
+            left, right = right, left
+        return (left, right, bottom, top) if self.reverses_rows else (left, right, top, bottom)
 
     def aspect(self, aspect: Fraction | None) -> Fraction | None:
         """The shape of a turned pixel, width over height."""
