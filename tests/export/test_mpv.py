@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import shutil
 import subprocess
+import sys
 from fractions import Fraction
 from pathlib import Path
 
@@ -15,8 +16,10 @@ import pytest
 import torch
 
 from upframe import Upscaler
-from upframe.errors import InputError
+from upframe.errors import InputError, OutputError
+from upframe.export.check import LIMIT
 from upframe.export.exporting import export_model, usual_name
+from upframe.export.mpv_run import mpv_runner
 from upframe.models.catalog import Model, load
 from upframe.models.rt4ksr import RT4KSR
 
@@ -103,6 +106,36 @@ def test_mpv_shows_what_upscale_makes(output: str, name: str, photo: PIL.Image.I
     done = run([*player, *quiet, window, "--script=screenshot.lua", "--glsl-shaders=network.glsl", "clip.mkv"], tmp_path)
     assert "rror" not in done.stdout + done.stderr.replace("error: XDG", ""), done.stdout + done.stderr
     assert_same(tmp_path / "shown.png", model, photo)
+
+
+def test_a_shader_is_compared_before_it_gets_its_name(tmp_path: Path) -> None:
+    pytest.importorskip("moderngl", reason="the extra `render` is not installed")
+    for name in NETWORKS:
+        exported = export_model(small(name), tmp_path / f"{name}.glsl")
+        if not exported.checked:
+            pytest.skip("no OpenGL: Debian's libegl1 and libgl1-mesa-dri are one in software")
+        assert [(checked.width, checked.height) for checked in exported.checked] == [(32, 24), (21, 40), (48, 17)]
+        assert all(0 < checked.largest < 1e-4 for checked in exported.checked)
+
+
+def test_a_wrong_shader_is_found(tmp_path: Path) -> None:
+    pytest.importorskip("moderngl", reason="the extra `render` is not installed")
+    exported = export_model(small("RTSRN"), tmp_path / "network.glsl")
+    if not exported.checked:
+        pytest.skip("no OpenGL: Debian's libegl1 and libgl1-mesa-dri are one in software")
+    text, rgb = exported.path.read_text(), {"rgb": torch.rand(1, 3, 9, 12, generator=torch.Generator().manual_seed(0))}
+    right = mpv_runner(text)(rgb)["output"]
+    shifted = mpv_runner(text.replace("p = at + ivec2(1, 0);", "p = at + ivec2(0, 0);", 1))(rgb)["output"]
+    assert (shifted - right).abs().max() > LIMIT
+    with pytest.raises(OutputError, match="OpenGL cannot compile the shader"):
+        mpv_runner(text.replace("vec4 hook()", "vec5 hook()", 1))
+
+
+def test_without_opengl_a_shader_is_written_and_not_compared(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(sys.modules, "moderngl", None)
+    exported = export_model(small("RTSRN"), tmp_path / "network.glsl")
+    assert exported.path.is_file()
+    assert exported.checked == ()
 
 
 def test_what_cannot_be_a_shader_is_refused(tmp_path: Path) -> None:

@@ -42,8 +42,8 @@ def export(
     """Write a model as ONNX, a torch.export archive, OpenVINO, ncnn, for TensorRT, or as a shader for mpv.
 
     What a network remembers is among the inputs and outputs. The file is run and compared with PyTorch at several sizes
-    before it gets its name; a shader, which only a player runs, is not. docs/integration.md describes every tensor,
-    docs/plugins.md the shader.
+    before it gets its name; a shader where there is OpenGL. docs/integration.md describes every tensor, docs/plugins.md
+    the shader.
     """
     with one_line(debug=debug):
         from upframe.engine.size import parse_size
@@ -69,4 +69,8 @@ def export(
             write_line(
                 f"  {checked.width}x{checked.height}: differs from PyTorch by {checked.largest:.1g} at most, "
                 f"{checked.rms:.1g} in the mean"
+            )
+        if not exported.checked:
+            write_line(
+                "  not compared with PyTorch: that takes OpenGL, and the package moderngl (pip install 'upframe[render]')"
             )

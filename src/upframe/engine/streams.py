@@ -7,9 +7,9 @@ from collections.abc import Callable
 import torch
 from torch import Tensor
 
-from upframe.engine.fitting import cut_back, extend
 from upframe.engine.size import Target
 from upframe.errors import DeviceError
+from upframe.models.fitting import cut_back, extend
 from upframe.models.info import ModelInfo
 from upframe.models.streams import Stream
 from upframe.ops.resize import resize

@@ -9,9 +9,9 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from upframe.engine.fitting import fit
 from upframe.errors import DeviceError, InputError
 from upframe.models.catalog import Model, load
+from upframe.models.fitting import fit
 from upframe.ops.outliers import around_brightest, upscaled_excess, usual_brightest
 from upframe.ops.shift import centred
 from upframe.ops.transfer import decode_linear

@@ -13,8 +13,8 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from upframe.engine.fitting import cut_back, extend
 from upframe.errors import DeviceError
+from upframe.models.fitting import cut_back, extend
 from upframe.models.info import ModelInfo
 from upframe.remedies import Option, either, way
 from upframe.runtime.device import out_of_memory, release_memory

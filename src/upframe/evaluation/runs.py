@@ -16,13 +16,13 @@ from torch import Tensor
 from upframe.datasets.rendered_clips import RenderedEvaluationClip
 from upframe.datasets.stssnet_files import StoredClip
 from upframe.engine.cuts import choose_cuts
-from upframe.engine.fitting import fit
 from upframe.engine.layers import to_layers
 from upframe.engine.supersampler import Supersampler
 from upframe.engine.upscaler import Upscaler
 from upframe.errors import InputError
 from upframe.evaluation.clips import ScoredClip
 from upframe.models.catalog import Model
+from upframe.models.fitting import fit
 from upframe.models.info import ModelInfo
 from upframe.ops.sampling import Sampling, sample_offset
 from upframe.ops.shift import centred

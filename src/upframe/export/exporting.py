@@ -6,16 +6,17 @@ import json
 import tempfile
 from collections.abc import Mapping
 from contextlib import ExitStack
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any, Literal, cast, get_args
 
 import torch
 
-from upframe.errors import InputError, MissingExtra
+from upframe.errors import DeviceError, InputError, MissingExtra
 from upframe.export import mpv
 from upframe.export.archive import ARCHIVED
 from upframe.export.check import Checked, check
+from upframe.export.mpv_run import Bordered, mpv_runner
 from upframe.export.ncnn_file import ncnn_runner, write_ncnn
 from upframe.export.onnx_file import TRACED, fitting, quiet, traced, write_onnx
 from upframe.export.runners import onnxruntime_runner, openvino_runner, torch_runner
@@ -24,6 +25,7 @@ from upframe.export.tensorrt import write_tensorrt
 from upframe.media.atomic import atomic_output
 from upframe.models.catalog import Model
 from upframe.models.contract import Contract, ExportStep, describe
+from upframe.models.info import ModelInfo
 from upframe.models.layers import Layered
 from upframe.remedies import Option, either, leave_out, set_to, way
 
@@ -35,7 +37,7 @@ _ENDINGS: dict[str, Target] = {".onnx": "onnx", ".pt2": "pt2", ".xml": "openvino
 class Exported:
     """What was written, and how it compared with PyTorch. ``files``: all of them; ``path``: the one to open.
 
-    ``checked`` is empty for what only a player runs.
+    ``checked`` is empty for a shader where there is no OpenGL to compile it.
     """
 
     path: Path
@@ -137,16 +139,28 @@ def export_model(
 
 
 def _mpv(model: Model, out: Path, *, overwrite: bool) -> Exported:
-    contract = step_of(model).contract
+    step = step_of(model)
     layers = model.network.layers() if isinstance(model.network, Layered) else None
     if layers is None or model.info.sampling != "centre" or not mpv.is_runnable(layers):
         raise InputError(
             f"{model.info.name}: cannot be a shader: those are made of plain convolutions for images, such as rt4ksr-x2",
             remedy=way("export it with ", Option("to", "onnx")),
         )
+    text = mpv.shader(layers, model.info)
     with atomic_output(out, overwrite=overwrite) as temporary:
-        temporary.write_text(mpv.shader(layers, model.info), encoding="utf-8")
-    return Exported(out, "mpv", (out,), contract, ())
+        temporary.write_text(text, encoding="utf-8")
+        checked = _checked_shader(out, text, step, model.info)
+    return Exported(out, "mpv", (out,), step.contract, checked)
+
+
+def _checked_shader(out: Path, text: str, step: ExportStep, info: ModelInfo) -> tuple[Checked, ...]:
+    """The shader in OpenGL beside the network; nothing where that cannot be used."""
+    try:
+        run = mpv_runner(text)
+    except (MissingExtra, DeviceError):
+        return ()
+    bordered = replace(step, module=Bordered(step, info), contract=replace(step.contract, multiple=1))
+    return check(str(out), run, bordered, bordered)
 
 
 def _onnx(work: _Work) -> Exported:

@@ -1,7 +1,7 @@
 """A network for images as a shader that a player runs on every frame: mpv's and libplacebo's user shaders (``//!HOOK``).
 
 A map of c channels is c/4 textures of four channels each, every one of them made by one pass of the shader. A frame is folded,
-with the same pixels repeated around it that :mod:`upframe.engine.fitting` repeats; each convolution is one pass a texture, its
+with the same pixels repeated around it that :mod:`upframe.models.fitting` repeats; each convolution is one pass a texture, its
 weights written into the pass as matrices; the last one's channels are laid out in rows of the larger image, and those are put
 together with the bilinear upscaling of the frame. Positions are whole pixels of the textures, so that no filter of the
 player's takes part.
