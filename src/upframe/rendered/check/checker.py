@@ -17,8 +17,9 @@ from upframe.rendered.check import depth as check_depth
 from upframe.rendered.check import motion as check_motion
 from upframe.rendered.check.depth import CameraMatrices
 from upframe.rendered.check.motion import NeighbourMatch
+from upframe.rendered.check.order import exchanged
 from upframe.rendered.check.readings import STATED_MOTION, MotionReading, Reading, readings
-from upframe.rendered.check.values import NO_DISTANCE, Check, CurveWatch, as_array, value_problems
+from upframe.rendered.check.values import NO_DISTANCE, Check, CurveWatch, as_array, is_repeated, value_problems
 from upframe.rendered.frame import RenderedFrame
 
 DEPTH_PAIRS = 12  # how many pairs of frames, spread over a clip, depth is checked on
@@ -87,14 +88,17 @@ class _Check:
         self.measured: dict[str, float] = {}
         self.tried = readings()
         self.pairs: list[NeighbourMatch] = []
+        self.off: dict[int, tuple[float, float]] = {}  # how far each frame is off from where its cameras carry it
         self.reading = Reading()
+        self.exposure = 1.0  # of the first frame: all are compared at one
         self.no_distance: Finding | None = None  # depth of 0 and below
 
     def read(self) -> None:
         """Everything that one pass over the frames shows."""
         problems: dict[tuple[Check, str, str], dict[int, float]] = {}
         sizes: dict[tuple[int, int], list[int]] = {}
-        curve, jitters, motion_size, exposure = CurveWatch(), set(), 0.0, 1.0
+        curve, jitters, motion_size = CurveWatch(), set(), 0.0
+        repeated: list[int] = []
         previous: RenderedFrame | None = None
         for index in range(len(self.frames)):
             frame = self._frame(index)
@@ -102,18 +106,23 @@ class _Check:
                 previous = None
                 continue
             if not sizes:
-                exposure = frame.exposure
+                self.exposure = frame.exposure
             sizes.setdefault(frame.size, []).append(index)
             for problem in value_problems(frame):
                 problems.setdefault((problem.check, problem.words, problem.remedy), {})[index] = problem.share
             curve.add(frame)
             jitters.add(frame.jitter)
             if previous is not None and previous.size == frame.size and not frame.cut:
-                self._compare(previous, frame, index, exposure)
+                self._compare(previous, frame, index)
+                if is_repeated(previous, frame):
+                    repeated.append(index)
                 motion_size = max(motion_size, float(np.nanmax(np.abs(as_array(frame.motion)))))
             previous = frame
         self._report_values(problems, sizes, curve)
         self._report_jitters(jitters)
+        if repeated:
+            words = "is the frame before once more, but its motion is not 0"
+            self.findings.append(Finding("order", words, tuple(repeated), remedy="leave it out, or store a motion of 0"))
         if self.pairs and motion_size == 0:
             self._note("motion", "motion is 0 everywhere: nothing moves, or it was not written")
 
@@ -125,10 +134,13 @@ class _Check:
             self.findings.append(Finding("buffers", str(error), (index,), remedy=remedy))
             return None
 
-    def _compare(self, earlier: RenderedFrame, later: RenderedFrame, index: int, exposure: float) -> None:
-        pair = check_motion.compare(earlier, later, index, exposure, self.tried)
+    def _compare(self, earlier: RenderedFrame, later: RenderedFrame, index: int) -> None:
+        pair = check_motion.compare(earlier, later, index, self.exposure, self.tried)
         if pair is not None:
             self.pairs.append(pair)
+        if self.cameras is not None:
+            pixels = check_depth.sample(earlier, later, index, Reading())
+            self.off[index] = check_depth.stray_error(pixels, self.cameras[index], self.cameras[index - 1])
 
     def _note(self, check: Check, message: str) -> None:
         self.findings.append(Finding(check, message, kind="note"))
@@ -163,10 +175,7 @@ class _Check:
 
     def report(self) -> Report:
         """Judge what was read."""
-        cuts = check_motion.missing_cuts(self.pairs)
-        if cuts:
-            words = "shows nothing of the frame before, but is not marked as a cut"
-            self.findings.append(Finding("cut", words, tuple(cuts)))
+        cuts = self._judge_order()
         pairs = [pair for pair in self.pairs if pair.frame not in cuts]
         if pairs:
             self._judge_motion(pairs)
@@ -177,8 +186,33 @@ class _Check:
         found = sorted(self.findings, key=lambda finding: order[finding.kind])
         return Report(len(self.frames), len(pairs), tuple(found), self.measured, self.reading)
 
+    def _judge_order(self) -> set[int]:
+        """The frames that do not go on from the one before."""
+        reading = check_motion.judge(self.pairs, self.tried).reading if self.pairs else Reading()
+        swap = exchanged(self.frames, self.pairs, reading, self.tried.index(reading), self.exposure) if self.pairs else None
+        if swap is not None:
+            (one, other), errors = swap.frames, f"error {swap.error:.3f} against {swap.stated:.3f}"
+            remedy = "store each under its own number"
+            self.findings.append(
+                Finding("order", f"frames {one} and {other} look exchanged: {errors}", swap.frames, remedy=remedy)
+            )
+            return {one, one + 1, other, other + 1}
+        stray = check_depth.strays(self.off)
+        if stray:
+            words = "depth and motion are not what the cameras of these frames saw, as in the others: files may be exchanged"
+            self.findings.append(Finding("order", words, tuple(stray)))
+        cuts = check_motion.missing_cuts(self.pairs)
+        if cuts:
+            words = "shows nothing of the frame before, but is not marked as a cut"
+            self.findings.append(Finding("cut", words, tuple(cuts)))
+        return {*cuts, *stray}
+
     def _judge_motion(self, pairs: list[NeighbourMatch]) -> None:
         verdict = check_motion.judge(pairs, self.tried)
+        if check_motion.is_upside_down(pairs, self.tried.index(verdict.reading)):
+            words = "colour is upside down against motion, depth and jitter"
+            self.findings.append(Finding("colour", words, remedy="store its rows from the top to the bottom"))
+            return
         self.reading = verdict.reading
         self.measured |= {"motion error": verdict.stated, "motion error of the best reading": verdict.error}
         errors = f"error {verdict.error:.3f} against {verdict.stated:.3f}"
@@ -208,29 +242,27 @@ class _Check:
     def _by_cameras(self, indices: Sequence[int]) -> list[Finding] | None:
         """What is wrong, if anything; None if the cameras cannot tell."""
         assert self.cameras is not None
-        samples = [check_depth.sample(self.frames[index - 1], self.frames[index], index, self.reading) for index in indices]
-        verdict = check_depth.by_cameras(
-            [(pixels, self.cameras[pixels.frame], self.cameras[pixels.frame - 1]) for pixels in samples]
-        )
+        pairs = [
+            check_depth.camera_pair(self.frames[index - 1], self.frames[index], index, self.reading, self.cameras)
+            for index in indices
+        ]
+        verdict = check_depth.by_cameras(pairs)
         self.measured["depth and camera against motion, pixels"] = verdict.stated
-        if verdict.stated < check_depth.RIGHT_ENOUGH:
-            return [] if self._camera_moves(samples) else None
+        if verdict.is_right:
+            return [] if self._camera_moves(pairs) else None
         if verdict.error < check_depth.BETTER * verdict.stated:
             off = f"{verdict.error:.2f} pixels off against {verdict.stated:.2f}"
-            return [Finding("depth", f"{verdict.words}: carried by the cameras, {off}")]
+            mistake = verdict.mistake
+            return [Finding(mistake.about, f"{mistake.words}: carried by the cameras, {off}", remedy=mistake.remedy)]
         if verdict.stated > 1:
             off = f"half of the pixels are off by {verdict.stated:.2f}"
             return [Finding("depth", f"depth, motion and the camera matrices do not agree: {off}")]
         return None
 
-    def _camera_moves(self, samples: list[check_depth.DepthSample]) -> bool:
+    def _camera_moves(self, pairs: list[check_depth.CameraPair]) -> bool:
         """Whether depth matters to where the cameras carry things."""
-        assert self.cameras is not None
-        for pixels in samples:
-            now, before = self.cameras[pixels.frame], self.cameras[pixels.frame - 1]
-            if check_depth.parallax(pixels, now, before) > check_depth.RIGHT_ENOUGH:
-                return True
-        return False
+        moved = (check_depth.parallax(pair.samples[False, False], pair.now, pair.before) for pair in pairs)
+        return any(pixels > check_depth.RIGHT_ENOUGH for pixels in moved)
 
     def _by_order(self, indices: Sequence[int]) -> list[Finding]:
         """What comes into sight, from one frame to the next, or over more of them until it is enough."""

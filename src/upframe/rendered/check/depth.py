@@ -6,9 +6,9 @@ lie behind what hid it (:func:`hidden_by_farther`), and a depth that keeps to [0
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from itertools import pairwise
-from typing import NamedTuple, TypeAlias
+from typing import Literal, NamedTuple, TypeAlias
 
 import numpy as np
 import torch
@@ -23,7 +23,10 @@ Floats = NDArray[np.float64]
 
 PLACES = 3000  # pixels of a frame
 RIGHT_ENOUGH = 0.02  # pixels of error below which the stated kind is not questioned
+# A frame is not that of its cameras beyond so many pixels, so many times the usual, and this part of the motion.
+STRAY, STRAY_RATIO, STRAY_PART = 0.004, 10.0, 1e-3
 BETTER = 0.5  # another kind is named when it leaves less than this part of the stated kind's error
+FAR_BETTER = 0.1  # though the stated kind is right enough
 JUMP = 0.15  # difference of ranks among the depths of two frames; a smaller one may be a slope
 BACKGROUND = 0.005  # of the pixels: 1 or 0 at more of them is a background
 RANK_STEPS = 32
@@ -57,14 +60,17 @@ class DepthSample(NamedTuple):
         return self.place + self.motion
 
 
-def sample(earlier: RenderedFrame, later: RenderedFrame, index: int, reading: Reading) -> DepthSample:
-    """Pixels of ``later``, its motion and jitter read as ``reading`` says."""
+def sample(
+    earlier: RenderedFrame, later: RenderedFrame, index: int, reading: Reading, turned: tuple[bool, bool] = (False, False)
+) -> DepthSample:
+    """Pixels of ``later``, its motion and jitter read as ``reading`` says; ``turned``: depth, motion upside down."""
     height, width = later.size
     step = max(int((height * width / PLACES) ** 0.5), 1)
     rows, columns = (grid.ravel() for grid in np.mgrid[step // 2 : height : step, step // 2 : width : step])
     jitter, motion = _scene_motion(earlier, later, reading)
     place = np.stack((columns + 0.5 + jitter[0], rows + 0.5 + jitter[1]), axis=1)
-    return DepthSample(index, later.size, place, _stored_depth(later)[rows, columns], motion[:, rows, columns].T)
+    in_depth, in_motion = (height - 1 - rows if turn else rows for turn in turned)
+    return DepthSample(index, later.size, place, _stored_depth(later)[in_depth, columns], motion[:, in_motion, columns].T)
 
 
 def _stored_depth(frame: RenderedFrame) -> Floats:
@@ -145,30 +151,105 @@ def _carried(pixels: DepthSample, distance: Floats, now: CameraMatrices, before:
     return np.stack((clip[:, 0] / clip[:, 3] + 1, 1 - clip[:, 1] / clip[:, 3]), axis=1) * (width / 2, height / 2)
 
 
-class DepthVerdict(NamedTuple):
-    """What depth looks like, and how many pixels its motion is off, as a median, under that reading and under the stated."""
+class CameraMistake(NamedTuple):
+    """What is wrong, with which buffer, and what to store instead."""
 
+    about: Literal["depth", "motion", "buffers"]
     words: str
+    remedy: str = ""
+
+
+_STATED = CameraMistake("depth", "depth is the distance along the view axis")
+_TOP_DOWN = "store rows from the top to the bottom"
+_TURNED: dict[tuple[bool, bool], CameraMistake] = {  # whether depth is upside down, and motion
+    (True, False): CameraMistake("depth", "depth is upside down", _TOP_DOWN),
+    (False, True): CameraMistake("motion", "motion is upside down", _TOP_DOWN),
+    (True, True): CameraMistake("buffers", "depth and motion are upside down", _TOP_DOWN),
+}
+_SIGNS = {(1, -1): "motion y looks inverted", (-1, 1): "motion x looks inverted", (-1, -1): "motion looks flipped in sign"}
+
+
+class DepthVerdict(NamedTuple):
+    """What is wrong, and how many pixels depth and motion are off, as a median, under that reading and under the stated."""
+
+    mistake: CameraMistake
     error: float
     stated: float
 
+    @property
+    def is_right(self) -> bool:
+        """Whether the stated reading fits, and no other fits far better."""
+        return self.stated < STRAY or (self.stated < RIGHT_ENOUGH and self.error > FAR_BETTER * self.stated)
 
-def by_cameras(samples: Sequence[tuple[DepthSample, CameraMatrices, CameraMatrices]]) -> DepthVerdict:
-    """Each kind of depth carried to the frame before by the cameras (sample, now, before), against the stored motion."""
-    errors = {}
+
+class CameraPair(NamedTuple):
+    """Pixels of a frame, with its buffers as they are and upside down (depth, motion), and the cameras of it and before it."""
+
+    samples: Mapping[tuple[bool, bool], DepthSample]
+    now: CameraMatrices
+    before: CameraMatrices
+
+
+def camera_pair(
+    earlier: RenderedFrame, later: RenderedFrame, index: int, reading: Reading, cameras: Sequence[CameraMatrices]
+) -> CameraPair:
+    """Of a frame and the one before it."""
+    ways = ((False, False), *_TURNED)
+    samples = {turned: sample(earlier, later, index, reading, turned) for turned in ways}
+    return CameraPair(samples, cameras[index], cameras[index - 1])
+
+
+def by_cameras(pairs: Sequence[CameraPair]) -> DepthVerdict:
+    """Each kind of depth carried to the frame before by the cameras, against the motion, in each way that is mistaken."""
+    errors: dict[CameraMistake, float] = {}
     with np.errstate(all="ignore"):
         for words, distance in KINDS.items():
-            errors[words] = float(np.median([_camera_error(pixels, distance, now, before) for pixels, now, before in samples]))
-    stated = next(iter(errors.values()))
-    words = min(errors, key=lambda kind: errors[kind])
-    return DepthVerdict(words, errors[words], stated)
+            errors[CameraMistake("depth", words)] = _median_error(pairs, (False, False), (1, 1), distance)
+        stated = errors[_STATED]
+        if stated >= STRAY:
+            distance = KINDS[_STATED.words]
+            for which, mistake in _TURNED.items():
+                errors[mistake] = _median_error(pairs, which, (1, 1), distance)
+            for signs, words in _SIGNS.items():
+                errors[CameraMistake("motion", words)] = _median_error(pairs, (False, False), signs, distance)
+                if signs == (1, -1):
+                    both = "depth and motion are upside down, and motion y looks inverted"
+                    errors[CameraMistake("buffers", both, _TOP_DOWN)] = _median_error(pairs, (True, True), signs, distance)
+    mistake = min(errors, key=lambda kind: errors[kind])
+    return DepthVerdict(mistake, errors[mistake], stated)
 
 
-def _camera_error(pixels: DepthSample, distance: Distance, now: CameraMatrices, before: CameraMatrices) -> float:
+def _median_error(pairs: Sequence[CameraPair], which: tuple[bool, bool], signs: tuple[int, int], distance: Distance) -> float:
+    errors = []
+    for pair in pairs:
+        pixels = pair.samples[which]
+        errors.append(_camera_error(pixels._replace(motion=pixels.motion * signs), distance, pair.now, pair.before))
+    return float(np.median(errors))
+
+
+def _camera_error(
+    pixels: DepthSample, distance: Distance, now: CameraMatrices, before: CameraMatrices, part: float = 0.5
+) -> float:
+    """In pixels; ``part`` of them are off by less."""
     along = distance(pixels, now)
     off = np.linalg.norm(_carried(pixels, along, now, before) - pixels.found, axis=1)
     valid = np.isfinite(off) & (along > 0)
-    return float(np.median(np.where(valid, off, np.inf)))
+    return float(np.quantile(np.where(valid, off, np.inf), part, method="lower"))
+
+
+def stray_error(pixels: DepthSample, now: CameraMatrices, before: CameraMatrices) -> tuple[float, float]:
+    """By how many pixels the best quarter of a frame is off from where its cameras carry it, and how far it moves."""
+    with np.errstate(all="ignore"):
+        off = _camera_error(pixels, KINDS[_STATED.words], now, before, 0.25)
+    return off, float(np.median(np.linalg.norm(np.nan_to_num(pixels.motion), axis=1)))
+
+
+def strays(errors: Mapping[int, tuple[float, float]]) -> list[int]:
+    """The frames that are not of their cameras, though the others are; ``errors``: of each, as of :func:`stray_error`."""
+    usual = float(np.median([off for off, _ in errors.values()])) if errors else np.inf
+    if usual >= RIGHT_ENOUGH:
+        return []
+    return [frame for frame, (off, moved) in errors.items() if off > max(STRAY, STRAY_RATIO * usual, STRAY_PART * moved)]
 
 
 def parallax(pixels: DepthSample, now: CameraMatrices, before: CameraMatrices) -> float:

@@ -15,7 +15,9 @@ from upframe.rendered.check.readings import (
     JITTER_READINGS,
     STATED_JITTER,
     STATED_MOTION,
+    Axes,
     JitterMistake,
+    MotionReading,
     Reading,
     as_tensor,
 )
@@ -25,6 +27,7 @@ PLACES = 4096  # pixels of a frame that are compared
 LEAST_CONTRAST = 1 / 512  # a change from pixel to pixel that counts as texture
 INSIDE = 0.25  # a reading that leads more pixels than this out of the image is not believed
 BETTER_MOTION, BETTER_JITTER = 0.8, 0.9  # a mistake is said when its reading leaves less than this part of the stated error
+SURELY, SURE_ERRORS, SURE_PAIRS = 0.97, 4.0, 5  # a sign alone: less than this part, by so many standard errors, of pairs
 AS_GOOD = 1.05  # of readings that differ by less, the simplest is named
 WINS = 0.75  # in this part of the frames that tell, at least
 UNRELATED = 0.6  # two frames are of different shots when the error is above this part of the contrast ...
@@ -83,6 +86,7 @@ class NeighbourMatch(NamedTuple):
     size: tuple[int, int]
     motion: Tensor  # (2, 1) median of the stored motion
     jitter_change: Tensor  # (2,) stored
+    upside_down: float  # the error of the contract's reading if both images are turned upside down, and nothing else is
 
 
 def compare(
@@ -102,12 +106,16 @@ def compare(
         places = textured_places(here)
         if not len(places):
             return None
+        if not numbers:
+            continue
         errors[numbers] = _errors(frame, other, here, there, places, [tried[number] for number in numbers])
+    upside_down = _errors(later, earlier, now.flip(2), before.flip(2), textured_places(now.flip(2)), tried[:1])
     motion = as_planes(later.motion).nan_to_num(0, 0, 0)[0].flatten(1)
     seen = now[0].flatten(1)[:, textured_places(now)]
     contrast = float((seen - seen.mean(dim=1, keepdim=True)).abs().mean())
     typical = motion.median(dim=1, keepdim=True).values
-    return NeighbourMatch(index, errors, contrast, later.size, typical, as_tensor(later.jitter) - as_tensor(earlier.jitter))
+    change = as_tensor(later.jitter) - as_tensor(earlier.jitter)
+    return NeighbourMatch(index, errors, contrast, later.size, typical, change, float(upside_down))
 
 
 def _by_albedo(frame: RenderedFrame) -> RenderedFrame:
@@ -139,6 +147,21 @@ def _errors(
 def _typical(errors: Tensor) -> Tensor:
     """The mean without the largest tenth: what was hidden before cannot be found again."""
     return errors.sort().values[: max(int(len(errors) * 0.9), 1)].mean()
+
+
+def is_upside_down(pairs: Sequence[NeighbourMatch], number: int) -> bool:
+    """Whether the images fit their motion only when they are turned; ``number``: of what fits best as they are."""
+    turned = torch.tensor([pair.upside_down for pair in pairs])
+    return _is_surely_less(turned, torch.stack([pair.errors[number] for pair in pairs]))
+
+
+def _is_surely_less(errors: Tensor, others: Tensor) -> bool:
+    """Whether the errors of each pair are less than others of the same, by a little, but nearly always."""
+    gain = others - errors
+    if len(gain) < SURE_PAIRS or not bool(gain.isfinite().all()):
+        return False
+    sure = float(gain.mean()) > SURE_ERRORS * float(gain.std() / len(gain) ** 0.5)
+    return sure and float(errors.mean()) < SURELY * float(others.mean())
 
 
 def missing_cuts(pairs: Sequence[NeighbourMatch]) -> list[int]:
@@ -191,6 +214,9 @@ def _is_better(table: Tensor, tried: Sequence[Reading], best: int) -> bool:
     limit = BETTER_JITTER if reading.motion == STATED_MOTION else BETTER_MOTION
     telling = (table[:, best] - table[:, 0]).abs() > 0.05 * table[:, 0]
     wins = (table[:, best] < table[:, 0])[telling].float()
+    is_sign = reading == Reading(MotionReading(Axes(signs=reading.motion.axes.signs)))
+    if is_sign and _is_surely_less(table[:, best], table[:, 0]):
+        return True
     return bool(scores[best] < limit * scores[0]) and len(wins) > 0 and float(wins.mean()) >= WINS
 
 

@@ -118,7 +118,7 @@ class JitterReading:
 
 
 STATED_MOTION, STATED_JITTER = MotionReading(), JitterReading()
-OPPOSITE_JITTER = JitterReading(Axes(signs=(-1, -1)))
+OPPOSITE_JITTER, JITTER_Y_UP = JitterReading(Axes(signs=(-1, -1))), JitterReading(Axes(signs=(1, -1)))
 JITTER_IN_MOTION, SUBTRACTED_JITTER = JitterReading(times=0), JitterReading(times=2)
 NO_MOTION = MotionReading(Axes(signs=(0, 0)))
 
@@ -133,7 +133,7 @@ class JitterMistake(NamedTuple):
 
 JITTER_READINGS: dict[JitterReading, JitterMistake] = {
     OPPOSITE_JITTER: JitterMistake("jitter has the wrong sign", "store (-x, -y): the sample less the centre of its pixel"),
-    JitterReading(Axes(signs=(1, -1))): JitterMistake("jitter y has the wrong sign", "store (x, -y): y runs down"),
+    JITTER_Y_UP: JitterMistake("jitter y has the wrong sign", "store (x, -y): y runs down"),
     JitterReading(Axes(signs=(-1, 1))): JitterMistake("jitter x has the wrong sign", "store (-x, y)"),
     JitterReading(Axes(swapped=True)): JitterMistake("jitter x and y look exchanged", "store (y, x)"),
     JITTER_IN_MOTION: JitterMistake(
@@ -177,10 +177,12 @@ class Reading:
 
 
 def readings() -> list[Reading]:
-    """What is tried: the contract's, every single mistake, and every one of motion with each of two that jitter invites."""
+    """What is tried: the contract's, every single mistake, and every one of motion with each of three that jitter invites."""
     motions = list(motion_readings())
     single = [Reading(motion) for motion in motions] + [Reading(jitter=jitter) for jitter in JITTER_READINGS]
-    return single + [Reading(motion, jitter) for jitter in (JITTER_IN_MOTION, OPPOSITE_JITTER) for motion in motions[1:]]
+    return single + [
+        Reading(motion, jitter) for jitter in (JITTER_IN_MOTION, OPPOSITE_JITTER, JITTER_Y_UP) for motion in motions[1:]
+    ]
 
 
 def as_tensor(jitter: tuple[float, float]) -> Tensor:

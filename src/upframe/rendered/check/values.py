@@ -21,7 +21,7 @@ NO_DISTANCE = "depth is 0 or below, but it is a distance in front of the camera"
 
 _BEFORE_CURVE = "store light before the tone curve, or say that it is display-referred"
 
-Check = Literal["buffers", "finite", "range", "depth", "motion", "jitter", "cut", "colour", "normal"]
+Check = Literal["buffers", "finite", "range", "depth", "motion", "jitter", "cut", "order", "colour", "normal"]
 """What a finding is about."""
 
 
@@ -58,6 +58,16 @@ def value_problems(frame: RenderedFrame) -> Iterator[Problem]:
         if name in buffers:
             values = buffers[name]
             yield from _problem("range", f"{name} leaves [0, 1]", (values < -SLACK) | (values > 1 + SLACK))
+
+
+def is_repeated(earlier: RenderedFrame, later: RenderedFrame) -> bool:
+    """Whether a frame that is said to have moved is the one before once more, sample for sample."""
+    if earlier.colour is None or later.colour is None or not as_array(later.motion).any():
+        return False
+    return all(
+        np.array_equal(as_array(one), as_array(other))
+        for one, other in ((earlier.depth, later.depth), (earlier.colour, later.colour), (earlier.motion, later.motion))
+    )
 
 
 def _problem(check: Check, words: str, where: NDArray[np.bool_], remedy: str = "") -> Iterator[Problem]:
