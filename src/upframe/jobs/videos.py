@@ -123,6 +123,7 @@ class VideoJob:
                 yield writer
             return
         write = ImageFiles(self._models, options, one_of_many=True).write
+        reader.captions_lost = "image files have no place for them"
         with atomic_output(target.folder, overwrite=overwrite, folder=True) as folder:
             names, depth = target.within(folder), options.image.depth
             frames = FrameFolder(names, reader.info, size, depth=depth, write_image=write, on_note=note)

@@ -56,6 +56,11 @@ class Encoding:
     colour: ColourTags
     options: dict[str, str]
 
+    @property
+    def carries_captions(self) -> bool:
+        """Whether closed captions that accompany a frame go into its stream."""
+        return self.word in ("x264", "x265")
+
     def without_reordering(self) -> Encoding:
         """The same without B-frames: nothing is decoded before it is shown, nor then at a time below zero."""
         if "x265-params" in self.options:
@@ -343,7 +348,7 @@ def _options(
             # Left to itself it counts the processors, which changes the bytes.
             frame_threads = str(min(max(settings.threads // 4, 1), 4)) if settings.threads else None
             parameters |= {"hdr10": "1" if hdr else None, "pools": pools, "frame-threads": frame_threads}
-            options |= _joined("x265-params", parameters)
+            options |= {"a53cc": "1"} | _joined("x265-params", parameters)  # captions: x264 takes them by default
         case "av1":
             options |= _joined("svtav1-params", {"mastering-display": _svt_display(hdr), "content-light": _light(hdr)})
         case "vp9":

@@ -19,6 +19,7 @@ from upframe.remedies import keep_readable
 if TYPE_CHECKING:
     from av.packet import Packet
     from av.stream import Stream
+    from av.video.frame import VideoFrame
 
 StreamKind = Literal["video", "image", "audio", "subtitle", "attachment", "data", "unknown"]
 Plane = NDArray[Any]
@@ -237,6 +238,7 @@ class RawFrame:
 
     pts: when it is shown, in units of ``time_base`` (seconds); strictly ascending. duration: in the same units, until the
     next frame; None for a last frame of unknown length. index: from 0. kind: what it is by itself, if that is known.
+    captions: a small frame with the closed captions that were inside this one, as PyAV copies them from frame to frame alone.
     """
 
     planes: tuple[Plane, ...]
@@ -245,6 +247,7 @@ class RawFrame:
     duration: int | None
     index: int
     kind: FrameKind | None = None
+    captions: VideoFrame | None = None
 
 
 @dataclass(frozen=True, slots=True)

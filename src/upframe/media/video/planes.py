@@ -130,12 +130,18 @@ def view_plane(frame: VideoFrame, index: int, dtype: type[np.uint8 | np.uint16],
     return rows if plane.line_size > 0 else rows[::-1]
 
 
-def make_frame(planes: Sequence[Plane], layout: PixelLayout) -> VideoFrame:
-    """An FFmpeg frame that holds a copy of planes. Raises ShapeError if they are not as the layout has them."""
+def make_frame(planes: Sequence[Plane], layout: PixelLayout, captions: VideoFrame | None = None) -> VideoFrame:
+    """An FFmpeg frame that holds a copy of planes. Raises ShapeError if they are not as the layout has them.
+
+    captions: a small frame whose captions are to accompany it.
+    """
     if len(planes) != layout.planes:
         raise ShapeError(f"{len(planes)} planes given: {layout.name} has {layout.planes}")
     height, width = planes[0].shape
-    frame = VideoFrame(width, height, layout.name)
+    if captions is None:
+        frame = VideoFrame(width, height, layout.name)
+    else:
+        frame = captions.reformat(width=width, height=height, format=layout.name, interpolation="POINT")
     for index, plane in enumerate(planes):
         expected = layout.shape(index, height, width)
         if plane.shape != expected or plane.dtype != layout.dtype:

@@ -46,20 +46,6 @@ _IMAGE_CODECS = ("ffv1", "huffyuv", "ffvhuff", "utvideo", "rawvideo", "png", "ti
 """Whose grey samples use all codes when nothing is said, as those of images do."""
 
 
-NOT_KEPT = {
-    SideDataType.A53_CC: "closed captions inside the images",
-    SideDataType.DYNAMIC_HDR_PLUS: "HDR10+ dynamic metadata",
-    SideDataType.DYNAMIC_HDR_VIVID: "HDR Vivid dynamic metadata",
-    SideDataType.DOVI_RPU_BUFFER: "Dolby Vision dynamic metadata",
-    SideDataType.DOVI_METADATA: "Dolby Vision dynamic metadata",
-    SideDataType.STEREO3D: "the mark of a stereoscopic image",
-    SideDataType.SPHERICAL: "the mark of a spherical image",
-    SideDataType.ICC_PROFILE: "an ICC colour profile",
-    SideDataType.AFD: "the active format description",
-}
-"""What may accompany a frame, and has no place in a result."""
-
-
 def open_video(path: Path) -> InputContainer:
     """Open a file's container. Raises InputError for what is missing, empty, unreadable, cut short or no video at all."""
     refuse_irregular(path)

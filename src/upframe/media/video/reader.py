@@ -18,6 +18,7 @@ from av.video.frame import VideoFrame
 
 from upframe.errors import InputError
 from upframe.media.notes import Notes, no_notes
+from upframe.media.video.accompanying import captions_of, lost
 from upframe.media.video.changes import FieldOrder, Gaps, SequenceHeaders
 from upframe.media.video.clock import Clock, ClockMode
 from upframe.media.video.endings import NOTHING_LOST, find_cut, find_joined
@@ -30,7 +31,6 @@ from upframe.media.video.planes import read_planes
 from upframe.media.video.preparation import AS_DECODED, FramePreparation, Preparation
 from upframe.media.video.probe import (
     MAX_PIXELS,
-    NOT_KEPT,
     choose_video,
     container_aspect,
     describe_video,
@@ -57,6 +57,7 @@ class _Held:
     stated_duration: int
     index: int
     kind: FrameKind
+    captions: VideoFrame | None
 
 
 class VideoReader:
@@ -89,6 +90,7 @@ class VideoReader:
     ) -> None:
         self.path, self._changes, self._clock_mode = Path(path), changes, clock
         self.frames_read = 0
+        self.captions_lost = ""  # why closed captions have no place in the result, once a writer knows
         self._note, self._noted = on_note, set[str]()
         self._allow_truncated = allow_truncated
         self._lock, self._stepping = threading.Lock(), threading.Lock()  # held to use the container, and to take an item
@@ -322,7 +324,8 @@ class VideoReader:
         return f"after {self._seconds(frame.pts or 0):.1f} s (frame {self.frames_read})"
 
     def _hold(self, frame: VideoFrame, kind: FrameKind) -> _Held:
-        held = _Held(read_planes(frame, kind.layout), self._pts(frame), frame.duration, self.frames_read, kind)
+        planes, captions = read_planes(frame, kind.layout), captions_of(frame)
+        held = _Held(planes, self._pts(frame), frame.duration, self.frames_read, kind, captions)
         self.frames_read += 1
         return held
 
@@ -331,9 +334,8 @@ class VideoReader:
         self._repaired += frame.is_corrupt
         if change := self._fields.change(frame):
             self._note_once(f"{change} {place}: such frames are upscaled as they are")
-        for kind in side_data:
-            if kind in NOT_KEPT:
-                self._note_once(f"{NOT_KEPT[kind]} cannot be kept")
+        for note in lost(side_data, self.captions_lost):
+            self._note_once(note)
 
     def _pts(self, frame: VideoFrame) -> int:
         try:
@@ -342,7 +344,7 @@ class VideoReader:
             raise error.at(self.path) from error
 
     def _release(self, held: _Held, duration: int | None) -> RawFrame:
-        return RawFrame(held.planes, held.pts, self.info.time_base, duration, held.index, held.kind)
+        return RawFrame(held.planes, held.pts, self.info.time_base, duration, held.index, held.kind, held.captions)
 
     def _last_duration(self, held: _Held) -> int | None:
         """Up to the end of the stream where that is known, else what the frame itself says."""

@@ -20,6 +20,7 @@ from av.video.frame import VideoFrame
 from av.video.stream import VideoStream
 
 from upframe.errors import InputError
+from upframe.media.video.accompanying import captions_of
 from upframe.media.video.changes import SequenceHeaders
 from upframe.media.video.frame_index import SlicePlan, frame_digest, packet_digest, shorter
 from upframe.media.video.info import RawFrame
@@ -170,7 +171,8 @@ class SliceDecoder:
             if frame_digest(planes) == expected.digest:
                 number, kind = plan.begin + found, expected.kind
                 found += 1
-                yield RawFrame(planes, expected.pts, self.time_base, expected.duration, number, kind)
+                captions = captions_of(frame)
+                yield RawFrame(planes, expected.pts, self.time_base, expected.duration, number, kind, captions)
                 if found == len(plan.frames):
                     return
         raise SliceError(f"frame {plan.begin + found} cannot be decoded from packets {plan.start} to {plan.stop - 1}", found)

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from fractions import Fraction
 from functools import cache
 from pathlib import Path
-from typing import Literal
+from typing import Literal, cast
 
 import av
 from av.audio.stream import AudioStream
@@ -16,6 +16,7 @@ from av.container import InputContainer, OutputContainer
 from av.packet import Packet
 from av.stream import Stream
 from av.subtitles.stream import SubtitleStream
+from av.video.stream import VideoStream
 
 from upframe.errors import InputError, OutputError
 from upframe.media.notes import Notes
@@ -42,6 +43,8 @@ _MOV_NAMES = """
 """
 _MOV_KEYS = frozenset(_MOV_NAMES.split())
 """What MP4 has a place for without custom keys."""
+_DRAWN = ("hdmv_pgs_subtitle", "dvb_subtitle", "dvd_subtitle", "xsub")
+"""Subtitles that are images, as large as those of the video they were made for."""
 _OTHER_SUFFIXES = (".mkv", ".mov", ".3gp")
 """What the result of a video becomes whose own kind cannot be written, or not with all its sound."""
 
@@ -73,6 +76,10 @@ def plan_streams(
             told = None if _made_anew(stream, info, source) else _told(plan, source, container, audio)
             if told:
                 note(told)
+            if plan.how == "copy" and stream.codec in _DRAWN:
+                images = cast(VideoStream, source.streams[info.video_index])
+                size = f"{images.width}x{images.height}"
+                note(f"{stream} is copied: it was drawn for {size} pixels, and players enlarge it with the images")
     if source.chapters() and not container.chapters:
         note(f"{len(source.chapters())} chapters are left out: {container.name} cannot hold them; .mkv can")
     return plans

@@ -81,6 +81,8 @@ class VideoWriter:
         if container.from_zero and (source.info.start_time or 0) + self._shift < 1:
             self._encoding = self._encoding.without_reordering()
         self._aspect = source.info.result_aspect(size)
+        if not self._encoding.carries_captions:
+            source.captions_lost = f"{self._encoding.word} has no place for them; x264 and x265 do"
         self._begin()
 
     @property
@@ -120,7 +122,7 @@ class VideoWriter:
 
     def _image(self, frame: RawFrame) -> VideoFrame:
         """What the encoder is given of a frame."""
-        return make_frame(frame.planes, self.layout)
+        return make_frame(frame.planes, self.layout, frame.captions if self._encoding.carries_captions else None)
 
     def _encode(self, image: VideoFrame, frame: RawFrame) -> None:
         """Give the encoder an image, with the time and duration of ``frame``."""
