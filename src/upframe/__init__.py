@@ -26,10 +26,13 @@ if TYPE_CHECKING:
     from upframe.models.cards import imported, shipped
     from upframe.models.catalog import Model, load
     from upframe.models.info import ModelInfo
+    from upframe.rendered.conventions import EngineConventions
     from upframe.rendered.frame import RenderedFrame
+    from upframe.rendered.jitter import jitter, mip_bias
 
 __all__ = [
     "ColourCodes",
+    "EngineConventions",
     "JobOptions",
     "Model",
     "ModelInfo",
@@ -44,13 +47,16 @@ __all__ = [
     "__version__",
     "imported",
     "is_unfinished",
+    "jitter",
     "load",
+    "mip_bias",
     "shipped",
     "upscale_files",
 ]
 
 _HOMES = {
     "ColourCodes": "upframe.media.video.colour",
+    "EngineConventions": "upframe.rendered.conventions",
     "JobOptions": "upframe.jobs.options",
     "Model": "upframe.models.catalog",
     "ModelInfo": "upframe.models.info",
@@ -64,7 +70,9 @@ _HOMES = {
     "Upscaler": "upframe.engine.upscaler",
     "imported": "upframe.models.cards",
     "is_unfinished": "upframe.jobs.journal",
+    "jitter": "upframe.rendered.jitter",
     "load": "upframe.models.catalog",
+    "mip_bias": "upframe.rendered.jitter",
     "shipped": "upframe.models.cards",
     "upscale_files": "upframe.jobs.batch",
 }

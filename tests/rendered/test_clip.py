@@ -36,6 +36,7 @@ def _frame(seed: int, *, shaded: bool = True) -> RenderedFrame:
         roughness=half(),
         metallic=half(),
         reactive=half(),
+        transparency=half(),
         exposure=2.5,
         jitter=(-0.5, 0.25),
         cut=seed == 0,

@@ -22,6 +22,7 @@ SHAPES = {
     "roughness": (6, 8),
     "metallic": (6, 8),
     "reactive": (6, 8),
+    "transparency": (6, 8),
 }
 
 

@@ -99,6 +99,8 @@ class Supersampler:
             raise InputError(f"step takes an upframe.RenderedFrame, not {type(frame).__name__}")
         self._check(frame)
         wanted = {*self.info.inputs, *self.network.optional}
+        if "reactive" in wanted:
+            wanted.add("transparency")
         buffers = {name: planes(buffer, self.device) for name, buffer in frame.buffers().items() if name in wanted}
         unread = {"motion"} if self._prepare.is_first(frame) else set()
         self._watch.see({name: buffer for name, buffer in buffers.items() if name not in unread})
@@ -109,7 +111,7 @@ class Supersampler:
             result = result.clamp_min(0).minimum(brightest)
         result = result + centred(excess, self.info.scale, frame.jitter).clamp_min(0)
         if frame.linear:
-            result = decode_linear(result).div_(frame.exposure)
+            result = decode_linear(result).div_(frame.gain)
         pixels = result[0].permute(1, 2, 0).contiguous()
         if not isinstance(frame.depth, np.ndarray):
             return pixels

@@ -57,7 +57,7 @@ def supersample_clip(
     yield events.Started(name, str(out), "rendered", model, device, (width, height), (width * scale, height * scale), count)
     meter = events.Meter(name, count)
     for number, frame in enumerate(clip):
-        pixels = step(frame) * np.float32(frame.exposure if suffix == "png" and frame.linear else 1)
+        pixels = step(frame) * np.float32(frame.gain if suffix == "png" and frame.linear else 1)
         image = Image(pixels, linear=frame.linear, format="exr", encoding=ImageEncoding(half=True))
         out.mkdir(parents=True, exist_ok=True)
         path = out / f"{first + number:05d}.{suffix}"
@@ -85,7 +85,7 @@ def _upscaled(upscaler: Upscaler, frame: RenderedFrame) -> NDArray[np.float32]:
     """A frame's colour through a network for images."""
     if frame.colour is None:
         raise InputError("a rendered frame has no colour, which a network for images needs", remedy="render all shaded")
-    light = np.asarray(frame.colour, np.float32) * np.float32(frame.exposure)
+    light = np.asarray(frame.colour, np.float32) * np.float32(frame.gain)
     large, _ = upscaler.upscale_layers(light, None, linear=frame.linear)
     placed = centred(torch.from_numpy(large).permute(2, 0, 1)[None], upscaler.info.scale, frame.jitter)
-    return placed[0].permute(1, 2, 0).clamp_min(0).div(frame.exposure).contiguous().numpy()
+    return placed[0].permute(1, 2, 0).clamp_min(0).div(frame.gain).contiguous().numpy()

@@ -2,6 +2,7 @@
 
     clip.json            version, sizes, frames a second, and for each frame camera, jitter, exposure and cut
     frames/00000.exr     color.RGB  depth.Z  motion.XY  normal.XYZ  albedo.RGB  roughness.Y  metallic.Y  reactive.Y
+                         transparency.Y
     target/00000.exr     RGB at display size, where there is one
 
 Half floats, depth and motion float32, losslessly compressed. A clip that is being written has ``clip.unfinished.json``
@@ -24,6 +25,7 @@ from upframe.media.image.formats.exr import written_whole
 from upframe.media.image.formats.exr_header import check_header
 from upframe.regular import refuse_irregular
 from upframe.remedies import WRITE_ELSEWHERE
+from upframe.rendered.conventions import EngineConventions
 from upframe.rendered.frame import CHANNELS, Buffer, FrameSequence, RenderedFrame
 from upframe.rendered.layouts.channels import write_channels
 
@@ -37,6 +39,7 @@ LAYERS = {
     "roughness": ("roughness.Y",),
     "metallic": ("metallic.Y",),
     "reactive": ("reactive.Y",),
+    "transparency": ("transparency.Y",),
 }
 """The channels of each buffer in a frame's file."""
 FLOAT = {"depth", "motion"}  # the others are half
@@ -63,11 +66,16 @@ class ClipFrame(_Strict):
     projection: Matrix | None = None
     jitter: tuple[Annotated[float, Field(ge=-0.5, lt=0.5)], Annotated[float, Field(ge=-0.5, lt=0.5)]] = (0.0, 0.0)
     exposure: Annotated[float, Field(gt=0)] = 1.0
+    pre_exposure: Annotated[float, Field(gt=0)] = 1.0
+    frame_time: Annotated[float, Field(ge=0)] | None = None
     cut: bool = False
 
 
 class ClipInfo(_Strict):
-    """``clip.json``. Sizes are [width, height]; display_size None: no targets. maker: what can make the clip again."""
+    """``clip.json``. Sizes are [width, height]; display_size None: no targets. maker: what can make the clip again.
+
+    conventions: what the files hold where it is not what the contract says; it is converted when a frame is read.
+    """
 
     format: Literal["upframe rendered clip"] = "upframe rendered clip"
     version: Literal[1] = 1
@@ -75,6 +83,7 @@ class ClipInfo(_Strict):
     display_size: Size | None = None
     fps: Annotated[float, Field(gt=0)]
     colour: Literal["linear", "display"] = "linear"
+    conventions: EngineConventions = EngineConventions()
     maker: Mapping[str, str | int | float | None] = {}
     frames: Annotated[tuple[ClipFrame, ...], Field(min_length=1)]
 
@@ -122,18 +131,18 @@ class RenderedClip(FrameSequence):
         missing = [name for name in ("depth", "motion") if name not in buffers]
         if missing:
             raise InputError(f"{path}: has no {' and no '.join(missing)}; its channels are {', '.join(sorted(planes))}")
-        return RenderedFrame(
-            colour=buffers.pop("colour", None),
+        before = self.info.frames[number - 1].jitter if number and not known.cut else None
+        return self.info.conventions.frame(
             depth=buffers.pop("depth"),
             motion=buffers.pop("motion"),
-            normal=buffers.get("normal"),
-            albedo=buffers.get("albedo"),
-            roughness=buffers.get("roughness"),
-            metallic=buffers.get("metallic"),
-            reactive=buffers.get("reactive"),
+            jitter=known.jitter,
+            previous_jitter=before,
+            colour=buffers.pop("colour", None),
+            **buffers,
             linear=self.info.colour == "linear",
             exposure=known.exposure,
-            jitter=known.jitter,
+            pre_exposure=known.pre_exposure,
+            frame_time=known.frame_time,
             cut=known.cut,
         )
 

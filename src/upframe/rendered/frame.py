@@ -19,7 +19,9 @@ if TYPE_CHECKING:
 Buffer: TypeAlias = "NDArray[Any] | Tensor"
 """(h, w) or (h, w, c) of float16, float32 or float64: a NumPy array, or a torch tensor on any device."""
 
-CHANNELS = {"colour": 3, "depth": 1, "motion": 2, "normal": 3, "albedo": 3, "roughness": 1, "metallic": 1, "reactive": 1}
+CHANNELS = {"colour": 3, "depth": 1, "motion": 2, "normal": 3, "albedo": 3} | dict.fromkeys(
+    ("roughness", "metallic", "reactive", "transparency"), 1
+)
 """Every buffer and its channels; a buffer with one channel is (h, w), the others are (h, w, channels)."""
 
 
@@ -39,12 +41,17 @@ class RenderedFrame:
     * ``roughness``, ``metallic`` (h, w): in [0, 1].
     * ``reactive`` (h, w) in [0, 1]: 1 where the past must not be trusted, as for particles, glass and screens, whose motion is
       not in ``motion``.
+    * ``transparency`` (h, w) in [0, 1]: how much of the colour is of what is seen through, whose depth and motion are those of
+      what is behind: glass, smoke, water. To networks without such an input it is as ``reactive``.
     * ``jitter``: x, y of the sample less the centre of its pixel, in pixels, each in [-0.5, 0.5).
     * ``exposure``: what linear light is multiplied by before it is shown; not yet applied to ``colour``.
+    * ``pre_exposure``: what ``colour`` was multiplied by in the renderer, so that half floats hold it. The result is, too.
+    * ``frame_time``: seconds since the frame before; 0 while the game is paused, which takes motion as 0. None: not known.
     * ``cut``: whether nothing of the frame before may be used: the first frame of a shot.
 
-    Raises ShapeError for buffers whose sizes do not fit together, InputError for what is no buffer, no floating point, or a
-    jitter or exposure outside its range. Values are not looked at: that would wait for the device.
+    Buffers of another kind, such as device depth and motion in NDC: :class:`upframe.EngineConventions`. Raises ShapeError for
+    buffers whose sizes do not fit together, InputError for what is no buffer, no floating point, or a jitter, exposure or time
+    outside its range. Values are not looked at: that would wait for the device.
 
         >>> import numpy as np, upframe
         >>> colour, motion = np.zeros((4, 6, 3), np.float32), np.zeros((4, 6, 2), np.float32)
@@ -61,8 +68,11 @@ class RenderedFrame:
     roughness: Buffer | None = None
     metallic: Buffer | None = None
     reactive: Buffer | None = None
+    transparency: Buffer | None = None
     linear: bool = True
     exposure: float = 1.0
+    pre_exposure: float = 1.0
+    frame_time: float | None = None
     jitter: tuple[float, float] = (0.0, 0.0)
     cut: bool = False
 
@@ -85,14 +95,22 @@ class RenderedFrame:
                 )
         if not all(-0.5 <= offset < 0.5 for offset in self.jitter):
             raise InputError(f"rendered frame: jitter must be x, y in pixels, each in [-0.5, 0.5), not {self.jitter}")
-        if not (self.exposure > 0 and math.isfinite(self.exposure)):
-            raise InputError(f"rendered frame: exposure must be above 0, not {self.exposure}")
+        for name, factor in (("exposure", self.exposure), ("pre_exposure", self.pre_exposure)):
+            if not (factor > 0 and math.isfinite(factor)):
+                raise InputError(f"rendered frame: {name} must be above 0, not {factor}")
+        if self.frame_time is not None and not (self.frame_time >= 0 and math.isfinite(self.frame_time)):
+            raise InputError(f"rendered frame: frame_time must be seconds, 0 or more, not {self.frame_time}")
 
     @property
     def size(self) -> tuple[int, int]:
         """(height, width)."""
         height, width = self.depth.shape
         return int(height), int(width)
+
+    @property
+    def gain(self) -> float:
+        """What ``colour`` is multiplied by before it is shown, of linear light."""
+        return self.exposure / self.pre_exposure
 
     def buffers(self) -> dict[str, Buffer]:
         """The buffers there are, by name."""

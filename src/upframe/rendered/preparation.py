@@ -27,7 +27,7 @@ def planes(buffer: Buffer, device: torch.device | str = "cpu") -> Tensor:
 
 def as_shown(light: Tensor, frame: RenderedFrame) -> Tensor:
     """A colour of the frame, or its target, as a display has it: any shape."""
-    return encode_linear((light * frame.exposure).clamp(0, BRIGHTEST)) if frame.linear else light
+    return encode_linear((light * frame.gain).clamp(0, BRIGHTEST)) if frame.linear else light
 
 
 class Memory(Protocol):
@@ -47,7 +47,7 @@ class FramePreparation:
     """Makes the frames of one running image ready, and keeps ``memory`` fit for them.
 
     * Bad samples are repaired (:mod:`upframe.rendered.repair`).
-    * The motion of a first frame, and of a frame that comes twice, as in a paused game, is 0.
+    * The motion of a first frame, and of a frame that comes twice or after no time, as in a paused game, is 0.
     * A frame of another size, as of dynamic resolution, finds the past resampled to it; one of other proportions is a first.
 
     ``undoes_jitter``: as of :class:`upframe.models.network.RenderedNetwork`.
@@ -76,7 +76,7 @@ class FramePreparation:
         """
         if self.is_first(frame):
             self.forget()
-        tensors = repaired(buffers)
+        tensors = _one_mask(repaired(buffers))
         tensors["motion"] = self._motion(frame, tensors)
         if self._last is not None and self._last.size != frame.size:
             self._memory.resize(frame.size)
@@ -99,12 +99,20 @@ class FramePreparation:
         """As it is, or 0 where nothing came before and where the same frame comes again."""
         before, self._buffers = self._buffers, {name: tensors[name].clone() for name in _COMPARED if name in tensors}
         motion = tensors["motion"]
-        if self._last is None:
+        if self._last is None or frame.frame_time == 0:
             return torch.zeros_like(motion)
         if self._last.jitter != frame.jitter or self._last.size != frame.size or before.keys() != self._buffers.keys():
             return motion
         same = torch.stack([(before[name] == now).all() for name, now in self._buffers.items()]).all()
         return motion.where(~same, 0)  # the device is not asked
+
+
+def _one_mask(tensors: dict[str, Tensor]) -> dict[str, Tensor]:
+    """What is seen through counts as reactive."""
+    if "transparency" in tensors:
+        transparency = tensors.pop("transparency")
+        tensors["reactive"] = transparency.maximum(tensors.get("reactive", torch.zeros_like(transparency)))
+    return tensors
 
 
 class _Last(NamedTuple):

@@ -16,7 +16,7 @@ from upframe.ops.filling import filled
 BRIGHTEST = 65504.0  # the largest half float
 LEAST_DEPTH = 1e-20  # a surface that near is a division by zero
 FARTHEST_MOTION = 64  # times the longest side: no surface in sight moves so far
-RANGES = {"normal": (-1.0, 1.0)} | dict.fromkeys(("albedo", "roughness", "metallic", "reactive"), (0.0, 1.0))
+RANGES = {"normal": (-1.0, 1.0)} | dict.fromkeys(("albedo", "roughness", "metallic", "reactive", "transparency"), (0.0, 1.0))
 """Within which finite values are kept; the renderer's rounding leaves them by a little."""
 
 

@@ -19,7 +19,16 @@ from upframe.rendered.check.depth import CameraMatrices
 from upframe.rendered.check.motion import NeighbourMatch
 from upframe.rendered.check.order import exchanged
 from upframe.rendered.check.readings import STATED_MOTION, MotionReading, Reading, readings
-from upframe.rendered.check.values import NO_DISTANCE, Check, CurveWatch, as_array, is_repeated, value_problems
+from upframe.rendered.check.values import (
+    NO_DISTANCE,
+    Check,
+    CurveWatch,
+    ExposureWatch,
+    as_array,
+    is_repeated,
+    time_mistake,
+    value_problems,
+)
 from upframe.rendered.frame import RenderedFrame
 
 DEPTH_PAIRS = 12  # how many pairs of frames, spread over a clip, depth is checked on
@@ -97,7 +106,8 @@ class _Check:
         """Everything that one pass over the frames shows."""
         problems: dict[tuple[Check, str, str], dict[int, float]] = {}
         sizes: dict[tuple[int, int], list[int]] = {}
-        curve, jitters, motion_size = CurveWatch(), set(), 0.0
+        curve, light, jitters, motion_size = CurveWatch(), ExposureWatch(), set(), 0.0
+        times: list[float] = []
         repeated: list[int] = []
         previous: RenderedFrame | None = None
         for index in range(len(self.frames)):
@@ -111,6 +121,8 @@ class _Check:
             for problem in value_problems(frame):
                 problems.setdefault((problem.check, problem.words, problem.remedy), {})[index] = problem.share
             curve.add(frame)
+            light.add(frame)
+            times += [] if frame.frame_time is None else [frame.frame_time]
             jitters.add(frame.jitter)
             if previous is not None and previous.size == frame.size and not frame.cut:
                 self._compare(previous, frame, index)
@@ -120,6 +132,9 @@ class _Check:
             previous = frame
         self._report_values(problems, sizes, curve)
         self._report_jitters(jitters)
+        self.findings += [Finding("colour", words, remedy=remedy) for words, remedy in light.verdicts()]
+        if words := time_mistake(times):
+            self.findings.append(Finding("time", words, remedy="store seconds"))
         if repeated:
             words = "is the frame before once more, but its motion is not 0"
             self.findings.append(Finding("order", words, tuple(repeated), remedy="leave it out, or store a motion of 0"))

@@ -45,7 +45,7 @@ def image(frame: RenderedFrame, exposure: float) -> Tensor | None:
     """What two frames are compared by, (1, 3, h, w): colour as a display shows it, else the albedo; None without either."""
     if frame.colour is not None:
         colour = as_planes(frame.colour).nan_to_num(0, 0, 0)
-        return encode_linear(colour * exposure) if frame.linear else colour
+        return encode_linear(colour * (exposure / frame.pre_exposure)) if frame.linear else colour
     return None if frame.albedo is None else as_planes(frame.albedo).nan_to_num(0, 0, 0)
 
 

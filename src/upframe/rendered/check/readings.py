@@ -13,14 +13,7 @@ from typing import Literal, NamedTuple
 import torch
 from torch import Tensor
 
-Unit = Literal["pixels", "UV", "NDC"]
-"""A whole image is its size in pixels, 1 in UV, and 2 in NDC (normalised device coordinates)."""
-
-
-def _pixels_per_unit(unit: Unit, size: tuple[int, int]) -> tuple[float, float]:
-    """x, y; size is (height, width)."""
-    height, width = size
-    return {"pixels": (1.0, 1.0), "UV": (float(width), float(height)), "NDC": (width / 2, height / 2)}[unit]
+from upframe.rendered.conventions import Unit, pixels_per_unit
 
 
 @dataclass(frozen=True)
@@ -53,7 +46,7 @@ class MotionReading:
 
     def apply(self, motion: Tensor, size: tuple[int, int]) -> Tensor:
         """(2, n) as stored -> (2, n) in pixels, to the previous frame, or if ``following`` to the next one."""
-        scale = motion.new_tensor(_pixels_per_unit(self.unit, size))[:, None]
+        scale = motion.new_tensor(pixels_per_unit(self.unit, size))[:, None]
         return self.axes.apply(motion) * scale
 
     def in_time(self) -> MotionReading:
@@ -110,7 +103,7 @@ class JitterReading:
 
     def in_pixels(self, jitter: Tensor, size: tuple[int, int]) -> Tensor:
         """Stored jitter (2,), or a difference of two, as the contract has it."""
-        return self.axes.apply(jitter) * jitter.new_tensor(_pixels_per_unit(self.unit, size))
+        return self.axes.apply(jitter) * jitter.new_tensor(pixels_per_unit(self.unit, size))
 
     def apply(self, change: Tensor, size: tuple[int, int]) -> Tensor:
         """Stored jitter less that of the frame before, (2,) -> pixels to add to the motion, (2,)."""

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+import math
+from collections.abc import Iterator, Sequence
 from typing import Any, Literal, NamedTuple
 
 import numpy as np
@@ -17,11 +18,16 @@ FARTHEST = 1e9  # no scene is this deep; renderers write 1e10 and more where the
 SLACK = 2e-3  # beyond a range before it counts: rounding to half precision and the ringing of filters stay below
 
 
+NEARLY_ALL = 0.95  # of the pixels
+STEADY = 0.03  # doublings from frame to frame: a smaller change of exposure tells nothing
+EXPLAINED = 0.4  # of how much the light changes, what is left when a mistake explains it
+
+
 NO_DISTANCE = "depth is 0 or below, but it is a distance in front of the camera"
 
 _BEFORE_CURVE = "store light before the tone curve, or say that it is display-referred"
 
-Check = Literal["buffers", "finite", "range", "depth", "motion", "jitter", "cut", "order", "colour", "normal"]
+Check = Literal["buffers", "finite", "range", "depth", "motion", "jitter", "cut", "order", "time", "colour", "normal"]
 """What a finding is about."""
 
 
@@ -54,10 +60,13 @@ def value_problems(frame: RenderedFrame) -> Iterator[Problem]:
         yield from _colour(buffers["colour"], frame.linear)
     if "normal" in buffers:
         yield from _normal(buffers["normal"])
-    for name in ("albedo", "roughness", "metallic", "reactive"):
+    for name in ("albedo", "roughness", "metallic", "reactive", "transparency"):
         if name in buffers:
             values = buffers[name]
             yield from _problem("range", f"{name} leaves [0, 1]", (values < -SLACK) | (values > 1 + SLACK))
+    for name in ("reactive", "transparency"):
+        if name in buffers and (full := buffers[name] >= 1 - SLACK).mean() > NEARLY_ALL:
+            yield from _problem("range", f"{name} is 1 nearly everywhere: it looks inverted", full, "store 1 - it")
 
 
 def is_repeated(earlier: RenderedFrame, later: RenderedFrame) -> bool:
@@ -146,3 +155,54 @@ class CurveWatch:
             words = f"colour is said to be linear, but ends at exactly 1, where {share:.1%} of its values are"
             return f"{words}: it looks tone-mapped or cut off", _BEFORE_CURVE
         return None
+
+
+class ExposureWatch:
+    """Whether colour follows the exposure or the pre-exposure that is stated, as it should or should not."""
+
+    def __init__(self) -> None:
+        self._last: tuple[float, float, float] | None = None
+        self._changes: list[tuple[float, float, float]] = []  # of light, exposure and pre-exposure, in doublings
+
+    def add(self, frame: RenderedFrame) -> None:
+        """Take a frame into account."""
+        if frame.cut or frame.colour is None or not frame.linear:
+            self._last = None
+        if frame.colour is None or not frame.linear:
+            return
+        light = as_array(frame.colour).mean(axis=2)
+        light = light[np.isfinite(light) & (light > 0)]
+        if not light.size:
+            self._last = None
+            return
+        light_now = float(np.log2(np.median(light))) - math.log2(frame.pre_exposure)
+        now = (light_now, math.log2(frame.exposure), math.log2(frame.pre_exposure))
+        if self._last is not None:
+            of_light, of_exposure, of_pre_exposure = (value - before for value, before in zip(now, self._last, strict=True))
+            self._changes.append((of_light, of_exposure, of_pre_exposure))
+        self._last = now
+
+    def verdicts(self) -> Iterator[tuple[str, str]]:
+        """What is wrong, and the remedy."""
+        if not self._changes:
+            return
+        light, exposure, pre_exposure = np.array(self._changes).T
+        if _explains(light, exposure):
+            yield "colour holds the exposure, which is to be left out of it", "divide by it, or say that it is pre_exposure"
+        if _explains(light, -pre_exposure):
+            yield "colour does not hold the pre_exposure that is stated", "multiply by it, or leave pre_exposure at 1"
+
+
+def _explains(light: NDArray[np.float64], change: NDArray[np.float64]) -> bool:
+    """Whether the light of frames changes with something that it should not change with."""
+    if float(np.abs(change).mean()) < STEADY:
+        return False
+    return float(np.abs(light - change).mean()) < EXPLAINED * float(np.abs(light).mean())
+
+
+def time_mistake(times: Sequence[float]) -> str:
+    """What is wrong with the seconds from frame to frame, if anything."""
+    running = [time for time in times if time > 0]
+    if running and float(np.median(running)) > 1:
+        return f"frame_time is {float(np.median(running)):.4g}, more than a second: it looks like milliseconds"
+    return ""

@@ -171,6 +171,6 @@ def _array(buffer: Buffer) -> NDArray[np.float32]:
 def _write_colour(path: Path, colour: Buffer, frame: RenderedFrame, overwrite: bool) -> None:
     shown = torch.from_numpy(_array(colour).copy())
     if frame.linear:
-        shown = encode_linear(shown * frame.exposure)
+        shown = encode_linear(shown * frame.gain)
     pixels = (shown.clamp(0, 1) * 255 + 0.5).to(torch.uint8).numpy()
     write_image(path, Image(pixels), overwrite=overwrite)
