@@ -32,6 +32,7 @@ from upframe.cli.video_options import (
     CropChoice,
     DeinterlaceChoice,
     Deinterlacer,
+    FrameRateChoice,
     GrainChoice,
     SizeChange,
 )
@@ -249,6 +250,7 @@ def upscale(
     borders: Borders = "drop",
     clean: Clean = False,
     grain: GrainChoice = None,
+    fps: FrameRateChoice = None,
     frames: Annotated[
         Path | None,
         typer.Option(
@@ -332,6 +334,7 @@ def upscale(
             from upframe.jobs.preview import VideoExcerpt, parse_time
             from upframe.media.video.cropping import parse_crop
             from upframe.media.video.deinterlacing import Deinterlace
+            from upframe.media.video.frame_rate import parse_frame_rate
             from upframe.media.video.preparation import Preparation
         from upframe.media.video.encoders import EncoderSettings
 
@@ -356,7 +359,12 @@ def upscale(
                 EncoderSettings(codec, crf, preset, pix_fmt, audio),
                 clock,
                 size_change,
-                Preparation(Deinterlace(deinterlace, deinterlacer), clean, None if crop is None else parse_crop(crop, borders)),
+                Preparation(
+                    Deinterlace(deinterlace, deinterlacer),
+                    clean,
+                    None if crop is None else parse_crop(crop, borders),
+                    None if fps is None else parse_frame_rate(fps),
+                ),
                 parse_grain(grain),
                 None if preview is None else VideoExcerpt(parse_time(preview)),
             ),

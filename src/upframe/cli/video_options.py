@@ -56,6 +56,16 @@ Borders = Annotated[
         rich_help_panel=VIDEO,
     ),
 ]
+FrameRateChoice = Annotated[
+    str | None,
+    typer.Option(
+        "--fps",
+        metavar="N|x2",
+        help="More frames a second of a video, made by motion compensation before upscaling. Experimental.",
+        show_default=False,
+        rich_help_panel=VIDEO,
+    ),
+]
 Clean = Annotated[
     bool,
     typer.Option(

@@ -111,8 +111,10 @@ class SegmentedVideoJob:
     def _refuse_on_cluster(self, info: VideoInfo) -> None:
         if self._options.job.cluster is None:
             return
-        if self._asked.clean or self._asked.crop is not None:
-            done, option = ("cleaned", "clean") if self._asked.clean else ("cropped", "crop")
+        asked = self._asked
+        if asked.clean or asked.crop or asked.frame_rate:
+            done, option = ("given more frames", "fps") if asked.frame_rate else ("cropped", "crop")
+            done, option = ("cleaned", "clean") if asked.clean else (done, option)
             raise InputError(
                 f"{self._item.path}: is to be {done}, which a cluster's machines cannot do",
                 remedy=either(leave_out("cluster"), leave_out(option)),
@@ -221,7 +223,12 @@ class SegmentedVideoJob:
         encoder = asdict(replace(task.video.encoder, threads=None))
         preparation = task.video.preparation
         video = {"clock": task.video.clock, "size_change": task.video.size_change, **asdict(preparation.deinterlace)}
-        restoring = {"clean": preparation.clean, "crop": preparation.crop, "grain": task.video.grain}
+        restoring = {
+            "clean": preparation.clean,
+            "crop": preparation.crop,
+            "fps": preparation.frame_rate,
+            "grain": task.video.grain,
+        }
         video |= {name: value for name, value in restoring.items() if value}
         files = {"allow_truncated": task.files.allow_truncated}
         settings = {key: value for key, value in (run | encoder | video | files).items() if key != "model"}

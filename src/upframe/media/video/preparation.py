@@ -1,4 +1,4 @@
-"""What is done to the frames of a video between its decoder and everything else: they become whole, clean, and cropped."""
+"""What is done to the frames of a video between its decoder and everything else: they become whole, clean, cropped, more."""
 
 from __future__ import annotations
 
@@ -12,18 +12,20 @@ from upframe.media.notes import Notes
 from upframe.media.video.cleaning import choose_cleaning
 from upframe.media.video.cropping import Crop, choose_cropping
 from upframe.media.video.deinterlacing import AS_THEY_ARE, Deinterlace, choose_deinterlacing
+from upframe.media.video.frame_rate import FrameRate, choose_frame_rate
 from upframe.media.video.info import VideoInfo
 
 
 @dataclass(frozen=True, slots=True)
 class Preparation:
     """deinterlace: what becomes of interlaced frames. clean: whether the traces of analogue video are taken out. crop: which
-    part of each frame is taken, None for all.
+    part of each frame is taken, None for all. frame_rate: of the result, None for that of the video.
     """
 
     deinterlace: Deinterlace = field(default_factory=Deinterlace)
     clean: bool = False
     crop: Crop | None = None
+    frame_rate: FrameRate | None = None
 
 
 AS_DECODED = Preparation(AS_THEY_ARE)
@@ -51,6 +53,7 @@ class FramePreparation:
         self._add(choose_deinterlacing(settings.deinterlace, self.info, max_pixels, note))
         self._add(choose_cleaning(settings.clean, self.info, max_pixels, note))
         self._add(choose_cropping(settings.crop, self.info, max_pixels, note))
+        self._add(choose_frame_rate(settings.frame_rate, self.info, note))
 
     def _add(self, stage: _Stage | None) -> None:
         if stage is not None:
