@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any
 from upframe.offline import go_offline
 
 if TYPE_CHECKING:
+    from upframe.engine.budget import render_size
     from upframe.engine.planes import PlaneKind
     from upframe.engine.size import Target
     from upframe.engine.supersampler import Supersampler
@@ -50,6 +51,7 @@ __all__ = [
     "jitter",
     "load",
     "mip_bias",
+    "render_size",
     "shipped",
     "upscale_files",
 ]
@@ -73,6 +75,7 @@ _HOMES = {
     "jitter": "upframe.rendered.jitter",
     "load": "upframe.models.catalog",
     "mip_bias": "upframe.rendered.jitter",
+    "render_size": "upframe.engine.budget",
     "shipped": "upframe.models.cards",
     "upscale_files": "upframe.jobs.batch",
 }
