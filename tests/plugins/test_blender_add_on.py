@@ -62,6 +62,19 @@ sys.stdout.flush()
 os._exit(0)
 """
 
+INSTALLED = """
+import os, sys, traceback
+import bpy
+try:
+    bpy.ops.extensions.package_install_files(filepath=PACKAGE, repo="user_default", enable_on_install=True)
+    add_on = bpy.context.preferences.addons["bl_ext.user_default.upframe_blender"]
+    print("command", repr(add_on.preferences.command), bpy.ops.upframe.supersample.poll(), flush=True)
+except BaseException:
+    traceback.print_exc(file=sys.stdout)
+sys.stdout.flush()
+os._exit(0)
+"""
+
 
 @pytest.fixture
 def process(monkeypatch: pytest.MonkeyPatch) -> ModuleType:
@@ -138,6 +151,24 @@ def test_cancelling_ends_the_command(process: ModuleType) -> None:
     work.cancel()
     with pytest.raises(process.Refusal):
         work.ended()
+
+
+@pytest.mark.long
+def test_blender_builds_installs_and_enables_it_as_an_extension(
+    blender: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    where = [blender, "-I", "-c", "import bpy; print(bpy.utils.system_resource('SCRIPTS'))"]
+    scripts = subprocess.run(where, capture_output=True, text=True, check=True).stdout.splitlines()[-1]
+    tool = [blender, Path(scripts, "addons_core", "bl_pkg", "cli", "blender_ext.py")]  # `blender --command extension`
+    build = [*tool, "build", "--source-dir", FOLDER / "upframe_blender", "--output-dir", tmp_path]
+    subprocess.run(build, check=True, capture_output=True)
+    (package,) = tmp_path.glob("upframe_blender-*.zip")
+    done = subprocess.run([*tool, "validate", package], capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stdout + done.stderr
+    monkeypatch.setenv("BLENDER_USER_RESOURCES", str(tmp_path / "user"))
+    script = f"PACKAGE = {str(package)!r}\n{INSTALLED}"
+    done = subprocess.run([blender, "-c", script], capture_output=True, text=True, timeout=120, check=False)
+    assert "command '' True\n" in done.stdout, done.stdout + done.stderr
 
 
 @pytest.mark.long
