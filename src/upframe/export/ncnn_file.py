@@ -137,7 +137,7 @@ def _refuse_half(card: Card | None, *, warps: bool) -> None:
     if card is None:
         reason = "ncnn computes in half precision on graphics cards alone"
     elif warps:
-        reason = "half precision cannot hold the positions of its warp"
+        reason = "half precision in ncnn cannot hold the positions to which this network warps"
     else:
         return
     raise DeviceError(reason, remedy=leave_out("precision"))
