@@ -8,13 +8,14 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from upframe.errors import UpframeError, as_upframe_error
+from upframe.media.animation import AnimationReader
 from upframe.media.image.file import read_image
 from upframe.media.notes import no_notes
 from upframe.media.video.info import VideoInfo
 from upframe.media.video.reader import VideoReader
 from upframe.models.cards import shipped
 from upframe.remedies import Remedy
-from upframe.serve.moments import MOST_PIXELS, is_image
+from upframe.serve.moments import MOST_PIXELS, is_image, is_moving_image
 
 if TYPE_CHECKING:
     from upframe.engine.choice import Choice, Effort
@@ -58,6 +59,8 @@ class Facts:
 def facts_of(path: Path, *, allow_truncated: bool = False) -> Facts:
     """Look at a file. What is wrong with it is in the result, and never raised."""
     try:
+        if is_moving_image(path):
+            return _of_animation(path, allow_truncated)
         return _of_image(path, allow_truncated) if is_image(path) else _of_video(path, allow_truncated)
     except Exception as error:  # noqa: BLE001  # whatever a file does to its reader, the page stays
         known = as_upframe_error(error, path)
@@ -88,6 +91,20 @@ def _of_image(path: Path, allow_truncated: bool) -> Facts:
         faults=tuple(plain_faults(condition)),
         condition=condition,
     )
+
+
+def _of_animation(path: Path, allow_truncated: bool) -> Facts:
+    from upframe.engine.condition import condition_of_image
+
+    with AnimationReader(path, max_pixels=MOST_PIXELS, allow_truncated=allow_truncated) as reader:
+        info, first = reader.info, next(iter(reader))
+    frames, seconds = len(info.milliseconds), sum(info.milliseconds) / 1000
+    told = [f"{info.width}×{info.height}", f"{frames} frames", in_time(seconds), f"Animated {info.format.upper()}"]
+    told += ["transparent"] * info.alpha
+    condition = condition_of_image(path, first.pixels)
+    faults = tuple(plain_faults(condition))
+    size = info.height, info.width
+    return Facts(path, "animation", size, frames, seconds, (*told, in_bytes(path.stat().st_size)), faults, condition)
 
 
 def _of_video(path: Path, allow_truncated: bool) -> Facts:

@@ -9,13 +9,14 @@ from pathlib import Path
 import av
 
 from upframe.errors import UpframeError
+from upframe.media.animation import AnimationReader
 from upframe.media.image.file import read_image
 from upframe.media.notes import no_notes
 from upframe.media.video.info import StreamKind, VideoInfo
 from upframe.media.video.probe import open_video
 from upframe.media.video.reader import VideoReader
 from upframe.serve.facts import in_time
-from upframe.serve.moments import is_image
+from upframe.serve.moments import is_image, is_moving_image
 
 _KINDS: dict[StreamKind, str] = {
     "audio": "sound track",
@@ -37,6 +38,8 @@ class Point:
 def kept_of(source: Path, result: Path) -> list[Point]:
     """Empty where one of the two cannot be read any more."""
     try:
+        if is_moving_image(source) and is_moving_image(result):
+            return list(_of_animations(source, result))
         return list(_of_images(source, result) if is_image(result) else _of_videos(source, result))
     except (UpframeError, av.FFmpegError, OSError, ValueError):
         return []
@@ -52,6 +55,17 @@ def _of_images(source: Path, result: Path) -> Iterator[Point]:
     for name, words in (("icc", "Colour profile"), ("exif", "Camera data (EXIF)"), ("xmp", "XMP"), ("iptc", "Captions (IPTC)")):
         if getattr(before.metadata, name):
             yield Point(words, bool(getattr(after.metadata, name)))
+
+
+def _of_animations(source: Path, result: Path) -> Iterator[Point]:
+    with AnimationReader(source, allow_truncated=True) as reader, AnimationReader(result) as other:
+        before, after = reader.info, other.info
+    yield Point(f"{before.width}×{before.height} became {after.width}×{after.height}")
+    yield Point(f"{len(after.milliseconds)} frames", len(before.milliseconds) == len(after.milliseconds))
+    yield Point(f"Length {in_time(sum(after.milliseconds) / 1000)}", before.milliseconds == after.milliseconds)
+    yield Point("Loops", before.plays == after.plays)
+    if before.alpha:
+        yield Point("Transparency", after.alpha)
 
 
 def _of_videos(source: Path, result: Path) -> Iterator[Point]:

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from bisect import bisect_right
 from collections import deque
 from collections.abc import Iterator
 from contextlib import suppress
+from itertools import accumulate, islice
 from pathlib import Path
 from typing import TypeAlias
 
@@ -16,7 +18,9 @@ from av.video.stream import VideoStream
 from numpy.typing import NDArray
 
 from upframe.errors import InputError
+from upframe.media.animation import AnimationReader
 from upframe.media.image.file import read_image
+from upframe.media.image.image import Image
 from upframe.media.kinds import kind_by_suffix
 from upframe.media.notes import no_notes
 from upframe.media.video.info import VideoInfo
@@ -34,6 +38,22 @@ MOST_PIXELS = 120_000_000
 def is_image(path: Path) -> bool:
     """Whether a file is an image, by its name, and by its content where that says nothing."""
     return kind_by_suffix(path) == "image"
+
+
+def is_moving_image(path: Path) -> bool:
+    """Whether a file is an animation: a GIF, PNG or WebP of several frames."""
+    return kind_by_suffix(path) == "animation"
+
+
+def length_of(path: Path) -> float:
+    """Seconds of an animation or a video; 0 for an image, and where it is not known. Raises InputError."""
+    if is_image(path):
+        return 0.0
+    if is_moving_image(path):
+        with AnimationReader(path, max_pixels=MOST_PIXELS, allow_truncated=True) as reader:
+            return sum(reader.info.milliseconds) / 1000
+    with open_video(path) as container:
+        return (container.duration or 0) / 1e6
 
 
 def frames_at(path: Path, seconds: float, before: int = 0) -> list[Pixels]:
@@ -96,9 +116,19 @@ def _shown(frame: VideoFrame, info: VideoInfo) -> Pixels:
 
 def image_of(path: Path) -> Pixels:
     """An image file, on grey where it is transparent. Raises InputError for what cannot be read."""
+    return _on_grey(read_image(path, max_pixels=MOST_PIXELS, allow_truncated=True))
+
+
+def _animation_at(path: Path, seconds: float) -> Pixels:
+    with AnimationReader(path, max_pixels=MOST_PIXELS, allow_truncated=True) as reader:
+        ends = list(accumulate(reader.info.milliseconds))
+        number = min(bisect_right(ends, seconds * 1000), len(ends) - 1)
+        return _on_grey(next(islice(reader, number, None)))
+
+
+def _on_grey(image: Image) -> Pixels:
     from upframe.ops.transfer import encode_linear
 
-    image = read_image(path, max_pixels=MOST_PIXELS, allow_truncated=True)
     pixels = image.pixels
     if image.linear:
         import torch
@@ -113,7 +143,9 @@ def image_of(path: Path) -> Pixels:
 
 
 def shown_at(path: Path, seconds: float) -> Pixels:
-    """An image, or a video at a time. Raises InputError."""
+    """An image, or an animation or video at a time. Raises InputError."""
+    if is_moving_image(path):
+        return _animation_at(path, seconds)
     return image_of(path) if is_image(path) else frames_at(path, seconds)[-1]
 
 

@@ -14,7 +14,7 @@ import PIL.Image
 from upframe.errors import InputError
 from upframe.models.cards import shipped
 from upframe.serve.facts import EFFORTS, Facts
-from upframe.serve.moments import Pixels, crop_at, frames_at, image_of
+from upframe.serve.moments import Pixels, crop_at, frames_at, shown_at
 
 if TYPE_CHECKING:
     from upframe.engine.upscaler import Upscaler
@@ -78,7 +78,7 @@ class LoadedUpscalers:
         """The same part by several models, at the scale of the job. Raises UpframeError."""
         if facts.error:
             raise InputError(facts.error, remedy=facts.remedy)
-        frames = frames_at(facts.path, at, _WARM) if facts.moving else [image_of(facts.path)]
+        frames = frames_at(facts.path, at, _WARM) if facts.moving else [shown_at(facts.path, at)]
         return [self._preview(frames, model, facts, centre, scale, device) for model in models[:MOST]]
 
     def _preview(

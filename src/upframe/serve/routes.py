@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, get_args
 
 from upframe.errors import InputError, UpframeError
 from upframe.serve.desk import Action, Desk, Result
-from upframe.serve.moments import Pixels, is_image, shown_at
+from upframe.serve.moments import Pixels, is_image, length_of, shown_at
 from upframe.serve.queued import QueuedJob
 
 if TYPE_CHECKING:
@@ -80,11 +80,7 @@ def _frame_at_work(desk: Desk, job: QueuedJob) -> Pixels:
     done, frames = told.progress.get("done", 0), told.progress.get("frames")
     if is_image(source) or not frames:
         return shown_at(source, 0.0)
-    from upframe.media.video.probe import open_video
-
-    with open_video(source) as container:
-        length = (container.duration or 0) / 1e6
-    return shown_at(source, length * max(done - 1, 0) / frames)
+    return shown_at(source, length_of(source) * max(done - 1, 0) / frames)
 
 
 def _jpeg(pixels: Pixels) -> bytes:

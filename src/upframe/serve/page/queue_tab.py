@@ -3,14 +3,12 @@
 from __future__ import annotations
 
 from html import escape
-from pathlib import Path
 from typing import Any
 
 from upframe.errors import InputError
-from upframe.media.video.probe import open_video
 from upframe.serve.desk import Desk, Result
 from upframe.serve.kept import kept_of
-from upframe.serve.moments import is_image, shown_at
+from upframe.serve.moments import is_image, is_moving_image, length_of, shown_at
 from upframe.serve.page.looks import paragraph, told_in_words
 from upframe.serve.previews import enlarged
 
@@ -75,19 +73,14 @@ def _opened(desk: Desk, job: str, number: int) -> tuple[Any, ...]:
 
     result = _result(desk, job, number)
     still = is_image(result.path)
-    length = 0.0 if still else _seconds(result.path)
+    length = length_of(result.path)
     points = "".join(
         f'<li class="{"" if point.kept else "lost"}">{escape(point.text)}</li>' for point in kept_of(result.source, result.path)
     )
     kept = f'<p class="lead">What was kept</p><ul class="kept">{points}</ul>' if points else ""
     heading = f'<div class="uf-card"><h3>{escape(result.path.name)}</h3>{kept}</div>'
     scrubber = gr.update(maximum=max(length, 0.01), value=0, visible=not still and length > 0)
-    return heading, scrubber, _pair(result, 0.0), "" if still else _players(job, number)
-
-
-def _seconds(path: Path) -> float:
-    with open_video(path) as container:
-        return (container.duration or 0) / 1e6
+    return heading, scrubber, _pair(result, 0.0), "" if still else _players(job, number, result)
 
 
 def _pair(result: Result, at: float) -> Any:
@@ -98,7 +91,14 @@ def _pair(result: Result, at: float) -> Any:
     return enlarged(shown_at(result.source, at), after.shape[:2]), after
 
 
-def _players(job: str, number: int) -> str:
+def _players(job: str, number: int, result: Result) -> str:
+    if is_moving_image(result.path):
+        place = f"upframe/jobs/{escape(job)}"
+        figures = "".join(
+            f'<figure><img alt="{words}" src="{place}/{side}/{number}"><figcaption>{words}</figcaption></figure>'
+            for side, words in (("source", "Before"), ("result", "After"))
+        )
+        return f'<div class="uf-players">{figures}</div>'
     figures = "".join(
         f'<figure><video controls preload="metadata" playsinline {"muted" if side == "source" else ""} '
         f'aria-label="{words}" src="upframe/jobs/{escape(job)}/{side}/{number}"></video>'
