@@ -20,8 +20,8 @@ from upframe.jobs.options import UpscaleOptions
 from upframe.jobs.planning import reach_of
 from upframe.jobs.segments import Reach
 from upframe.media.files import Input
-from upframe.media.image.file import MAX_PIXELS, read_image, write_image
-from upframe.media.image.image import Image
+from upframe.media.image.file import MAX_PIXELS, page_count, read_image, write_image, write_pages
+from upframe.media.image.image import Image, format_for
 from upframe.media.notes import once
 from upframe.media.numbered import FrameNames
 from upframe.models.streams import WARM_UP
@@ -39,13 +39,14 @@ class ImageFiles:
         """``one_of_many``: of a clip, so that notes are given once for all of its files."""
         self._options, self._note = options, once(models.note) if one_of_many else models.note
 
-    def read(self, path: Path) -> Image:
+    def read(self, path: Path, page: int | None = None) -> Image:
         options = self._options
         return read_image(
             path,
             max_pixels=options.files.max_pixels or MAX_PIXELS,
             allow_truncated=options.files.allow_truncated,
             layer=options.image.layer,
+            page=page,
             on_note=self._note,
         )
 
@@ -62,7 +63,7 @@ class ImageFiles:
 
 
 class ImageJob:
-    """One image file."""
+    """One image file; all pages of a TIFF whose result is one, too."""
 
     def __init__(self, item: Input, target: Path, models: LoadedModels, options: UpscaleOptions) -> None:
         self._item, self._target, self._models, self._options = item, target, models, options
@@ -73,6 +74,10 @@ class ImageJob:
         item, target, models = self._item, self._target, self._models
         meter = events.Meter(str(item.path), 1)
         refuse_existing(target, overwrite=self._options.files.overwrite)  # before the work, not after it
+        pages = page_count(item.path) if format_for(target) == "tiff" else 1
+        if pages > 1:
+            yield from self._run_pages(pages)
+            return
         image = self._files.read(item.path)
         models.suit(lambda: condition_of_image(item.path, image.pixels), (image.height, image.width), 1)
         upscaler = models.upscaler(image.height, image.width)
@@ -83,6 +88,22 @@ class ImageJob:
         self._files.write(target, upscale_image(image, upscaler, self._options.run.target, models.note))
         yield from models.notes_on(item)
         meter.tick()
+        yield meter.finished(str(target))
+
+    def _run_pages(self, count: int) -> Iterator[Event]:
+        """Page by page, each by itself: one is in memory at a time."""
+        item, target, models, options = self._item, self._target, self._models, self._options
+        note, meter = once(models.note), events.Meter(str(item.path), count)
+        first = self._files.read(item.path, 0)
+        models.suit(lambda: condition_of_image(item.path, first.pixels), (first.height, first.width), 1)
+        yield models.started(item, target, (first.height, first.width), frames=count)
+        depth, overwrite = options.image.depth, options.files.overwrite
+        with write_pages(target, count, depth=depth, overwrite=overwrite, on_note=note) as put:
+            for page in range(count):
+                image = self._files.read(item.path, page)
+                put(upscale_image(image, models.upscaler(image.height, image.width), options.run.target, note))
+                yield from models.notes_on(item)
+                yield meter.tick()
         yield meter.finished(str(target))
 
 

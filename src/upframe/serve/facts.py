@@ -75,7 +75,7 @@ def said(error: UpframeError, path: Path) -> str:
 def _of_image(path: Path, allow_truncated: bool) -> Facts:
     from upframe.engine.condition import condition_of_image
 
-    image = read_image(path, max_pixels=MOST_PIXELS, allow_truncated=allow_truncated)
+    image = read_image(path, max_pixels=MOST_PIXELS, allow_truncated=allow_truncated, page=0)
     samples = image.pixels
     depth = "32-bit floating point" if samples.dtype.kind == "f" else f"{8 * samples.dtype.itemsize}-bit"
     colour = "grey" if samples.shape[2] == 1 else "colour"

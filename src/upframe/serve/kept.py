@@ -10,7 +10,7 @@ import av
 
 from upframe.errors import UpframeError
 from upframe.media.animation import AnimationReader
-from upframe.media.image.file import read_image
+from upframe.media.image.file import page_count, read_image
 from upframe.media.notes import no_notes
 from upframe.media.video.info import StreamKind, VideoInfo
 from upframe.media.video.probe import open_video
@@ -46,7 +46,9 @@ def kept_of(source: Path, result: Path) -> list[Point]:
 
 
 def _of_images(source: Path, result: Path) -> Iterator[Point]:
-    before, after = read_image(source), read_image(result)
+    before, after = read_image(source, page=0), read_image(result, page=0)
+    if (pages := page_count(source)) > 1:
+        yield Point(f"{pages} pages", page_count(result) == pages)
     yield Point(f"{before.width}×{before.height} became {after.width}×{after.height}")
     bits = 8 * before.pixels.dtype.itemsize
     yield Point(f"{bits} bits a sample", after.pixels.dtype == before.pixels.dtype)

@@ -116,7 +116,7 @@ def _shown(frame: VideoFrame, info: VideoInfo) -> Pixels:
 
 def image_of(path: Path) -> Pixels:
     """An image file, on grey where it is transparent. Raises InputError for what cannot be read."""
-    return _on_grey(read_image(path, max_pixels=MOST_PIXELS, allow_truncated=True))
+    return _on_grey(read_image(path, max_pixels=MOST_PIXELS, allow_truncated=True, page=0))
 
 
 def _animation_at(path: Path, seconds: float) -> Pixels:

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+import itertools
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager, suppress
 from dataclasses import replace
 from importlib import import_module
 from pathlib import Path
@@ -68,13 +70,15 @@ def read_image(
     max_pixels: int = MAX_PIXELS,
     allow_truncated: bool = False,
     layer: str | None = None,
+    page: int | None = None,
     on_note: Callable[[str], None] | None = None,
 ) -> Image:
     """Read an image of any supported format, upright.
 
     The format is known by the content; a suffix that says otherwise is noted. ``max_pixels`` is checked on the header, before
     memory is asked for. ``allow_truncated`` keeps the readable part of a PNG, JPEG, TIFF, PGM or PPM that ends early.
-    ``layer`` chooses a layer, part or channel of an OpenEXR file by its name, in place of the one that is the image.
+    ``layer`` chooses a layer, part or channel of an OpenEXR file by its name, in place of the one that is the image; ``page``
+    a page of a TIFF, from 0.
     ``on_note`` receives whatever is left out or converted, one line each, without the file's name. Raises InputError for a file
     that is missing, empty, damaged, too large, no image, or of several images; MissingExtra without the package it needs.
     """
@@ -83,7 +87,7 @@ def read_image(
     name = _checked_format(path, note)
     module, function = _READERS[name]
     read = getattr(import_module(f"upframe.media.image.formats.{module}"), function)
-    source = Source(path, max_pixels, allow_truncated, note, layer)
+    source = Source(path, max_pixels, allow_truncated, note, layer, page)
     if layer is not None and name != "exr":
         note(f"has no layers, so {layer!r} is not used: only OpenEXR files have them")
     try:
@@ -97,6 +101,16 @@ def read_image(
         raise InputError(f"{path}: there is not enough memory to read it", remedy=LESS_MEMORY) from error
     except Exception as error:  # decoders of others stumble over damaged bytes in any way there is
         raise source.damaged(error) from error
+
+
+def page_count(path: Path) -> int:
+    """How many images a file holds: more than one for a TIFF of several pages. Raises MissingExtra without tifffile."""
+    with suppress(OSError):
+        if format_of_content(path) == "tiff":
+            from upframe.media.image.formats import tiff
+
+            return tiff.count_pages(path)
+    return 1
 
 
 def _checked_format(path: Path, note: Callable[[str], None]) -> ImageFormat:
@@ -181,22 +195,52 @@ def write_image(
     (unless ``overwrite``), its suffix names no format, the image is too large for the format, or the disk refuses.
     """
     path = Path(path)
-    target = format_for(path)
+    format_for(path)
     if quality is not None and not 1 <= quality <= 100:
         raise OutputError(f"{path}: a quality is from 1 to 100, not {quality}")
     note = on_note or (lambda _: None)
-    module, function = _WRITERS[target]
-    write = getattr(import_module(f"upframe.media.image.formats.{module}"), function)
     with atomic_output(path, overwrite=overwrite) as temporary:
-        try:
-            fitted = fit(image, target, depth, note)
-        except OutputError as error:
-            raise error.at(path) from error
-        chosen = fitted.encoding
         options = WriteOptions(
             quality=quality or DEFAULT_QUALITY,
-            lossless=chosen.lossless if lossless is None else lossless,
-            subsampling=subsampling or chosen.subsampling,
+            lossless=image.encoding.lossless if lossless is None else lossless,
+            subsampling=subsampling or image.encoding.subsampling,
             note=note,
         )
-        write(temporary, fitted, options)
+        _write(path, temporary, image, depth, options)
+
+
+@contextmanager
+def write_pages(
+    path: Path,
+    count: int,
+    *,
+    depth: Depth | None = None,
+    overwrite: bool = False,
+    on_note: Callable[[str], None] | None = None,
+) -> Iterator[Callable[[Image], None]]:
+    """A TIFF of so many pages, each written when it is given to what this yields; whole at the end, or not at all.
+
+    Raises OutputError as ``write_image`` does.
+    """
+    numbers = itertools.count()
+    with atomic_output(path, overwrite=overwrite) as temporary:
+
+        def put(image: Image) -> None:
+            chosen = image.encoding
+            note = on_note or (lambda _: None)
+            options = WriteOptions(DEFAULT_QUALITY, chosen.lossless, chosen.subsampling, note, count, next(numbers))
+            _write(path, temporary, image, depth, options)
+
+        yield put
+
+
+def _write(path: Path, temporary: Path, image: Image, depth: Depth | None, options: WriteOptions) -> None:
+    """Write an image into the temporary file of a path, fitted to what the path's format holds."""
+    target = format_for(path)
+    module, function = _WRITERS[target]
+    write = getattr(import_module(f"upframe.media.image.formats.{module}"), function)
+    try:
+        fitted = fit(image, target, depth, options.note)
+    except OutputError as error:
+        raise error.at(path) from error
+    write(temporary, fitted, options)

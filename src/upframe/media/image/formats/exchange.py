@@ -32,6 +32,8 @@ class Source:
     note: Callable[[str], None]
     layer: str | None = None
     """Of an OpenEXR file, the layer that is wanted."""
+    page: int | None = None
+    """Of a TIFF, the page that is wanted, from 0; None where the file is to have one."""
 
     def check_size(self, width: int, height: int) -> None:
         """Refuse an image without pixels or above ``max_pixels``: called on the header, before memory is asked for."""
@@ -70,12 +72,16 @@ class Source:
 
 @dataclass(frozen=True, slots=True)
 class WriteOptions:
-    """How to encode, where a format leaves a choice."""
+    """How to encode, where a format leaves a choice. pages: of a TIFF, how many there will be. page: which one this is; those
+    after the first are added to the file.
+    """
 
     quality: int
     lossless: bool
     subsampling: Subsampling
     note: Callable[[str], None]
+    pages: int = 1
+    page: int = 0
 
 
 def rgb_and_alpha(image: Image) -> Samples:

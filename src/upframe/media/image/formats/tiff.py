@@ -7,6 +7,7 @@ import lzma
 import struct
 import zlib
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -46,11 +47,14 @@ def _tifffile() -> Any:
 
 
 def read(source: Source) -> Image:
-    """Read a TIFF of one page (previews beside it do not count). Raises InputError, or MissingExtra without tifffile."""
+    """Read a TIFF of one page (previews beside it do not count), or the page that is wanted.
+
+    Raises InputError, or MissingExtra without tifffile.
+    """
     tifffile = _tifffile()
     try:
         with tifffile.TiffFile(source.path) as file:
-            page = _only_page(source, file)
+            page = _wanted_page(source, file)
             _check(source, page)
             samples = _samples(source, file, page)
             metadata = tiff_tags.read_metadata(source, page)
@@ -59,16 +63,30 @@ def read(source: Source) -> Image:
         raise source.damaged(error) from error
 
 
-def _only_page(source: Source, file: TiffFile) -> TiffPage:
-    pages = [page for page in _pages(file) if not page.subfiletype & (_REDUCED | _MASK)]
+def count_pages(path: Path) -> int:
+    """How many images a TIFF holds, previews aside; 1 for one that is damaged, as reading it says more."""
+    try:
+        with _tifffile().TiffFile(path) as file:
+            return max(len(_images(file)), 1)
+    except (*_ON_DAMAGE, OSError):
+        return 1
+
+
+def _images(file: TiffFile) -> list[TiffPage]:
+    return [page for page in _pages(file) if not page.subfiletype & (_REDUCED | _MASK)]
+
+
+def _wanted_page(source: Source, file: TiffFile) -> TiffPage:
+    pages = _images(file)
     if not pages:
         raise InputError(
             f"{source.path}: holds a preview and no other image that can be read, as raw files of cameras do (DNG, NEF, ARW), "
             "which are not supported",
             remedy="develop it first",
         )
-    source.check_single(len(pages), "split it into one file a page, for instance with tiffsplit")
-    return pages[0]
+    if source.page is None:
+        source.check_single(len(pages), "split it into one file a page, for instance with tiffsplit")
+    return pages[source.page or 0]
 
 
 def _pages(file: TiffFile) -> Iterator[TiffPage]:
@@ -139,6 +157,7 @@ def _samples_by_others(source: Source, page: TiffPage) -> Samples:
     if page.bitspersample <= 8:
         try:
             with TiffImageFile(source.path) as image:
+                image.seek(page.index)
                 # As stored: Pillow would divide colour by the alpha it is multiplied by.
                 image.tile = [tile._replace(args=_as_stored(tile.args)) for tile in image.tile]
                 flat = image.convert("L") if image.mode == "1" else image
@@ -149,7 +168,7 @@ def _samples_by_others(source: Source, page: TiffPage) -> Samples:
         if int(page.photometric) == _WHITE_IS_ZERO:
             samples = 255 - samples  # Pillow has turned it to black-is-zero, which is done for all further down
         return samples.reshape(page.imagelength, page.imagewidth, -1)
-    if page.dtype == np.uint16 and int(page.photometric) in (_BLACK_IS_ZERO, _RGB):
+    if page.index == 0 and page.dtype == np.uint16 and int(page.photometric) in (_BLACK_IS_ZERO, _RGB):
         try:
             return decode_16_bit("tiff", source.path.read_bytes())
         except ValueError:
@@ -232,11 +251,15 @@ def write(path: Path, image: Image, options: WriteOptions) -> None:
     """Write 8, 16 or 32 (float) bits, grey or RGB, with or without alpha, deflated; RGB as one plane."""
     samples = image.stacked
     metadata = image.metadata
+    if options.page and metadata.exif:
+        options.note("the EXIF of pages after the first is left out")
+        metadata = replace(metadata, exif=None)
     _tifffile().imwrite(
         path,
         samples[..., 0] if samples.shape[2] == 1 else samples,
         byteorder="<",
-        bigtiff=samples.nbytes > _CLASSIC_LIMIT,
+        bigtiff=samples.nbytes * options.pages > _CLASSIC_LIMIT,
+        append=options.page > 0,
         photometric="rgb" if image.pixels.shape[2] == 3 else "minisblack",
         planarconfig="contig" if samples.shape[2] > 1 else None,
         extrasamples=None if image.alpha is None else ["assocalpha" if image.associated else "unassalpha"],
