@@ -25,6 +25,8 @@ def capture(clip: RenderedClip, out: Path, *, every_other: bool = False) -> None
             if name == "colour" and every_other and number % 2:
                 continue
             planes = np.moveaxis(np.atleast_3d(np.asarray(buffer, np.float32)), 2, 0)
+            if name == "colour":
+                planes = planes / np.float32(frame.pre_exposure)
             np.ascontiguousarray(planes, "<f4").tofile(out / f"{number:05}.{name}.f32")
     (out / "clip.txt").write_text("\n".join(lines) + "\n", encoding="utf-8")
 
