@@ -140,7 +140,7 @@ def _images(folder: Path) -> Iterator[Sample]:
 
 def _animations(folder: Path) -> Iterator[Sample]:
     frames = [PIL.Image.fromarray(_noise(12, 16, 3)), PIL.Image.fromarray(_noise(12, 16, 3)[::-1].copy())]
-    for suffix in ("gif", "png", "webp"):
+    for suffix in ("gif", "png", "webp", "avif"):
 
         def write(path: Path) -> None:
             frames[0].save(path, save_all=True, append_images=frames[1:], duration=[50, 80], loop=0)

@@ -65,13 +65,13 @@ def upscale(source: Path, target: Path | None) -> list[Event]:
 
 
 @pytest.mark.parametrize("transparent", [False, True])
-@pytest.mark.parametrize("suffix", [".gif", ".png", ".webp"])
+@pytest.mark.parametrize("suffix", [".gif", ".png", ".webp", ".avif"])
 def test_an_animation_keeps_its_frames_times_loops_and_transparency(tmp_path: Path, suffix: str, transparent: bool) -> None:
     source = make(tmp_path / f"a{suffix}", transparent=transparent)
     assert not [event for event in upscale(source, None) if isinstance(event, Failed)]
     before, times, loop = shown(source)
     after, new_times, new_loop = shown(tmp_path / f"a-x2{suffix}")
-    assert (new_times, new_loop) == (times, loop) == (TIMES, 0)
+    assert (new_times, new_loop) == (times, loop) == (TIMES, None if suffix == ".avif" else 0)
     for small, large in zip(before, after, strict=True):
         back = np.asarray(PIL.Image.fromarray(large).resize((WIDTH, HEIGHT), PIL.Image.Resampling.BOX)).astype(int)
         seen = small[..., 3] == 255
@@ -151,3 +151,12 @@ def test_a_lossy_animation_stays_lossy(tmp_path: Path) -> None:
     upscale(make(tmp_path / "b.webp"), tmp_path / "lossless.webp")
     with AnimationReader(tmp_path / "lossy.webp") as lossy, AnimationReader(tmp_path / "lossless.webp") as lossless:
         assert (lossy.info.lossless, lossless.info.lossless) == (False, True)
+
+
+def test_an_avif_plays_without_end_and_that_is_told(tmp_path: Path) -> None:
+    source = make(tmp_path / "a.webp", loop=3)
+    events = upscale(source, tmp_path / "large.avif")
+    assert any(isinstance(event, Note) and "is to play 3 times, and will without end" in event.text for event in events)
+    frames, times, _ = shown(tmp_path / "large.avif")
+    assert (len(frames), times) == (len(TIMES), TIMES)
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["a.webp", "large.avif"]

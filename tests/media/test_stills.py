@@ -110,7 +110,7 @@ def test_an_avif_sequence_is_not_a_still(tmp_path: Path) -> None:
     path = tmp_path / "moving.avif"
     frames = [PIL.Image.fromarray(RAMP), PIL.Image.fromarray(RAMP[::-1].copy())]
     frames[0].save(path, save_all=True, append_images=frames[1:], duration=40)
-    assert [item.kind for item in find_inputs([path])] == ["video"]
+    assert [item.kind for item in find_inputs([path])] == ["animation"]
 
 
 @pytest.mark.parametrize("code", [50002, 34712, 34887, 50001 + 9])

@@ -1,4 +1,4 @@
-"""An animated GIF, PNG or WebP to an animation, with its times, its loops and its transparency."""
+"""An animated GIF, PNG, WebP or AVIF to an animation, with its times, its loops and its transparency."""
 
 from __future__ import annotations
 
@@ -54,6 +54,8 @@ class AnimationJob:
         yield models.started(item, target, (info.height, info.width), frames=end - begin)
         meter = events.Meter(str(item.path), end - begin)
         cuts, note = choose_cuts(run.cuts)(), once(models.note)
+        if info.plays and ANIMATION_FORMATS[target.suffix.lower()] == "avif":
+            note(f"is to play {info.plays} times, and will without end: AVIF is written so")
 
         def stage(frames: Iterable[_Frame]) -> Iterator[_Frame]:
             return upscale_images(frames, upscaler, run.target, cuts, note)

@@ -1,4 +1,4 @@
-"""Animated GIF, PNG and WebP: frames with their times, how often they play, and whether they are transparent."""
+"""Animated GIF, PNG, WebP and AVIF: frames with their times, how often they play, and whether they are transparent."""
 
 from __future__ import annotations
 
@@ -20,10 +20,17 @@ from upframe.media.notes import Notes, no_notes
 from upframe.regular import irregular, refuse_irregular
 from upframe.remedies import keep_readable
 
-AnimationFormat = Literal["gif", "png", "webp"]
-ANIMATION_FORMATS: dict[str, AnimationFormat] = {".gif": "gif", ".png": "png", ".apng": "png", ".webp": "webp"}
+AnimationFormat = Literal["gif", "png", "webp", "avif"]
+ANIMATION_FORMATS: dict[str, AnimationFormat] = {
+    ".gif": "gif",
+    ".png": "png",
+    ".apng": "png",
+    ".webp": "webp",
+    ".avif": "avif",
+}
 """What an animation is written as, by its suffix in lower case."""
-_PNG, _WEBP, _GIF = b"\x89PNG\r\n\x1a\n", b"WEBPVP8X", b"GIF8"
+_NAMES: dict[str, AnimationFormat] = {"GIF": "gif", "PNG": "png", "WEBP": "webp", "AVIF": "avif"}  # by Pillow's
+_PNG, _WEBP, _GIF, _AVIF = b"\x89PNG\r\n\x1a\n", b"WEBPVP8X", b"GIF8", b"ftypavis"
 _FLAGS, _ANIMATED = 20, 0x02  # where WebP has them, and which
 _TO_IMAGE = 8 + 16  # bytes of an ANMF chunk before the image in it
 _SEARCHED = 1 << 20
@@ -32,13 +39,15 @@ _TOO_SHORT, _INSTEAD = 10, 100  # milliseconds: what all browsers do with frames
 
 
 def is_animation(path: Path) -> bool:
-    """Whether a file is a GIF, PNG or WebP of several frames, told by its headers; False where it cannot be read."""
+    """Whether a file is a GIF, PNG, WebP or AVIF of several frames, told by its headers; False where it cannot be read."""
     if irregular(path):
         return False
     with suppress(OSError), path.open("rb") as file:
         start = file.read(_FLAGS + 1)
         if start.startswith(_GIF):
-            return _is_moving_gif(path)
+            return _has_frames(path, "GIF")
+        if start[4:12] == _AVIF:
+            return _has_frames(path, "AVIF")
         if start[8:16] == _WEBP and len(start) > _FLAGS:
             return bool(start[_FLAGS] & _ANIMATED)
         if start.startswith(_PNG):
@@ -53,9 +62,9 @@ def is_animation(path: Path) -> bool:
     return False
 
 
-def _is_moving_gif(path: Path) -> bool:
+def _has_frames(path: Path, kind: str) -> bool:
     try:
-        with PIL.Image.open(path, formats=["GIF"]) as image:
+        with PIL.Image.open(path, formats=[kind]) as image:
             return bool(getattr(image, "is_animated", False))
     except Exception:  # noqa: BLE001  # a damaged one raises anything, and the reader of images says what is wrong with it
         return False
@@ -91,7 +100,7 @@ class AnimationReader:
         refuse_irregular(path)
         self._path, self._note = path, on_note
         try:
-            self._image = PIL.Image.open(path, formats=["GIF", "PNG", "WEBP"])
+            self._image = PIL.Image.open(path, formats=["GIF", "PNG", "WEBP", "AVIF"])
         except (OSError, SyntaxError, ValueError, PIL.Image.DecompressionBombError) as error:
             raise InputError(f"{path}: is no animation that can be read ({error})") from error
         try:
@@ -141,12 +150,15 @@ class AnimationReader:
                     f"{self._path}: the animation is cut short or damaged after frame {len(times)}", remedy=kept
                 ) from error
             self._note(f"the animation is cut short or damaged: {len(times)} frames could be read and were kept")
-        name: AnimationFormat = {"GIF": "gif", "PNG": "png", "WEBP": "webp"}[image.format or ""]  # type: ignore[assignment]
+        name = _NAMES[image.format or ""]
         shown = tuple(_INSTEAD if time <= _TOO_SHORT else time for time in times)
         return AnimationInfo(self._path, name, *image.size, shown, self._plays(name), alpha, self._is_lossless(name))
 
     def _plays(self, name: AnimationFormat) -> int:
-        """GIF counts how often it is repeated, and says nothing where it is not; the others how often it is shown."""
+        """GIF counts how often it is repeated, and says nothing where it is not; the others how often it is shown.
+
+        Of AVIF, Pillow does not tell: it is taken to play without end.
+        """
         loop = self._image.info.get("loop")
         if name == "gif":
             return 1 if loop is None else loop + 1 if loop else 0
@@ -155,7 +167,7 @@ class AnimationReader:
     def _is_lossless(self, name: AnimationFormat) -> bool:
         """Of WebP, whether the first frame is."""
         if name != "webp":
-            return True
+            return name != "avif"
         with self._path.open("rb") as file:
             start = file.read(_SEARCHED)
         frame = start.find(b"ANMF")

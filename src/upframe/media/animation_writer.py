@@ -1,4 +1,4 @@
-"""Writing animated GIF, PNG and WebP, by FFmpeg's encoders: a frame at a time, each for as long as it is shown."""
+"""Writing animated GIF, PNG and WebP by FFmpeg's encoders, AVIF by Pillow: a frame at a time, for as long as it is shown."""
 
 from __future__ import annotations
 
@@ -13,6 +13,7 @@ from typing import IO, Self
 
 import av
 import numpy as np
+import PIL.Image
 from av.video.frame import VideoFrame
 from av.video.stream import VideoStream
 from numpy.typing import NDArray
@@ -21,7 +22,7 @@ from upframe.media.animation import AnimationFormat
 from upframe.media.filters import FilterChain
 from upframe.media.image.image import Image
 
-_TICK = {"gif": Fraction(1, 100), "png": Fraction(1, 1000), "webp": Fraction(1, 1000)}
+_TICK = {"gif": Fraction(1, 100), "png": Fraction(1, 1000), "webp": Fraction(1, 1000), "avif": Fraction(1, 1000)}
 _RGBA = 4
 _OPAQUE = 128  # from which a pixel of a GIF is shown
 _QUALITY = 90
@@ -34,7 +35,8 @@ class AnimationWriter:
     A GIF has one palette for all of its frames, made of what they show, and an ordered dither, which leaves alone what stands
     still; its frames wait on the disk until the last one has come. milliseconds: how long each of the frames to come is
     shown. plays: how often all of them, 0 without end. ``quality``: of a WebP that is not ``lossless``. In WebP, frames that
-    equal the one before them become one that is shown for longer.
+    equal the one before them become one that is shown for longer. The frames of an AVIF, which plays without end, wait as a PNG
+    on the disk until the last has come.
     """
 
     def __init__(
@@ -57,6 +59,7 @@ class AnimationWriter:
         self._spans = [(begin, max(end - begin, 1)) for begin, end in pairwise(ends)]
         self._written = 0
         self._waiting: IO[bytes] | None = tempfile.TemporaryFile(dir=path.parent) if kind == "gif" else None  # noqa: SIM115  # closed in __exit__
+        self._stored = tempfile.TemporaryFile(dir=path.parent) if kind == "avif" else None  # noqa: SIM115  # closed in __exit__
         self._output = None if kind == "gif" else self._open()
 
     def __enter__(self) -> Self:
@@ -71,6 +74,8 @@ class AnimationWriter:
                 self._waiting.close()
             if self._output is not None:
                 self._output.abort()
+            if self._stored is not None:
+                self._stored.close()
 
     def write(self, image: Image) -> None:
         """One more frame."""
@@ -82,11 +87,13 @@ class AnimationWriter:
             self._add(VideoFrame.from_ndarray(pixels, format="rgba"))
 
     def _open(self) -> _Output:
-        return _Output(self._path, self._kind, self._size, self._pix_fmt, self._of_file(), self._of_encoder())
+        kind = "png" if self._kind == "avif" else self._kind
+        return _Output(self._stored or self._path, kind, self._size, self._pix_fmt, self._of_file(), self._of_encoder())
 
     @property
     def _pix_fmt(self) -> str:
-        return {"gif": "pal8", "png": "rgba" if self._alpha else "rgb24", "webp": self._webp_format}[self._kind]
+        of_png = "rgba" if self._alpha else "rgb24"
+        return {"gif": "pal8", "png": of_png, "avif": of_png, "webp": self._webp_format}[self._kind]
 
     @property
     def _webp_format(self) -> str:
@@ -96,14 +103,14 @@ class AnimationWriter:
         last = self._spans[-1][1]
         if self._kind == "webp":
             return {"loop": str(self._plays)}
-        if self._kind == "png":
+        if self._kind in ("png", "avif"):
             return {"plays": str(self._plays), "final_delay": f"{last}/1000"}
         return {"loop": str({0: 0, 1: -1}.get(self._plays, self._plays - 1)), "final_delay": str(last)}
 
     def _of_encoder(self) -> dict[str, str]:
         if self._kind == "webp":
             return {"lossless": str(int(self._lossless)), "quality": str(self._quality)}
-        return {"pred": "mixed"} if self._kind == "png" else {}
+        return {"pred": "mixed"} if self._kind in ("png", "avif") else {}
 
     def _add(self, frame: VideoFrame) -> None:
         assert self._output is not None
@@ -121,6 +128,11 @@ class AnimationWriter:
         self._output.close()
         if self._kind == "webp":
             _set_last_duration(self._path, self._spans[-1][0] + self._spans[-1][1])
+        if self._stored is not None:
+            times = [duration for _, duration in self._spans]
+            self._stored.seek(0)
+            with PIL.Image.open(self._stored, formats=["PNG"]) as frames:
+                frames.save(self._path, "AVIF", save_all=True, duration=times, quality=self._quality, subsampling="4:4:4")
 
     def _frames_again(self, count: int) -> Iterator[VideoFrame]:
         assert self._waiting is not None
@@ -173,7 +185,7 @@ class _Output:
 
     def __init__(
         self,
-        path: Path,
+        path: Path | IO[bytes],
         kind: AnimationFormat,
         size: tuple[int, int],
         pix_fmt: str,
@@ -181,7 +193,7 @@ class _Output:
         of_encoder: dict[str, str],
     ) -> None:
         muxer, encoder = {"gif": ("gif", "gif"), "png": ("apng", "apng"), "webp": ("webp", "libwebp_anim")}[kind]
-        self._container = av.open(str(path), "w", format=muxer, container_options=of_file)
+        self._container = av.open(str(path) if isinstance(path, Path) else path, "w", format=muxer, container_options=of_file)
         stream = self._container.add_stream(encoder, rate=25, options=of_encoder)
         assert isinstance(stream, VideoStream)
         self._stream = stream

@@ -21,7 +21,7 @@ _ALSO_OTHERS = frozenset({".ts", ".mts", ".ogg", ".dv"})  # programs in TypeScri
 _MAY_MOVE = frozenset({".avif", ".heic", ".heif", ".hif"})
 
 Kind = Literal["image", "animation", "video", "sequence"]
-"""An animation is a GIF, PNG or WebP of several frames; a sequence is numbered images."""
+"""An animation is a GIF, PNG, WebP or AVIF of several frames; a sequence is numbered images."""
 
 _STARTS: tuple[tuple[int, bytes], ...] = (
     (0, b"\x1a\x45\xdf\xa3"),
