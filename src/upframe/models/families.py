@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from upframe.models import frvsr, nsrr, rt4ksr, stssnet, ttvsr
+from upframe.models import frvsr, nsrr, ntaau, rt4ksr, stssnet, ttvsr
 from upframe.models.network import Family
 
 FAMILIES: tuple[Family, ...] = (
@@ -11,5 +11,6 @@ FAMILIES: tuple[Family, ...] = (
     ttvsr.FAMILY,
     nsrr.FAMILY,
     stssnet.FAMILY,
+    ntaau.FAMILY,
 )
 """A file is of the first that recognises it."""

@@ -17,7 +17,7 @@ There is nothing to train; the few numbers below were chosen on validation scene
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from typing import Literal
+from typing import Literal, NamedTuple
 
 import torch
 from torch import Tensor, nn
@@ -34,7 +34,21 @@ REMEMBERED = 12.0  # frames: so much of the past counts at most
 ENOUGH = 0.3  # weight of samples below which the current frame's own interpolation fills in
 STILL, MOVING = 6.0, 1.0  # deviations within which the past must be: what stands still may be finer than a frame can show
 SPEED = 1.0  # pixels of the render size a frame, at which something counts as moving
+DARKEST = 1e-6  # light: the slope of the display's curve is not finite at 0, and networks that build on this are trained
 NEARER = 1.1  # times the disparity now: what was so much nearer hid what is seen now
+
+
+class Gathered(NamedTuple):
+    """What there is for each pixel of the display: (n, c, s*h, s*w), but for ``seen``. The past is as a display has it."""
+
+    samples: Tensor  # 3: the sum of this frame's samples around it, weighted; light
+    now: Tensor  # 1: the sum of their weights
+    guess: Tensor  # 3: this frame, interpolated; light
+    past: Tensor  # 3: the past, moved here
+    held: Tensor  # 3: the same, within what this frame shows around it
+    weight: Tensor  # 1: of the past
+    seen: Tensor  # 1, (n, 1, h, w): 1 where the past may have seen this surface
+    step: Tensor  # 2: from here to where it was, in pixels of the display
 
 
 class TAAU(nn.Module):
@@ -75,31 +89,47 @@ class TAAU(nn.Module):
         weight: Tensor,
         past_depth: Tensor,
     ) -> Tensor:
+        found = self.gather(colour, depth, motion, jitter, past, weight, past_depth)
+        # 4. What was hidden or outside is forgotten, and what is reactive counts less.
+        weight = found.weight * self.enlarged(found.seen * (1 - reactive))
+        image, total = self.accumulated(found, found.held, weight)
+        return torch.cat((image, total), dim=1)
+
+    def gather(
+        self, colour: Tensor, depth: Tensor, motion: Tensor, jitter: Tensor, past: Tensor, weight: Tensor, past_depth: Tensor
+    ) -> Gathered:
+        """What the frame and its past have to say of each pixel of the display; arguments as of :meth:`forward`."""
         light = decode_linear(colour)
         # 1. Each sample counts for a display pixel by its distance: their sum, and that of the weights.
         samples = self.spread(light, jitter, self.weight_at, reach=1)
         now = self.spread(torch.ones_like(depth), jitter, self.weight_at, reach=1)
+        guess = self.spread(light, jitter, cubic, reach=2)
 
         # 2. The past follows the motion of the nearest surface within 3x3: edges move with what they belong to.
         nearest, motion = dilated(depth, motion)
-        step = self.enlarged(motion)  # (n, 2, s*h, s*w), in pixels of the render size
-        moved = warp(torch.cat((past, weight), dim=1), step * self.scale, padding="border", interpolation="bicubic")
-        past, weight = moved[:, :3], moved[:, 3:].clamp_min(0)
+        step = self.enlarged(motion) * self.scale  # (n, 2, s*h, s*w), in pixels of the display
+        moved = warp(torch.cat((past, weight), dim=1), step, padding="border", interpolation="bicubic")
+        past, weight = moved[:, :3], moved[:, 3:].clamp_min(0) * is_inside(step)
 
-        # 3. What was hidden or outside is forgotten, and what is reactive counts less.
-        trusted = seen(nearest, motion, past_depth) * (1 - reactive)
-        weight = weight * self.enlarged(trusted) * is_inside(step * self.scale)
+        # 3. The past is held within what is around it now, more tightly where something moves.
+        speed = (step.norm(dim=1, keepdim=True) / (SPEED * self.scale)).clamp_max(1)
+        held = self.clipped(past, colour, STILL + (MOVING - STILL) * speed)
+        return Gathered(samples, now, guess, past, held, weight, seen(nearest, motion, past_depth), step)
 
-        # 4. The past is held within what is around it now, more tightly where something moves.
-        speed = (step.norm(dim=1, keepdim=True) / SPEED).clamp_max(1)
-        past = decode_linear(self.clipped(past, colour, STILL + (MOVING - STILL) * speed))
+    def accumulated(self, found: Gathered, past: Tensor, weight: Tensor) -> tuple[Tensor, Tensor]:
+        """5. The mean of all samples so far, each by its weight; where they weigh little, of the interpolated frame too.
 
-        # 5. The mean of all samples so far, each by its weight; where they weigh little, of the interpolated frame too.
-        total = weight + now
+        ``past`` (n, 3, s*h, s*w) as a display has it, ``weight`` (n, 1, s*h, s*w) -> the image and its weight.
+        """
+        total = weight + found.now
         missing = (ENOUGH - total).clamp_min(0)
-        guess = self.spread(light, jitter, cubic, reach=2)
-        image = (past * weight + samples + guess * missing) / (total + missing)
-        return torch.cat((encode_linear(image), total.clamp_max(REMEMBERED * self.mean_weight)), dim=1)
+        image = (decode_linear(past) * weight + found.samples + found.guess * missing) / (total + missing)
+        return encode_linear(image.clamp_min(DARKEST)), total.clamp_max(self.most)
+
+    @property
+    def most(self) -> float:
+        """What the past weighs at most."""
+        return REMEMBERED * self.mean_weight
 
     @property
     def mean_weight(self) -> float:
@@ -116,14 +146,15 @@ class TAAU(nn.Module):
         The s * s pixels of the display within a pixel each see the samples at distances of their own, the same everywhere:
         one convolution for each. The outermost samples are repeated.
         """
+        n, channels, height, width = image.shape
         taps = torch.arange(-reach, reach + 1, device=image.device, dtype=jitter.dtype)
         places = (torch.arange(self.scale, device=image.device, dtype=jitter.dtype) + 0.5) / self.scale - 0.5
-        across, down = (kernel(taps + jitter[0, axis, 0, 0] - places[:, None]) for axis in (0, 1))  # (s, taps) each
-        weights = (down[:, None, :, None] * across[None, :, None, :]).flatten(0, 1)[:, None]  # (s*s, 1, taps, taps)
-        n, channels, height, width = image.shape
-        around = F.pad(image, (reach,) * 4, mode="replicate").flatten(0, 1)[:, None]
-        found = F.conv2d(around, weights.to(image.dtype))  # (n*c, s*s, h, w)
-        return F.pixel_shuffle(found, self.scale).view(n, channels, height * self.scale, width * self.scale)
+        across, down = (kernel(taps - places[:, None] + jitter[:, axis]) for axis in (0, 1))  # (n, s, taps) each
+        weights = (down[:, :, None, :, None] * across[:, None, :, None, :]).flatten(1, 2)  # (n, s*s, taps, taps)
+        kernels = weights.repeat_interleave(channels, dim=0).flatten(0, 1)[:, None]  # (n*c*s*s, 1, taps, taps)
+        around = F.pad(image, (reach,) * 4, mode="replicate").view(1, n * channels, height + 2 * reach, width + 2 * reach)
+        found = F.conv2d(around, kernels.to(image.dtype), groups=n * channels).view(n, -1, height, width)  # (n, c*s*s, h, w)
+        return F.pixel_shuffle(found, self.scale)
 
     def enlarged(self, image: Tensor) -> Tensor:
         """Each pixel of the display has the value of the pixel it is in."""
@@ -162,11 +193,11 @@ class TAAU(nn.Module):
 
 
 class TAAUPast:
-    """What one frame leaves for the next, as arguments of :meth:`TAAU.forward`."""
+    """What one frame leaves for the next, as arguments of :meth:`TAAU.forward`; ``features``: channels of a network's own."""
 
-    def __init__(self, scale: int) -> None:
-        self._scale = scale
-        self._kept: Tensor | None = None  # (1, 4, s*h, s*w): the image before, and the weight of its samples
+    def __init__(self, scale: int, features: int = 0) -> None:
+        self._scale, self._channels = scale, 4 + features
+        self._kept: Tensor | None = None  # (1, 4 + features, s*h, s*w): the image before, the weight of its samples, features
         self._depths = torch.empty(0)  # (2, 1, h, w), of the frame before and of this one in turn
         self._newest = 0
         self._begins = True
@@ -191,7 +222,10 @@ class TAAUPast:
         depth = frame["depth"]
         if self._kept is None or self._depths.shape[2:] != depth.shape[2:]:
             height, width = (side * self._scale for side in depth.shape[2:])
-            self._kept, self._depths = depth.new_zeros(1, 4, height, width), torch.ones_like(depth).repeat(2, 1, 1, 1)
+            self._kept, self._depths = (
+                depth.new_zeros(1, self._channels, height, width),
+                torch.ones_like(depth).repeat(2, 1, 1, 1),
+            )
         if self._begins:
             self._kept.zero_()
             self._begins = False
@@ -199,7 +233,10 @@ class TAAUPast:
         self._depths[self._newest] = depth[0]
         arguments = {name: frame[name] for name in ("colour", "depth", "motion", "jitter")}
         arguments["reactive"] = frame.get("reactive", torch.zeros_like(depth))
-        arguments |= {"past": self._kept[:, :3], "weight": self._kept[:, 3:], "past_depth": self._depths[before : before + 1]}
+        arguments |= {"past": self._kept[:, :3], "weight": self._kept[:, 3:4]}
+        if self._channels > 4:
+            arguments["features"] = self._kept[:, 4:]
+        arguments["past_depth"] = self._depths[before : before + 1]
         return RenderedInputs(arguments, newest=frame["colour"])
 
     def remember(self, result: Tensor) -> None:

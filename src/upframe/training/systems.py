@@ -20,7 +20,7 @@ from upframe.training.data.images import ImageCrops
 from upframe.training.data.rendered import RenderedCrops
 from upframe.training.data.sets import SampleSet
 from upframe.training.data.settings import ClipData, FilmData, RenderedData
-from upframe.training.objectives import frvsr, nsrr, rt4ksr, stssnet, tecogan, ttvsr
+from upframe.training.objectives import frvsr, nsrr, ntaau, rt4ksr, stssnet, tecogan, ttvsr
 from upframe.training.objectives.objective import Objective
 from upframe.training.objectives.recipe import Recipe
 
@@ -31,6 +31,7 @@ RECIPES: tuple[type[Recipe], ...] = (
     ttvsr.TTVSRRecipe,
     nsrr.NSRRRecipe,
     stssnet.STSSNetRecipe,
+    ntaau.NTAAURecipe,
 )
 
 

@@ -60,6 +60,7 @@ class Validator:
         self._scale, self._kind = recipe.scale, recipe.data.kind
         if isinstance(recipe.data, RenderedData):
             self._rendered = recipe.rendered_frames(settings.sources)
+            self._runs = recipe.data.frames > 1  # of frames, each as the network's past has it
             self._offset = 0.0
         else:
             self._data = recipe.data
@@ -112,9 +113,10 @@ class Validator:
         return DEGRADATIONS[self._data.degradation.lower()].tensor(high, self._scale)
 
     def _rendered_clips(self) -> Iterator[ValidationClip]:
-        """The first frames of the scenes, ``limit`` times ``frames`` of them, each by itself."""
+        """The first frames of the scenes, ``limit`` times ``frames`` of them, each by itself; or their first runs of frames."""
         side = self.settings.crop // self._scale // MULTIPLE * MULTIPLE
-        for index in range(min(len(self._rendered), self.settings.limit * self.settings.frames)):
+        limit = self.settings.limit * (1 if self._runs else self.settings.frames)
+        for index in range(min(len(self._rendered), limit)):
             name, arrays = self._rendered.name(index), self._rendered.read(index)
             height, width = arrays["colour"].shape[-2:]
             if side < 1 or min(height, width) < side:
@@ -124,6 +126,9 @@ class Validator:
                 times = self._scale if key == TARGET else 1
                 y, x = (height - side) // 2 * times, (width - side) // 2 * times
                 cut[key] = torch.from_numpy(array[..., y : y + side * times, x : x + side * times].copy())[None]
+            if self._runs:
+                yield ValidationClip(name, (cut,), cut["colour"][0], cut[TARGET][0])
+                continue
             colour = cut["colour"] if cut["colour"].ndim == 4 else cut["colour"][:, -1]  # of a history the current frame
             holes = 1 - cut[HOLES][:, 0] if HOLES in cut else None
             yield ValidationClip(name, (cut,), colour[:, :3], cut[TARGET], holes)

@@ -118,7 +118,8 @@ class RenderedData(Source):
 
     ``scenes``: folders in a layout that is known, see :mod:`upframe.training.data.rendered`. ``crop``: the side in pixels of
     render resolution. ``crops``: how many of each frame. ``extra_holes``: how likely a rectangle is added to the holes of a
-    frame that has a mask of them (STSSNet).
+    frame that has a mask of them (STSSNet). ``frames`` of a sample, one after the other: for networks that are given what they
+    made of the frame before.
     """
 
     kind: Literal["rendered"] = "rendered"
@@ -126,3 +127,4 @@ class RenderedData(Source):
     crop: Positive
     crops: Positive = 1
     extra_holes: Probability = 0.0
+    frames: Positive = 1

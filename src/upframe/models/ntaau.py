@@ -1,0 +1,194 @@
+"""NTAAU: the same temporal upsampling as :mod:`upframe.models.taau`, with a small network for what its formulas decide.
+
+A network of this project, no published system, in the way that engines use networks for this today (Arm's Neural Super
+Sampling, 2025; Intel's XeSS and Nvidia's DLSS 2 by what is told of them): samples are accumulated along the motion, and a
+U-Net at the render size says, for every pixel of the display,
+
+* how much of the past is true, where TAAU asks depth alone,
+* how closely it is held within the colours around it, where TAAU has one rule for all,
+* what is still missing: a correction that is added,
+* and a few numbers that it would like to see again in the next frame, moved to where their pixel is by then.
+
+With all of that 0 it is TAAU: training begins there.
+"""
+
+from __future__ import annotations
+
+import math
+from typing import Literal
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional as F
+
+from upframe.errors import CheckpointError
+from upframe.models.info import ModelInfo
+from upframe.models.network import Configuration, Family, State
+from upframe.models.taau import TAAU, TAAUPast
+from upframe.ops.warp import warp
+
+FEATURES = 2  # numbers a pixel of the display that are seen again
+KEPT = 4 + FEATURES  # channels of a result: the image, its weight, the features
+OUTPUTS = 3 + 1 + 1 + FEATURES  # correction, trust, hold, features
+FASTEST = 4.0  # pixels a frame; beyond that all motion is alike
+SURE = 4.0  # of a logistic function: 0.982, and 0.018 for -SURE
+
+
+class UNet(nn.Module):
+    """(n, inputs, h, w) -> (n, outputs, h, w), of any size: over three levels, each half as large as the one before."""
+
+    def __init__(self, inputs: int, outputs: int, widths: tuple[int, int, int]) -> None:
+        super().__init__()
+        whole, half, quarter = widths
+        self.down1 = _two_convs(inputs, whole)
+        self.down2 = _two_convs(whole, half)
+        self.bottom = _two_convs(half, quarter)
+        self.up2 = _two_convs(quarter + half, half)
+        self.up1 = _two_convs(half + whole, whole)
+        self.last = nn.Conv2d(whole, outputs, 3, padding=1)
+
+    def forward(self, x: Tensor) -> Tensor:
+        height, width = x.shape[-2:]
+        x = F.pad(x, (0, -width % 4, 0, -height % 4), mode="replicate")
+        whole = self.down1(x)
+        half = self.down2(F.avg_pool2d(whole, 2))
+        quarter = self.bottom(F.avg_pool2d(half, 2))
+        y = self.up2(torch.cat((F.interpolate(quarter, scale_factor=2.0), half), dim=1))
+        y = self.up1(torch.cat((F.interpolate(y, scale_factor=2.0), whole), dim=1))
+        result: Tensor = self.last(y)
+        return result[..., :height, :width]
+
+
+def _two_convs(inputs: int, width: int) -> nn.Sequential:
+    return nn.Sequential(
+        nn.Conv2d(inputs, width, 3, padding=1),
+        nn.ReLU(inplace=True),
+        nn.Conv2d(width, width, 3, padding=1),
+        nn.ReLU(inplace=True),
+    )
+
+
+class NTAAU(nn.Module):
+    """Of every frame what :class:`upframe.models.taau.TAAU` takes, and ``features`` (n, 2, s*h, s*w), 0 at first.
+
+    Returns (n, 6, s*h, s*w): the image, not clamped, its weight, and features: what the next frame takes.
+    """
+
+    kind: Literal["rendered"] = "rendered"
+    colours = ("colour", "past")
+    positions = ("motion", "jitter", "depth", "past_depth")
+    optional = ("reactive",)
+    fills_in = False
+    unit_range = False
+    undoes_jitter = True
+
+    def __init__(self, scale: int, widths: tuple[int, int, int] = (32, 48, 64)) -> None:
+        super().__init__()
+        self.scale = scale
+        self.taau = TAAU(scale)
+        cell = scale * scale
+        inputs = 3 + 4 + 2 + cell * (3 + 3 + 1 + FEATURES)
+        self.network = UNet(inputs, OUTPUTS * cell, widths)
+        nn.init.zeros_(self.network.last.weight)
+        nn.init.zeros_(self.network.last.bias)  # type: ignore[arg-type]
+
+    def forward(  # noqa: PLR0913, PLR0917  # a frame's buffers, and what is left of the one before
+        self,
+        colour: Tensor,
+        depth: Tensor,
+        motion: Tensor,
+        jitter: Tensor,
+        reactive: Tensor,
+        past: Tensor,
+        weight: Tensor,
+        features: Tensor,
+        past_depth: Tensor,
+    ) -> Tensor:
+        # What TAAU would make of it.
+        found = self.taau.gather(colour, depth, motion, jitter, past, weight, past_depth)
+        seen = found.seen * (1 - reactive)
+        formula, _ = self.taau.accumulated(found, found.held, found.weight * self.taau.enlarged(seen))
+        features = warp(features, found.step, padding="border")
+
+        # What the network makes of that, at the render size: the pixels of the display within a pixel side by side.
+        speed = found.step[..., :: self.scale, :: self.scale].norm(dim=1, keepdim=True) / self.scale  # of the render size
+        place = jitter.expand(-1, -1, *depth.shape[2:])
+        about_pixel = (colour, seen, reactive, speed.clamp_max(FASTEST) / FASTEST, behind_edge(depth), place)
+        about_display = (found.past, formula, found.weight / self.taau.most, features)
+        folded = [F.pixel_unshuffle(image.to(colour.dtype), self.scale) for image in about_display]
+        told = self.network(torch.cat((*(image.to(colour.dtype) for image in about_pixel), *folded), dim=1))
+        correction, trust, hold, features = F.pixel_shuffle(told, self.scale).split((3, 1, 1, FEATURES), dim=1)
+
+        # TAAU again, with that.
+        trust = torch.sigmoid(trust + SURE * (2 * self.taau.enlarged(seen) - 1))
+        past = found.past.lerp(found.held, torch.sigmoid(hold + SURE))
+        image, total = self.taau.accumulated(found, past, found.weight * trust)
+        return torch.cat((image + correction, total, torch.tanh(features)), dim=1)
+
+    def example_inputs(self, height: int, width: int) -> tuple[Tensor, ...]:
+        """Random arguments of :meth:`forward`, the same at every call."""
+        *frame, past_depth = self.taau.example_inputs(height, width)
+        device = self.network.last.weight.device
+        features = torch.zeros(1, FEATURES, height * self.scale, width * self.scale)
+        return tuple(tensor.to(device) for tensor in (*frame, features, past_depth))
+
+    def graphs(self) -> tuple[nn.Module, ...]:
+        """What is compiled: all of it."""
+        return (self,)
+
+    def new_history(self, *, far: float | None = None) -> TAAUPast:
+        """What the frame before left. ``far`` is not asked for: depths are compared with each other alone."""
+        return TAAUPast(self.scale, FEATURES)
+
+    def export_step(self) -> None:
+        return None
+
+    @property
+    def info(self) -> ModelInfo:
+        """The card of this network, without the name, licence and degradation of a particular training."""
+        return ModelInfo(
+            name=f"ntaau-x{self.scale}",
+            family="ntaau",
+            kind=self.kind,
+            scale=self.scale,
+            inputs=("colour", "depth", "motion"),
+            radius=None,  # motion reaches anywhere
+            past=1,
+            parameters=sum(p.numel() for p in self.parameters()),
+        )
+
+    @property
+    def configuration(self) -> dict[str, int]:
+        """Nothing: all is in the shapes."""
+        return {}
+
+
+def behind_edge(depth: Tensor) -> Tensor:
+    """How much farther a surface is than the nearest within 3x3, (n, 1, h, w) in [0, 1): 0 where none is nearer."""
+    disparity = 1 / depth
+    nearest = F.max_pool2d(disparity, 3, 1, padding=1)
+    return torch.where(nearest > 0, 1 - disparity / nearest, 0)
+
+
+def recognises(state: State) -> bool:
+    """Whether a state dict (prefixes stripped) is an NTAAU."""
+    return {"network.down1.0.weight", "network.bottom.0.weight", "network.last.weight"} <= state.keys()
+
+
+def build(state: State, configuration: Configuration) -> NTAAU:
+    """The network a state dict was saved from, all sizes off the shapes.
+
+    Raises CheckpointError when tensors are missing, left over or of another shape.
+    """
+    try:
+        scale = math.isqrt(state["network.last.weight"].shape[0] // OUTPUTS)
+        widths = tuple(state[f"network.{level}.0.weight"].shape[0] for level in ("down1", "down2", "bottom"))
+        network = NTAAU(scale, widths)
+        network.load_state_dict(dict(state))
+    except (RuntimeError, KeyError, ValueError) as error:
+        first = str(error).splitlines()[-1].strip()
+        raise CheckpointError(f"looks like an NTAAU but is a variant this version does not build: {first}") from error
+    return network
+
+
+FAMILY = Family("ntaau", recognises, build)
