@@ -16,6 +16,7 @@ from upframe.export.exporting import Exported, export_model
 from upframe.models.catalog import Model
 from upframe.models.frvsr import FRVSR
 from upframe.models.nsrr import NSRR
+from upframe.models.ntaau import NTAAU
 from upframe.models.rt4ksr import RT4KSR
 from upframe.models.stssnet import STSSNet
 from upframe.models.ttvsr import TTVSR
@@ -26,6 +27,7 @@ SMALL: dict[str, Callable[[], nn.Module]] = {
     "ttvsr": lambda: TTVSR(channels=4, blocks=1),
     "nsrr": lambda: NSRR(2, history=3),
     "stssnet": STSSNet,
+    "ntaau": lambda: NTAAU(2, widths=(8, 8, 8)),
 }
 Exports = Callable[[str], tuple[Model, Exported]]
 

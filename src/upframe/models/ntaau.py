@@ -22,6 +22,7 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from upframe.errors import CheckpointError
+from upframe.models.contract import Contract, ExportStep, TensorSpec, large
 from upframe.models.info import ModelInfo
 from upframe.models.network import Configuration, Family, State
 from upframe.models.taau import TAAU, TAAUPast
@@ -140,8 +141,40 @@ class NTAAU(nn.Module):
         """What the frame before left. ``far`` is not asked for: depths are compared with each other alone."""
         return TAAUPast(self.scale, FEATURES)
 
-    def export_step(self) -> None:
-        return None
+    def export_step(self) -> ExportStep:
+        """A frame, with what the one before left."""
+
+        def frame(name: str, channels: int, holds: str) -> TensorSpec:
+            return TensorSpec(name, (1, channels, "h", "w"), holds)
+
+        def kept(name: str, channels: int, holds: str) -> TensorSpec:
+            return TensorSpec(name, (1, channels, *large(self.scale)[2:]), holds)
+
+        inputs = (
+            frame("colour", 3, "the frame, display-referred RGB, black 0, white 1"),
+            frame("depth", 1, "along the view axis, scene units; background infinite or very large"),
+            frame("motion", 2, "of the scene, without jitter: current to previous, pixels, x right, y down"),
+            TensorSpec("jitter", (1, 2, 1, 1), "x, y of the samples less the centres of their pixels, pixels"),
+            frame("reactive", 1, "in [0, 1]: 1 where the past must not be trusted; 0 where nothing is known"),
+            kept("past", 3, "output of the frame before, at the exposure of this one"),
+            kept("past_weight", 1, "next_weight of the frame before"),
+            kept("past_features", FEATURES, "next_features of the frame before"),
+            frame("past_depth", 1, "depth of the frame before"),
+        )
+        outputs = (
+            TensorSpec("output", large(self.scale), "the larger frame, where the pixels are; not clamped"),
+            kept("next_weight", 1, "past_weight of the next frame"),
+            kept("next_features", FEATURES, "past_features of the next frame"),
+        )
+        state = {
+            "past": "output",
+            "past_weight": "next_weight",
+            "past_features": "next_features",
+            "past_depth": "depth",
+        }
+        begin = "past, past_weight and past_features 0, past_depth the frame's own depth"
+        contract = Contract("rendered", inputs, outputs, state, begin)
+        return ExportStep(ExportedFrame(self), contract, positions=frozenset(("motion", "jitter")))
 
     @property
     def info(self) -> ModelInfo:
@@ -161,6 +194,31 @@ class NTAAU(nn.Module):
     def configuration(self) -> dict[str, int]:
         """Nothing: all is in the shapes."""
         return {}
+
+
+class ExportedFrame(nn.Module):
+    """A frame and what is left of the one before -> the larger frame, and what it leaves."""
+
+    def __init__(self, network: NTAAU) -> None:
+        super().__init__()
+        self.network = network
+
+    def forward(  # noqa: PLR0913, PLR0917  # the names are those of the file
+        self,
+        colour: Tensor,
+        depth: Tensor,
+        motion: Tensor,
+        jitter: Tensor,
+        reactive: Tensor,
+        past: Tensor,
+        past_weight: Tensor,
+        past_features: Tensor,
+        past_depth: Tensor,
+    ) -> tuple[Tensor, ...]:
+        result: Tensor = self.network(
+            colour, depth, motion, jitter, reactive, past, past_weight, past_features, past_depth
+        )
+        return result.split((3, 1, FEATURES), dim=1)
 
 
 def behind_edge(depth: Tensor) -> Tensor:
