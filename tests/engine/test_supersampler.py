@@ -19,6 +19,7 @@ from upframe.engine.supersampler import Supersampler
 from upframe.errors import DeviceError, InputError
 from upframe.models.catalog import Model
 from upframe.models.nsrr import NSRR, disparity
+from upframe.models.ntaau import NTAAU
 from upframe.models.stssnet import STSSNet
 from upframe.ops.outliers import usual_brightest
 from upframe.ops.transfer import decode_linear, encode_linear
@@ -57,7 +58,14 @@ def make_taau() -> Supersampler:
     return Supersampler("taau", device="cpu")
 
 
-MAKERS: list[Callable[[], Supersampler]] = [make_nsrr, make_stssnet, make_taau]
+def make_ntaau() -> Supersampler:
+    torch.manual_seed(1)
+    network = NTAAU(2, widths=(8, 8, 8))
+    torch.nn.init.normal_(network.network.last.weight, std=0.1)
+    return Supersampler(Model(network.eval().requires_grad_(False), network.info), device="cpu")
+
+
+MAKERS: list[Callable[[], Supersampler]] = [make_nsrr, make_stssnet, make_taau, make_ntaau]
 both = pytest.mark.parametrize("make", MAKERS)
 
 

@@ -35,7 +35,8 @@ def random(*shape: int, seed: int = 0) -> Tensor:
 
 
 @pytest.mark.parametrize(
-    "family", ["rt4ksr", "frvsr", "stssnet", *(pytest.param(family, marks=pytest.mark.long) for family in ("nsrr", "ttvsr"))]
+    "family",
+    ["rt4ksr", "frvsr", "stssnet", *(pytest.param(family, marks=pytest.mark.long) for family in ("nsrr", "ttvsr", "ntaau"))],
 )
 def test_an_exported_file_was_compared_with_pytorch_at_several_sizes(exported: Exports, family: str) -> None:
     model, result = exported(family)

@@ -29,6 +29,7 @@ from upframe.models.checkpoint import read_checkpoint
 from upframe.models.frvsr import FRVSR
 from upframe.models.info import to_metadata
 from upframe.models.nsrr import NSRR, SCALE_KERNEL
+from upframe.models.ntaau import NTAAU
 from upframe.models.published import published_name
 from upframe.models.rt4ksr import RT4KSR
 from upframe.models.spynet import SPyNet
@@ -44,6 +45,7 @@ NETWORKS: dict[str, Callable[[], nn.Module]] = {
     "ttvsr": lambda: TTVSR(channels=8, blocks=1),
     "nsrr": lambda: NSRR(2),
     "stssnet": STSSNet,
+    "ntaau": lambda: NTAAU(3, widths=(4, 6, 8)),
 }
 
 

@@ -37,6 +37,7 @@ TINY = {
     ],
     "nsrr-small": ["data={scenes: ['layers:0-1'], crop: 16}"],
     "stssnet-small": ["data={scenes: ['layers:0-1'], crop: 16, crops: 2, extra_holes: 1.0}"],
+    "ntaau-small": ["model.widths=[4, 4, 4]", "data={scenes: ['layers:0-1'], crop: 16, frames: 3}", "losses.frames=2"],
     "rt4ksr-small": ["model={scale: 2, channels: 8, blocks: 1}", "data={images: ['drawn:0-2'], crop: 16}"],
 }
 COMMON = ["iterations=6", "batch=2", "validation=null", "run={workers: 0, accelerator: cpu, log_every: 1, save_every: 2}"]

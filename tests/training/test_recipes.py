@@ -17,7 +17,15 @@ from upframe.training.sections import Schedule
 from upframe.training.systems import objective_of
 
 # Of RT4KSR without the branch that its published files hold and no published code runs.
-SIZES = {"rt4ksr": 129_072, "frvsr": 2_589_093, "tecogan": 2_589_093, "ttvsr": 6_773_615, "nsrr": 719_535, "stssnet": 417_241}
+SIZES = {
+    "rt4ksr": 129_072,
+    "frvsr": 2_589_093,
+    "tecogan": 2_589_093,
+    "ttvsr": 6_773_615,
+    "nsrr": 719_535,
+    "stssnet": 417_241,
+    "ntaau": 231_164,
+}
 NEEDS = {
     "rt4ksr": ["data.images=[x]"],
     "rt4ksr-film": ["data.clips=[x]", "losses.lpips_files=[x.pth]"],
@@ -29,6 +37,7 @@ NEEDS = {
     "ttvsr": ["data.clips=[x]"],
     "nsrr": ["data.scenes=[x]"],
     "stssnet": ["data.scenes=[x]", "losses.lpips_files=[x.pth]"],
+    "ntaau": ["data.scenes=[x]"],
 }
 NO_FILES = {
     "tecogan": ["model.start=null", "losses.feature=0", "losses.features=null"],
@@ -89,7 +98,7 @@ def test_a_published_recipe_builds_the_published_network(name: str) -> None:
         ("rate=3", "rate: there is no such key"),
         ("data.crop=0", "data.crop: input should be greater than or equal to 1, not 0"),
         ("data.crop=wide", "data.crop: input should be a valid integer"),
-        ("system=gan", "system: must be one of rt4ksr, frvsr, tecogan, ttvsr, nsrr, stssnet"),
+        ("system=gan", "system: must be one of rt4ksr, frvsr, tecogan, ttvsr, nsrr, stssnet, ntaau"),
         ("version=2", "version: is 2, of a newer Upframe"),
         ("iterations=null", "give either iterations or epochs"),
         ("validation.protocol=best", "unknown protocol 'best'"),

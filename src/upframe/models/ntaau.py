@@ -215,9 +215,7 @@ class ExportedFrame(nn.Module):
         past_features: Tensor,
         past_depth: Tensor,
     ) -> tuple[Tensor, ...]:
-        result: Tensor = self.network(
-            colour, depth, motion, jitter, reactive, past, past_weight, past_features, past_depth
-        )
+        result: Tensor = self.network(colour, depth, motion, jitter, reactive, past, past_weight, past_features, past_depth)
         return result.split((3, 1, FEATURES), dim=1)
 
 

@@ -228,6 +228,7 @@ class TAAUPast:
             )
         if self._begins:
             self._kept.zero_()
+            self._depths[:] = depth
             self._begins = False
         before, self._newest = self._newest, 1 - self._newest
         self._depths[self._newest] = depth[0]

@@ -64,8 +64,9 @@ class Recurrence:
         results = []
         for number in range(first, last):
             colour, depth, motion, jitter, reactive = (self._batch[name][:, number] for name in FRAME)
-            past_depth = self._batch["depth"][:, max(number - 1, 0)]
-            image, weight, features = self._changed(self._batch[CHANGE][:, number, :, :1, :1]).split((3, 1, KEPT - 4), dim=1)
+            change = self._batch[CHANGE][:, number, :, :1, :1]
+            past_depth = torch.where(change > 0, self._batch["depth"][:, max(number - 1, 0)], depth)
+            image, weight, features = self._changed(change).split((3, 1, KEPT - 4), dim=1)
             place = jitter[..., :1, :1]
             self._kept = self._network(colour, depth, motion, place, reactive, image, weight, features, past_depth)
             results.append(self._kept[:, :3])
