@@ -16,20 +16,21 @@ _ATEN = """
     __and__.Tensor abs.default adaptive_avg_pool2d.default add.Scalar add.Tensor add_.Tensor addcmul.default addmm.default
     alias.default amax.default amin.default arange.default arange.start arange.start_step avg_pool2d.default
     batch_norm.default bitwise_and.Tensor bitwise_not.default bitwise_or.Tensor bmm.default cat.default chunk.default
-    clamp.default clamp_max.default clamp_min.default clone.default constant_pad_nd.default contiguous.default
-    conv2d.default conv2d.padding conv_transpose2d.input copy_.default cos.default detach.default detach_.default div.Scalar
-    div.Tensor div.Tensor_mode div_.Tensor dropout.default elu.default embedding.default eq.Scalar eq.Tensor exp.default
+    clamp.default clamp_max.default clamp_min.default clone.default constant_pad_nd.default contiguous.default conv2d.default
+    conv2d.padding conv_transpose2d.input copy_.default cos.default detach.default detach_.default div.Scalar div.Tensor
+    div.Tensor_mode div_.Tensor dropout.default elu.default embedding.default eq.Scalar eq.Tensor exp.default exp_.default
     expand.default expand_as.default flatten.using_ints flip.default floor.default full.default full_like.default
     gather.default ge.Scalar ge.Tensor gelu.default grid_sampler.default group_norm.default gt.Scalar gt.Tensor
     hardtanh.default im2col.default index.Tensor index_select.default instance_norm.default layer_norm.default le.Scalar
-    le.Tensor leaky_relu.default leaky_relu_.default lift_fresh_copy.default linalg_vector_norm.default linear.default
-    log.default logical_and.default logical_not.default logical_or.default lt.Scalar lt.Tensor masked_fill.Scalar
-    masked_fill.Tensor matmul.default max.dim max_pool2d.default maximum.default mean.default mean.dim meshgrid.default
-    meshgrid.indexing min.dim minimum.default mish.default mul.Scalar mul.Tensor mul_.Tensor narrow.default ne.Scalar
-    ne.Tensor neg.default new_full.default new_ones.default new_zeros.default ones.default ones_like.default pad.default
-    permute.default pixel_shuffle.default pixel_unshuffle.default pow.Tensor_Scalar prelu.default reciprocal.default
-    relu.default relu6.default relu_.default repeat.default reshape.default roll.default round.default rsqrt.default
-    rsub.Scalar scaled_dot_product_attention.default select.int sigmoid.default silu.default silu_.default sin.default
+    le.Tensor leaky_relu.default leaky_relu_.default lerp.Tensor lift_fresh_copy.default linalg_vector_norm.default
+    linear.default log.default logical_and.default logical_not.default logical_or.default lt.Scalar lt.Tensor
+    masked_fill.Scalar masked_fill.Tensor matmul.default max.dim max_pool2d.default max_pool2d_with_indices.default
+    maximum.default mean.default mean.dim meshgrid.default meshgrid.indexing min.dim minimum.default mish.default mul.Scalar
+    mul.Tensor mul_.Tensor narrow.default ne.Scalar ne.Tensor neg.default new_full.default new_ones.default new_zeros.default
+    ones.default ones_like.default pad.default permute.default pixel_shuffle.default pixel_unshuffle.default pow.Tensor_Scalar
+    pow_.Scalar prelu.default reciprocal.default relu.default relu6.default relu_.default repeat.default
+    repeat_interleave.self_int reshape.default roll.default round.default rsqrt.default rsub.Scalar
+    scaled_dot_product_attention.default select.int sigmoid.default sign.default silu.default silu_.default sin.default
     slice.Tensor softmax.int softplus.default split.Tensor split_with_sizes.default sqrt.default squeeze.default squeeze.dim
     squeeze.dims stack.default sub.Scalar sub.Tensor sub_.Tensor sum.default sum.dim_IntList t.default tanh.default
     tile.default to.dtype to.dtype_layout transpose.int type_as.default unbind.int unflatten.int unsqueeze.default

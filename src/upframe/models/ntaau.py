@@ -32,6 +32,7 @@ FEATURES = 2  # numbers a pixel of the display that are seen again
 KEPT = 4 + FEATURES  # channels of a result: the image, its weight, the features
 OUTPUTS = 3 + 1 + 1 + FEATURES  # correction, trust, hold, features
 FASTEST = 4.0  # pixels a frame; beyond that all motion is alike
+LEAK = 0.1  # of what is below 0; without it, whole layers died in the first steps
 SURE = 4.0  # of a logistic function: 0.982, and 0.018 for -SURE
 
 
@@ -47,6 +48,9 @@ class UNet(nn.Module):
         self.up2 = _two_convs(quarter + half, half)
         self.up1 = _two_convs(half + whole, whole)
         self.last = nn.Conv2d(whole, outputs, 3, padding=1)
+        for layer in self.modules():
+            if isinstance(layer, nn.Conv2d):
+                nn.init.kaiming_normal_(layer.weight, a=LEAK)
 
     def forward(self, x: Tensor) -> Tensor:
         height, width = x.shape[-2:]
@@ -63,9 +67,9 @@ class UNet(nn.Module):
 def _two_convs(inputs: int, width: int) -> nn.Sequential:
     return nn.Sequential(
         nn.Conv2d(inputs, width, 3, padding=1),
-        nn.ReLU(inplace=True),
+        nn.LeakyReLU(LEAK, inplace=True),
         nn.Conv2d(width, width, 3, padding=1),
-        nn.ReLU(inplace=True),
+        nn.LeakyReLU(LEAK, inplace=True),
     )
 
 

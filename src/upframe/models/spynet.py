@@ -88,7 +88,7 @@ class SPyNet(nn.Module):
     def _pyramid(self, image: Tensor) -> list[Tensor]:
         """The normalised image, then each time half of it."""
         levels = [(image - self.mean) / self.std]
-        for _ in range(LEVELS - 1):
+        for _ in self.basic_module[1:]:
             levels.append(F.avg_pool2d(levels[-1], 2))
         return levels
 
