@@ -1,20 +1,21 @@
 """NTAAU: the same temporal upsampling as :mod:`upframe.models.taau`, with a small network for what its formulas decide.
 
 A network of this project, no published system, in the way that engines use networks for this today (Arm's Neural Super
-Sampling, 2025; Intel's XeSS and Nvidia's DLSS 2 by what is told of them): samples are accumulated along the motion, and a
-U-Net at the render size says, for every pixel of the display,
+Sampling, 2025; Intel's XeSS and Nvidia's DLSS 2 by what is told of them). There are four answers for every pixel of the display:
 
-* how much of the past is true, where TAAU asks depth alone,
-* how closely it is held within the colours around it, where TAAU has one rule for all,
-* what is still missing: a correction that is added,
-* and a few numbers that it would like to see again in the next frame, moved to where their pixel is by then.
+* what TAAU would show: the past held within the colours around it, forgotten where depth says that it was hidden;
+* the past as it is, with this frame's samples added: right for wires and grids, which lie between the samples, wrong for ghosts;
+* this frame alone, interpolated, and this frame alone, smoothed: right where there is no past.
 
-With all of that 0 it is TAAU: training begins there.
+A U-Net at the render size says how much of each is shown. It cannot make anything up: a pixel is always a mean of true samples.
+(Colours of its own, added to that, learnt a hundred times as slowly.) With all that it says 0 it is TAAU, nearly: training begins
+there.
 """
 
 from __future__ import annotations
 
 import math
+from collections.abc import Callable
 from typing import Literal
 
 import torch
@@ -25,15 +26,14 @@ from upframe.errors import CheckpointError
 from upframe.models.contract import Contract, ExportStep, TensorSpec, large
 from upframe.models.info import ModelInfo
 from upframe.models.network import Configuration, Family, State
-from upframe.models.taau import TAAU, TAAUPast
-from upframe.ops.warp import warp
+from upframe.models.taau import DARKEST, TAAU, TAAUPast
+from upframe.ops.transfer import encode_linear
 
-FEATURES = 2  # numbers a pixel of the display that are seen again
-KEPT = 4 + FEATURES  # channels of a result: the image, its weight, the features
-OUTPUTS = 3 + 1 + 1 + FEATURES  # correction, trust, hold, features
+ANSWERS = 4
 FASTEST = 4.0  # pixels a frame; beyond that all motion is alike
+SMOOTH = 0.75  # deviation of the smoothing's kernel, in pixels of the render size
 LEAK = 0.1  # of what is below 0; without it, whole layers died in the first steps
-SURE = 4.0  # of a logistic function: 0.982, and 0.018 for -SURE
+FIRST = 4.0  # what TAAU's answer is ahead of the others, before a softmax: it begins with 95 %
 
 
 class UNet(nn.Module):
@@ -48,9 +48,6 @@ class UNet(nn.Module):
         self.up2 = _two_convs(quarter + half, half)
         self.up1 = _two_convs(half + whole, whole)
         self.last = nn.Conv2d(whole, outputs, 3, padding=1)
-        for layer in self.modules():
-            if isinstance(layer, nn.Conv2d):
-                nn.init.kaiming_normal_(layer.weight, a=LEAK)
 
     def forward(self, x: Tensor) -> Tensor:
         height, width = x.shape[-2:]
@@ -74,10 +71,7 @@ def _two_convs(inputs: int, width: int) -> nn.Sequential:
 
 
 class NTAAU(nn.Module):
-    """Of every frame what :class:`upframe.models.taau.TAAU` takes, and ``features`` (n, 2, s*h, s*w), 0 at first.
-
-    Returns (n, 6, s*h, s*w): the image, not clamped, its weight, and features: what the next frame takes.
-    """
+    """Of every frame what :class:`upframe.models.taau.TAAU` takes, and the same result: (n, 4, s*h, s*w), image and weight."""
 
     kind: Literal["rendered"] = "rendered"
     colours = ("colour", "past")
@@ -92,12 +86,12 @@ class NTAAU(nn.Module):
         self.scale = scale
         self.taau = TAAU(scale)
         cell = scale * scale
-        inputs = 3 + 4 + 2 + cell * (3 + 3 + 1 + FEATURES)
-        self.network = UNet(inputs, OUTPUTS * cell, widths)
+        inputs = 3 + 4 + 2 + cell * (3 * 3 + 1)
+        self.network = UNet(inputs, ANSWERS * cell, widths)
         nn.init.zeros_(self.network.last.weight)
         nn.init.zeros_(self.network.last.bias)  # type: ignore[arg-type]
 
-    def forward(  # noqa: PLR0913, PLR0917  # a frame's buffers, and what is left of the one before
+    def forward(
         self,
         colour: Tensor,
         depth: Tensor,
@@ -106,36 +100,39 @@ class NTAAU(nn.Module):
         reactive: Tensor,
         past: Tensor,
         weight: Tensor,
-        features: Tensor,
         past_depth: Tensor,
     ) -> Tensor:
-        # What TAAU would make of it.
         found = self.taau.gather(colour, depth, motion, jitter, past, weight, past_depth)
         seen = found.seen * (1 - reactive)
-        formula, _ = self.taau.accumulated(found, found.held, found.weight * self.taau.enlarged(seen))
-        features = warp(features, found.step, padding="border")
 
-        # What the network makes of that, at the render size: the pixels of the display within a pixel side by side.
+        # The answers, each with the weight of its samples.
+        held = self.taau.accumulated(found, found.held, found.weight * self.taau.enlarged(seen))
+        free = self.taau.accumulated(found, found.past, found.weight * self.taau.enlarged(1 - reactive))
+        alone = encode_linear(found.guess.clamp_min(DARKEST)), found.now
+        smooth = self.smoothed(colour, jitter), found.now
+        answers = torch.stack([torch.cat(answer, dim=1) for answer in (held, free, alone, smooth)], dim=1)
+
+        # How much of each, at the render size: the pixels of the display within a pixel side by side.
         speed = found.step[..., :: self.scale, :: self.scale].norm(dim=1, keepdim=True) / self.scale  # of the render size
         place = jitter.expand(-1, -1, *depth.shape[2:])
         about_pixel = (colour, seen, reactive, speed.clamp_max(FASTEST) / FASTEST, behind_edge(depth), place)
-        about_display = (found.past, formula, found.weight / self.taau.most, features)
-        folded = [F.pixel_unshuffle(image.to(colour.dtype), self.scale) for image in about_display]
-        told = self.network(torch.cat((*(image.to(colour.dtype) for image in about_pixel), *folded), dim=1))
-        correction, trust, hold, features = F.pixel_shuffle(told, self.scale).split((3, 1, 1, FEATURES), dim=1)
+        about_display = (held[0], free[0] - held[0], alone[0] - held[0], found.weight / self.taau.most)
+        folded = [F.pixel_unshuffle(image, self.scale) for image in about_display]
+        told = self.network(torch.cat([image.to(colour.dtype) for image in (*about_pixel, *folded)], dim=1))
+        ahead = told.new_tensor((FIRST, 0.0, 0.0, 0.0)).view(1, ANSWERS, 1, 1)
+        shares = torch.softmax(F.pixel_shuffle(told, self.scale) + ahead, dim=1)
+        return (shares.unsqueeze(2) * answers).sum(dim=1)
 
-        # TAAU again, with that.
-        trust = torch.sigmoid(trust + SURE * (2 * self.taau.enlarged(seen) - 1))
-        past = found.past.lerp(found.held, torch.sigmoid(hold + SURE))
-        image, total = self.taau.accumulated(found, past, found.weight * trust)
-        return torch.cat((image + correction, total, torch.tanh(features)), dim=1)
+    def smoothed(self, colour: Tensor, jitter: Tensor) -> Tensor:
+        """This frame, (n, 3, h, w) -> (n, 3, s*h, s*w), by a kernel so wide that the samples' own pattern does not show."""
+        kernel = gaussian(SMOOTH)
+        total = self.taau.spread(torch.ones_like(colour[:, :1]), jitter, kernel, reach=1)
+        return self.taau.spread(colour, jitter, kernel, reach=1) / total
 
     def example_inputs(self, height: int, width: int) -> tuple[Tensor, ...]:
         """Random arguments of :meth:`forward`, the same at every call."""
-        *frame, past_depth = self.taau.example_inputs(height, width)
         device = self.network.last.weight.device
-        features = torch.zeros(1, FEATURES, height * self.scale, width * self.scale)
-        return tuple(tensor.to(device) for tensor in (*frame, features, past_depth))
+        return tuple(tensor.to(device) for tensor in self.taau.example_inputs(height, width))
 
     def graphs(self) -> tuple[nn.Module, ...]:
         """What is compiled: all of it."""
@@ -143,7 +140,7 @@ class NTAAU(nn.Module):
 
     def new_history(self, *, far: float | None = None) -> TAAUPast:
         """What the frame before left. ``far`` is not asked for: depths are compared with each other alone."""
-        return TAAUPast(self.scale, FEATURES)
+        return TAAUPast(self.scale)
 
     def export_step(self) -> ExportStep:
         """A frame, with what the one before left."""
@@ -162,21 +159,14 @@ class NTAAU(nn.Module):
             frame("reactive", 1, "in [0, 1]: 1 where the past must not be trusted; 0 where nothing is known"),
             kept("past", 3, "output of the frame before, at the exposure of this one"),
             kept("past_weight", 1, "next_weight of the frame before"),
-            kept("past_features", FEATURES, "next_features of the frame before"),
             frame("past_depth", 1, "depth of the frame before"),
         )
         outputs = (
             TensorSpec("output", large(self.scale), "the larger frame, where the pixels are; not clamped"),
             kept("next_weight", 1, "past_weight of the next frame"),
-            kept("next_features", FEATURES, "past_features of the next frame"),
         )
-        state = {
-            "past": "output",
-            "past_weight": "next_weight",
-            "past_features": "next_features",
-            "past_depth": "depth",
-        }
-        begin = "past, past_weight and past_features 0, past_depth the frame's own depth"
+        state = {"past": "output", "past_weight": "next_weight", "past_depth": "depth"}
+        begin = "past and past_weight 0, past_depth the frame's own depth"
         contract = Contract("rendered", inputs, outputs, state, begin)
         return ExportStep(ExportedFrame(self), contract, positions=frozenset(("motion", "jitter")))
 
@@ -207,7 +197,7 @@ class ExportedFrame(nn.Module):
         super().__init__()
         self.network = network
 
-    def forward(  # noqa: PLR0913, PLR0917  # the names are those of the file
+    def forward(
         self,
         colour: Tensor,
         depth: Tensor,
@@ -216,11 +206,15 @@ class ExportedFrame(nn.Module):
         reactive: Tensor,
         past: Tensor,
         past_weight: Tensor,
-        past_features: Tensor,
         past_depth: Tensor,
     ) -> tuple[Tensor, ...]:
-        result: Tensor = self.network(colour, depth, motion, jitter, reactive, past, past_weight, past_features, past_depth)
-        return result.split((3, 1, FEATURES), dim=1)
+        result: Tensor = self.network(colour, depth, motion, jitter, reactive, past, past_weight, past_depth)
+        return torch.split(result, [3, 1], dim=1)
+
+
+def gaussian(deviation: float) -> Callable[[Tensor], Tensor]:
+    """The weight of a sample by its distance along one axis, in the unit of ``deviation``."""
+    return lambda distance: torch.exp(-0.5 * (distance / deviation) ** 2)
 
 
 def behind_edge(depth: Tensor) -> Tensor:
@@ -241,9 +235,9 @@ def build(state: State, configuration: Configuration) -> NTAAU:
     Raises CheckpointError when tensors are missing, left over or of another shape.
     """
     try:
-        scale = math.isqrt(state["network.last.weight"].shape[0] // OUTPUTS)
-        widths = tuple(state[f"network.{level}.0.weight"].shape[0] for level in ("down1", "down2", "bottom"))
-        network = NTAAU(scale, widths)
+        scale = math.isqrt(state["network.last.weight"].shape[0] // ANSWERS)
+        whole, half, quarter = (state[f"network.{level}.0.weight"].shape[0] for level in ("down1", "down2", "bottom"))
+        network = NTAAU(scale, (whole, half, quarter))
         network.load_state_dict(dict(state))
     except (RuntimeError, KeyError, ValueError) as error:
         first = str(error).splitlines()[-1].strip()

@@ -193,11 +193,11 @@ class TAAU(nn.Module):
 
 
 class TAAUPast:
-    """What one frame leaves for the next, as arguments of :meth:`TAAU.forward`; ``features``: channels of a network's own."""
+    """What one frame leaves for the next, as arguments of :meth:`TAAU.forward`."""
 
-    def __init__(self, scale: int, features: int = 0) -> None:
-        self._scale, self._channels = scale, 4 + features
-        self._kept: Tensor | None = None  # (1, 4 + features, s*h, s*w): the image before, the weight of its samples, features
+    def __init__(self, scale: int) -> None:
+        self._scale = scale
+        self._kept: Tensor | None = None  # (1, 4, s*h, s*w): the image before, and the weight of its samples
         self._depths = torch.empty(0)  # (2, 1, h, w), of the frame before and of this one in turn
         self._newest = 0
         self._begins = True
@@ -222,10 +222,7 @@ class TAAUPast:
         depth = frame["depth"]
         if self._kept is None or self._depths.shape[2:] != depth.shape[2:]:
             height, width = (side * self._scale for side in depth.shape[2:])
-            self._kept, self._depths = (
-                depth.new_zeros(1, self._channels, height, width),
-                torch.ones_like(depth).repeat(2, 1, 1, 1),
-            )
+            self._kept, self._depths = depth.new_zeros(1, 4, height, width), torch.ones_like(depth).repeat(2, 1, 1, 1)
         if self._begins:
             self._kept.zero_()
             self._depths[:] = depth
@@ -234,9 +231,7 @@ class TAAUPast:
         self._depths[self._newest] = depth[0]
         arguments = {name: frame[name] for name in ("colour", "depth", "motion", "jitter")}
         arguments["reactive"] = frame.get("reactive", torch.zeros_like(depth))
-        arguments |= {"past": self._kept[:, :3], "weight": self._kept[:, 3:4]}
-        if self._channels > 4:
-            arguments["features"] = self._kept[:, 4:]
+        arguments |= {"past": self._kept[:, :3], "weight": self._kept[:, 3:]}
         arguments["past_depth"] = self._depths[before : before + 1]
         return RenderedInputs(arguments, newest=frame["colour"])
 

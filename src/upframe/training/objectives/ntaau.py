@@ -16,7 +16,7 @@ from pydantic import Field
 from torch import Tensor, nn
 
 from upframe.models.network import Network
-from upframe.models.ntaau import KEPT, NTAAU
+from upframe.models.ntaau import NTAAU
 from upframe.ops.transfer import decode_linear, encode_linear
 from upframe.training.data.rendered import TARGET, RenderedFrames
 from upframe.training.data.rendered_sequences import CHANGE, RenderedSequences
@@ -56,7 +56,7 @@ class Recurrence:
     def __init__(self, network: NTAAU, batch: dict[str, Tensor]) -> None:
         self._network, self._batch = network, batch
         n, _, _, height, width = batch["colour"].shape
-        self._kept = batch["colour"].new_zeros(n, KEPT, height * network.scale, width * network.scale)
+        self._kept = batch["colour"].new_zeros(n, 4, height * network.scale, width * network.scale)
 
     def frames(self, first: int, last: int) -> Tensor:
         """(n, last - first, 3, s*h, s*w). No gradient flows into frames of calls before."""
@@ -66,9 +66,9 @@ class Recurrence:
             colour, depth, motion, jitter, reactive = (self._batch[name][:, number] for name in FRAME)
             change = self._batch[CHANGE][:, number, :, :1, :1]
             past_depth = torch.where(change > 0, self._batch["depth"][:, max(number - 1, 0)], depth)
-            image, weight, features = self._changed(change).split((3, 1, KEPT - 4), dim=1)
+            image, weight = torch.split(self._changed(change), [3, 1], dim=1)
             place = jitter[..., :1, :1]
-            self._kept = self._network(colour, depth, motion, place, reactive, image, weight, features, past_depth)
+            self._kept = self._network(colour, depth, motion, place, reactive, image, weight, past_depth)
             results.append(self._kept[:, :3])
         return torch.stack(results, dim=1)
 
@@ -76,10 +76,10 @@ class Recurrence:
         """What is remembered at the exposure of the frame, nothing of another shot."""
         if bool((change == 1).all()):
             return self._kept
-        image, rest = self._kept[:, :3], self._kept[:, 3:]
+        image, weight = self._kept[:, :3], self._kept[:, 3:]
         with torch.no_grad():
             image = encode_linear(decode_linear(image) * change)
-        return torch.cat((image, rest * (change > 0)), dim=1)
+        return torch.cat((image, weight * (change > 0)), dim=1)
 
 
 class NTAAUObjective(nn.Module):
