@@ -1,15 +1,14 @@
 """NTAAU: the same temporal upsampling as :mod:`upframe.models.taau`, with a small network for what its formulas decide.
 
 A network of this project, no published system, in the way that engines use networks for this today (Arm's Neural Super
-Sampling, 2025; Intel's XeSS and Nvidia's DLSS 2 by what is told of them). There are four answers for every pixel of the display:
+Sampling, 2025; Intel's XeSS and Nvidia's DLSS 2 by what is told of them). Each pixel of the display has four answers:
 
 * what TAAU would show: the past held within the colours around it, forgotten where depth says that it was hidden;
-* the past as it is, with this frame's samples added: right for wires and grids, which lie between the samples, wrong for ghosts;
+* the past as it is, with this frame's samples: right for wires and grids, which lie between the samples, wrong for ghosts;
 * this frame alone, interpolated, and this frame alone, smoothed: right where there is no past.
 
-A U-Net at the render size says how much of each is shown. It cannot make anything up: a pixel is always a mean of true samples.
-(Colours of its own, added to that, learnt a hundred times as slowly.) With all that it says 0 it is TAAU, nearly: training begins
-there.
+A U-Net at the render size says how much of each is shown. It cannot make anything up: a pixel is always a mean of samples.
+(Colours of its own, added to that, learnt a hundred times as slowly.) Where it says 0 it is TAAU, nearly: training begins there.
 """
 
 from __future__ import annotations
