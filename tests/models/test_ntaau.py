@@ -50,8 +50,8 @@ def test_before_any_training_it_is_all_but_taau(scale: int) -> None:
     own, formulas = supersampler(NTAAU(scale).eval()), Supersampler(f"taau-x{scale}", device="cpu")
     for frame in frames(6):
         result, wanted = own.step(frame), formulas.step(frame)
-        assert np.sqrt(((result - wanted) ** 2).mean()) < 0.01
-    assert not np.array_equal(result, wanted), "a logistic function never says 1"
+        assert np.sqrt(((result - wanted) ** 2).mean()) < 0.02
+    assert not np.array_equal(result, wanted), "a softmax never says 1"
 
 
 def test_images_of_a_batch_do_not_see_each_other() -> None:

@@ -8,7 +8,7 @@ Sampling, 2025; Intel's XeSS and Nvidia's DLSS 2 by what is told of them). Each 
 * this frame alone, interpolated, and this frame alone, smoothed: right where there is no past.
 
 A U-Net at the render size says how much of each is shown. It cannot make anything up: a pixel is always a mean of samples.
-(Colours of its own, added to that, learnt a hundred times as slowly.) Where it says 0 it is TAAU, nearly: training begins there.
+(Colours of its own, added to that, were learnt hardly at all.) Where it says 0 it is TAAU, nearly: training begins there.
 """
 
 from __future__ import annotations
