@@ -55,6 +55,10 @@ batch=${BATCH:-16}
     train nsrr-x4 nsrr 4 $(rendered small-x4) "data.crop=$((crop * 3 / 4))" data.crops=4 "batch=$batch" model.scale=4 \
       model.initial=interpolating optimiser.rate=7.0e-4 losses.pixel=1.0 losses.structure=0.1 "${features[@]}" "${smooth[@]}"
   fi
+  train ntaau-x2 ntaau 4 $(rendered small) "data.crop=$crop" "batch=$batch"
+  if [ -d "$WORK/sets/small-x4" ]; then
+    train ntaau-x4 ntaau 4 $(rendered small-x4) "data.crop=$((crop * 3 / 4))" "batch=$batch" model.scale=4
+  fi
   train frvsr-x4 frvsr 5 $(filmed) "data.crop=$crop" "batch=$batch" model.widen=frvsr-lite-x4 optimiser.rate=5.0e-4 "${smooth[@]}"
   if [ -e "$WORK/runs/frvsr-x4/done" ]; then
     train tecogan-x4 tecogan 3 $(filmed) "data.crop=$crop" "batch=$((batch / 2))" optimiser.rate=5.0e-5 \

@@ -35,6 +35,7 @@ TITLES = {
     "ttvsr": "TTVSR (Liu et al., CVPR 2022)",
     "nsrr": "NSRR (Xiao et al., SIGGRAPH 2020)",
     "stssnet": "STSSNet (He et al., AAAI 2024)",
+    "ntaau": "NTAAU, temporal upsampling whose decisions are a small network's: a network of this project,",
 }
 DATA = {
     "clips": "52 photographs of `scripts/train/photographs.py` and drawings before a moving camera, and the targets of the 20 "

@@ -24,7 +24,7 @@ SIZES = {
     "ttvsr": 6_773_615,
     "nsrr": 719_535,
     "stssnet": 417_241,
-    "ntaau": 231_164,
+    "ntaau": 228_848,
 }
 NEEDS = {
     "rt4ksr": ["data.images=[x]"],
