@@ -24,7 +24,7 @@ def encode_linear(light: Tensor) -> Tensor:
     curve = size.pow(1 / _GAMMA).mul_(1 + _OFFSET).sub_(_OFFSET)
     shoulder = size.log().mul_(_SHOULDER_SLOPE).add_(1)
     encoded = torch.where(size <= _LINEAR_KNEE, toe, torch.where(size <= 1, curve, shoulder))
-    return encoded * light.sign()
+    return torch.where(light == 0, light, encoded * light.sign())  # ONNX has no copysign
 
 
 def decode_linear(encoded: Tensor) -> Tensor:
@@ -34,4 +34,4 @@ def decode_linear(encoded: Tensor) -> Tensor:
     curve = (size + _OFFSET).mul_(1 / (1 + _OFFSET)).pow_(_GAMMA)
     shoulder = (size - 1).mul_(1 / _SHOULDER_SLOPE).exp_()
     light = torch.where(size <= _ENCODED_KNEE, toe, torch.where(size <= 1, curve, shoulder))
-    return light * encoded.sign()
+    return torch.where(encoded == 0, encoded, light * encoded.sign())
