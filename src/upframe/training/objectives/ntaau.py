@@ -9,10 +9,9 @@ that the turn before left, through which no gradient flows (truncated back-propa
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from typing import Annotated, Literal, cast
+from typing import Literal, cast
 
 import torch
-from pydantic import Field
 from torch import Tensor, nn
 
 from upframe.models.network import Network
@@ -33,7 +32,7 @@ class NTAAUModel(ModelSection):
     """The keywords of :class:`upframe.models.ntaau.NTAAU`; ``start``: a name or file of weights to begin from."""
 
     scale: Positive = 2
-    widths: Annotated[tuple[Positive, Positive, Positive], Field()] = (32, 48, 64)
+    widths: tuple[Positive, Positive, Positive] = (32, 48, 64)
 
 
 class NTAAULosses(Section):
